@@ -1,0 +1,444 @@
+//! One Chromium process: found, started over its debugging pipe, and ended with everything that it started.
+//!
+//! Chromium's pipe (`--remote-debugging-pipe`: commands on descriptor 3, answers on 4, each message ended by NUL) has no
+//! address that another process could reach. chromiumoxide speaks WebSocket, so a bridge listens on loopback, takes one
+//! connection whose path holds a 256-bit secret, and then closes its port.
+
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use command_fds::{CommandFdExt, FdMapping};
+use futures::{SinkExt, StreamExt};
+use rustix::process::{Pid, Signal, WaitOptions};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::net::unix::pipe;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::{Message, http};
+
+use super::error::BrowserError;
+
+/// Names that Chromium goes by, the cheapest first: the shell needs a third of the full browser's time for a login.
+const NAMES: [&str; 5] =
+    ["chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome"];
+/// Where Debian keeps the program behind its wrapper script.
+const DEBIAN: [&str; 2] = ["/usr/lib/chromium/chromium-headless-shell", "/usr/lib/chromium/chromium"];
+/// How long the bridge waits for the one who asked for it.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Lines of Chromium's standard error that are kept for a message.
+const KEPT_LINES: usize = 12;
+
+/// Finds Chromium: the configured path, else a known place, else a known name on `path` (the `PATH` variable).
+///
+/// # Errors
+/// [`BrowserError::Missing`] says where it was looked for.
+pub fn find(configured: Option<&Path>, path: &str) -> Result<PathBuf, BrowserError> {
+    if let Some(configured) = configured {
+        return match configured.is_file() {
+            true => Ok(configured.to_owned()),
+            false => Err(BrowserError::Missing { looked: format!("browser.executable is {}", configured.display()) }),
+        };
+    }
+    let on_path = |name: &str| path.split(':').map(|dir| Path::new(dir).join(name)).find(|file| file.is_file());
+    // Debian's commands are scripts that stay between us and Chromium; the program itself is taken where it is known.
+    let debian = |shell: bool| {
+        DEBIAN.iter().map(PathBuf::from).find(|file| file.ends_with("chromium-headless-shell") == shell && file.is_file())
+    };
+    let shells = NAMES[..2].iter().find_map(|name| on_path(name)).map(|found| debian(true).unwrap_or(found));
+    let found = shells
+        .or_else(|| debian(true))
+        .or_else(|| NAMES[2..].iter().find_map(|name| on_path(name)).map(|found| match found.ends_with("chromium") {
+            true => debian(false).unwrap_or(found),
+            false => found,
+        }))
+        .or_else(|| debian(false));
+    found.ok_or_else(|| BrowserError::Missing { looked: format!("{} on PATH", NAMES.join(", ")) })
+}
+
+/// A running Chromium. Dropping it ends it.
+pub(super) struct Chromium {
+    child: Option<Child>,
+    group: Pid,
+    /// WebSocket address for the one connection.
+    pub(super) address: String,
+    folder: PathBuf,
+    // Held as long as the folder is in use; see `sweep`.
+    _folder_lock: std::fs::File,
+    stderr: Arc<Mutex<Vec<String>>>,
+}
+
+impl Chromium {
+    /// Starts `executable` with a fresh user data dir below `folders`.
+    pub(super) async fn start(executable: &Path, folders: &Path, sandbox: bool) -> Result<Self, BrowserError> {
+        if sandbox && rustix::process::geteuid().is_root() {
+            return Err(BrowserError::Root);
+        }
+        let fail = |why: String| BrowserError::Start { path: executable.to_owned(), why };
+        let (folder, folder_lock) = new_folder(folders)?;
+        let (commands_read, commands_write) = std::io::pipe().map_err(|e| fail(e.to_string()))?;
+        let (answers_read, answers_write) = std::io::pipe().map_err(|e| fail(e.to_string()))?;
+        let (address, bridge) = Bridge::listen().await.map_err(|e| fail(e.to_string()))?;
+
+        let mut command = Command::new(executable);
+        command
+            .args(arguments(executable, &folder, sandbox))
+            .env_clear()
+            .envs(environment(&folder))
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        command
+            .fd_mappings(vec![
+                FdMapping { parent_fd: OwnedFd::from(commands_read), child_fd: 3 },
+                FdMapping { parent_fd: OwnedFd::from(answers_write), child_fd: 4 },
+            ])
+            .map_err(|e| fail(e.to_string()))?;
+        let mut child = command.spawn().map_err(|e| {
+            remove_folder(&folder);
+            fail(e.to_string())
+        })?;
+        // The command still owns our copies of the child's ends; while they are open, a dead Chromium is not noticed.
+        drop(command);
+        let group = Pid::from_child(&child);
+        let stderr = Arc::new(Mutex::new(Vec::new()));
+        if let Some(lines) = child.stderr.take() {
+            let kept = Arc::clone(&stderr);
+            std::thread::spawn(move || keep_last_lines(lines, &kept));
+        }
+        let chromium = Self { child: Some(child), group, address, folder, _folder_lock: folder_lock, stderr };
+        bridge.run(commands_write, answers_read).map_err(|e| fail(e.to_string()))?;
+        Ok(chromium)
+    }
+
+    /// What to say when the start failed: how it ended, and what it printed last.
+    pub(super) fn last_words(&mut self) -> String {
+        let ended = match self.child.as_mut().map(Child::try_wait) {
+            Some(Ok(Some(status))) => match (status.code(), status.signal()) {
+                (Some(code), _) => format!("it ended with code {code}"),
+                (None, Some(signal)) => format!("it was ended by signal {signal}"),
+                (None, None) => "it ended".to_owned(),
+            },
+            _ => "it did not answer".to_owned(),
+        };
+        let lines = self.stderr.lock().map(|lines| lines.join(" | ")).unwrap_or_default();
+        if lines.is_empty() { ended } else { format!("{ended}; it printed: {lines}") }
+    }
+
+    /// Memory of all its processes together (proportional set size), in bytes.
+    pub(super) fn memory(&self) -> u64 {
+        group_members(self.group).into_iter().filter_map(proportional_set_size).sum()
+    }
+
+    /// Ends every process of it, waits for them, and removes its folder. Blocks for some milliseconds.
+    fn end(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        // Fails only where the group is gone already.
+        let _ = rustix::process::kill_process_group(self.group, Signal::KILL);
+        let _ = child.wait();
+        // Its children become ours where we are their reaper; collect them so that no zombie stays.
+        while let Ok(Some(_)) = rustix::process::waitpgid(self.group, WaitOptions::empty()) {}
+        remove_folder(&self.folder);
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Removes what killed daemons left: user data dirs whose owner is gone, and any Chromium that still uses one.
+pub fn sweep(folders: &Path) {
+    let Ok(entries) = std::fs::read_dir(folders) else { return };
+    for entry in entries.flatten() {
+        let folder = entry.path();
+        let abandoned = match std::fs::File::open(folder.join(LOCK)) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            // Made, but its lock was not yet: another process may be at it just now. Old ones are rubbish.
+            Err(_) => entry.metadata().and_then(|m| m.modified()).is_ok_and(|at| {
+                at.elapsed().is_ok_and(|age| age > Duration::from_secs(60))
+            }),
+        };
+        if !abandoned {
+            continue;
+        }
+        let argument = user_data_dir(&folder);
+        for pid in processes() {
+            if std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
+                line.split(|byte| *byte == 0).any(|arg| arg == argument.as_bytes())
+            }) && let Some(pid) = Pid::from_raw(pid)
+            {
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+            }
+        }
+        remove_folder(&folder);
+    }
+}
+
+/// Name of the lock file in a user data dir.
+const LOCK: &str = "jarkeeper.lock";
+
+fn new_folder(folders: &Path) -> Result<(PathBuf, std::fs::File), BrowserError> {
+    let make = || {
+        let folder = tempfile::Builder::new().prefix("chromium-").tempdir_in(folders)?.keep();
+        let lock = std::fs::File::create(folder.join(LOCK))?;
+        lock.try_lock()?;
+        Ok((folder, lock))
+    };
+    make().map_err(|source| BrowserError::Folder { path: folders.to_owned(), source })
+}
+
+fn remove_folder(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(folder = %folder.display(), %error, "a browser folder could not be removed");
+    }
+}
+
+fn user_data_dir(folder: &Path) -> String {
+    format!("--user-data-dir={}", folder.display())
+}
+
+fn arguments(executable: &Path, folder: &Path, sandbox: bool) -> Vec<String> {
+    let mut arguments: Vec<String> = [
+        "--remote-debugging-pipe",
+        "--no-first-run",
+        "--no-default-browser-check",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-default-apps",
+        "--disable-extensions",
+        "--disable-sync",
+        "--disable-breakpad",
+        "--disable-crash-reporter",
+        "--disable-client-side-phishing-detection",
+        "--disable-hang-monitor",
+        "--disable-gpu",
+        "--disable-background-timer-throttling",
+        "--disable-backgrounding-occluded-windows",
+        "--disable-renderer-backgrounding",
+        "--block-new-web-contents",
+        "--metrics-recording-only",
+        "--mute-audio",
+        "--no-pings",
+        "--password-store=basic",
+        "--window-size=1280,900",
+        // One process a context: frames of a login page are reached as its own document is. Contexts never share one.
+        "--disable-site-isolation-trials",
+        // Sites on plain http stay there: an upgrade ends in a certificate error that is nobody's fault.
+        "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,IsolateOrigins,site-per-process,Translate,\
+         OptimizationHints,MediaRouter,AcceptCHFrame,BackForwardCache,SpareRendererForSitePerProcess,\
+         LocalNetworkAccessChecks",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    arguments.push(user_data_dir(folder));
+    let shell = executable.file_name().is_some_and(|name| name.to_string_lossy().contains("headless-shell"));
+    if !shell {
+        arguments.push("--headless=new".to_owned());
+    }
+    if !sandbox {
+        arguments.push("--no-sandbox".to_owned());
+    }
+    arguments
+}
+
+/// Chromium gets none of our variables but these: secrets are often among the others.
+fn environment(folder: &Path) -> Vec<(String, String)> {
+    const PASSED: [&str; 12] = [
+        "PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy",
+        "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+    ];
+    let mut variables: Vec<_> = std::env::vars().filter(|(name, _)| PASSED.contains(&name.as_str())).collect();
+    for name in ["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
+        variables.push((name.to_owned(), folder.display().to_string()));
+    }
+    variables
+}
+
+fn keep_last_lines(stderr: impl std::io::Read, kept: &Mutex<Vec<String>>) {
+    for line in BufReader::new(stderr).lines() {
+        let Ok(line) = line else { return };
+        let Ok(mut kept) = kept.lock() else { return };
+        if kept.len() == KEPT_LINES {
+            kept.remove(0);
+        }
+        kept.push(line.chars().take(300).collect());
+    }
+}
+
+fn processes() -> impl Iterator<Item = i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The processes of a group, from field 5 of `/proc/PID/stat` (proc_pid_stat(5)).
+fn group_members(group: Pid) -> Vec<i32> {
+    let in_group = |pid: &i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        fields.split_whitespace().nth(2).and_then(|field| field.parse::<i32>().ok())
+            == Some(group.as_raw_nonzero().get())
+    };
+    processes().filter(in_group).collect()
+}
+
+fn proportional_set_size(pid: i32) -> Option<u64> {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// Carries messages between Chromium's pipe and one WebSocket.
+struct Bridge {
+    listener: TcpListener,
+    path: String,
+}
+
+impl Bridge {
+    async fn listen() -> std::io::Result<(String, Self)> {
+        let mut secret = [0u8; 32];
+        getrandom::fill(&mut secret).map_err(std::io::Error::other)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let path = secret.iter().fold("/".to_owned(), |path, byte| format!("{path}{byte:02x}"));
+        let address = format!("ws://{}{path}", listener.local_addr()?);
+        Ok((address, Self { listener, path }))
+    }
+
+    fn run(self, commands: PipeWriter, answers: PipeReader) -> std::io::Result<()> {
+        let commands = pipe::Sender::from_owned_fd(OwnedFd::from(commands))?;
+        let answers = pipe::Receiver::from_owned_fd(OwnedFd::from(answers))?;
+        tokio::spawn(async move {
+            // Both ends of the pipe close when this task ends, and Chromium with them.
+            if let Err(error) = self.carry(commands, answers).await {
+                tracing::debug!(%error, "the bridge to Chromium ended");
+            }
+        });
+        Ok(())
+    }
+
+    async fn carry(self, mut commands: pipe::Sender, answers: pipe::Receiver) -> anyhow::Result<()> {
+        let socket = tokio::time::timeout(CONNECT, self.accept()).await??;
+        // From here on nobody else can connect.
+        drop(self.listener);
+        let (mut to_client, mut from_client) = socket.split();
+        let upward = async {
+            let mut answers = tokio::io::BufReader::with_capacity(64 * 1024, answers);
+            let mut message = Vec::new();
+            loop {
+                message.clear();
+                if answers.read_until(0, &mut message).await? == 0 {
+                    return anyhow::Ok(());
+                }
+                message.pop();
+                let text = String::from_utf8_lossy(&message).into_owned();
+                to_client.send(Message::text(text)).await?;
+            }
+        };
+        let downward = async {
+            while let Some(message) = from_client.next().await {
+                match message? {
+                    Message::Text(text) => {
+                        commands.write_all(text.as_bytes()).await?;
+                        commands.write_all(&[0]).await?;
+                    }
+                    Message::Close(_) => break,
+                    _ => {}
+                }
+            }
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            done = upward => done,
+            done = downward => done,
+        }
+    }
+
+    /// The connection that knows the path. Others are refused and do not end the wait.
+    async fn accept(&self) -> anyhow::Result<tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>> {
+        loop {
+            let (stream, _) = self.listener.accept().await?;
+            stream.set_nodelay(true)?;
+            #[expect(clippy::result_large_err, reason = "the library's callback has this type")]
+            let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+                if request.uri().path() == self.path {
+                    return Ok(response);
+                }
+                let mut refusal = ErrorResponse::new(None);
+                *refusal.status_mut() = http::StatusCode::NOT_FOUND;
+                Err(refusal)
+            };
+            let config = tokio_tungstenite::tungstenite::protocol::WebSocketConfig::default()
+                .max_message_size(None)
+                .max_frame_size(None);
+            let shaken = tokio::time::timeout(
+                Duration::from_secs(2),
+                tokio_tungstenite::accept_hdr_async_with_config(stream, check, Some(config)),
+            );
+            if let Ok(Ok(socket)) = shaken.await {
+                return Ok(socket);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configured_chromium_that_is_missing_is_not_replaced_by_another() {
+        let error = find(Some(Path::new("/nowhere/chromium")), "/usr/bin").unwrap_err();
+        assert!(error.to_string().contains("browser.executable is /nowhere/chromium"), "{error}");
+    }
+
+    #[test]
+    fn the_shell_is_preferred_to_the_full_browser() {
+        let bin = tempfile::tempdir().unwrap();
+        for name in ["google-chrome", "chrome-headless-shell"] {
+            std::fs::File::create(bin.path().join(name)).unwrap();
+        }
+        let found = find(None, &bin.path().display().to_string()).unwrap();
+        assert!(found.to_string_lossy().contains("headless-shell"), "{}", found.display());
+    }
+
+    #[tokio::test]
+    async fn the_bridge_takes_only_the_connection_that_knows_its_path() {
+        let (address, bridge) = Bridge::listen().await.unwrap();
+        let (commands_read, commands_write) = std::io::pipe().unwrap();
+        let (answers_read, _answers_write) = std::io::pipe().unwrap();
+        bridge.run(commands_write, answers_read).unwrap();
+        let port = address.split('/').nth(2).unwrap().to_owned();
+
+        let guess = TcpListenerClient::connect(&port, "/0000").await;
+        assert!(guess.is_err());
+        let path = format!("/{}", address.rsplit('/').next().unwrap());
+        let mut socket = TcpListenerClient::connect(&port, &path).await.unwrap();
+        socket.send(Message::text("{}")).await.unwrap();
+        let mut commands = tokio::io::BufReader::new(pipe::Receiver::from_owned_fd(commands_read.into()).unwrap());
+        let mut message = Vec::new();
+        commands.read_until(0, &mut message).await.unwrap();
+        assert_eq!(message, b"{}\0");
+        assert!(tokio::net::TcpStream::connect(&port).await.is_err(), "the port must be closed after the first");
+    }
+
+    struct TcpListenerClient;
+    impl TcpListenerClient {
+        async fn connect(
+            port: &str,
+            path: &str,
+        ) -> Result<tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>, tokio_tungstenite::tungstenite::Error>
+        {
+            let stream = tokio::net::TcpStream::connect(port).await?;
+            Ok(tokio_tungstenite::client_async(format!("ws://{port}{path}"), stream).await?.0)
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Chromium, and nothing else.
+mod error;
+pub mod launch;
+pub use error::BrowserError;

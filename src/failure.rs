@@ -1,0 +1,147 @@
+//! What can go wrong with a session, as a class that callers branch on.
+
+use std::fmt;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+/// The class of a failed renewal. Stable words: they stand in records, JSON output and exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// The site refused the username or the password.
+    WrongCredentials,
+    /// The site says that the account is locked or disabled.
+    Locked,
+    /// The site wants a one-time code that the recipe gives no source for, or refused it.
+    CodeWanted,
+    /// A CAPTCHA or another proof of being a person stands in the way.
+    Challenge,
+    /// The page holds no login form that we know how to fill.
+    FormNotFound,
+    /// A step of the recipe names something that the page no longer has.
+    FormChanged,
+    /// The site does not answer, or answers with a server error.
+    SiteDown,
+    /// The site asks us to slow down (429, or 503 with Retry-After).
+    Throttled,
+    /// The page answers, but not within the deadline.
+    Timeout,
+    /// Chromium crashed, hung, or is missing.
+    BrowserLost,
+    /// The recipe asks for something impossible or forbidden.
+    RecipeWrong,
+    /// The form went through, but the session that came out of it is not logged in.
+    NotProven,
+    /// The secret's source gives none.
+    SecretMissing,
+    /// The state cannot be written where it belongs.
+    Storage,
+    /// The login budget of this account is spent; see the ledger.
+    Budget,
+    /// The daemon was told to stop, or the caller went away.
+    Cancelled,
+}
+
+impl FailureClass {
+    /// Every class, in the order of the documentation.
+    pub const ALL: [Self; 16] = [
+        Self::WrongCredentials,
+        Self::Locked,
+        Self::CodeWanted,
+        Self::Challenge,
+        Self::FormNotFound,
+        Self::FormChanged,
+        Self::SiteDown,
+        Self::Throttled,
+        Self::Timeout,
+        Self::BrowserLost,
+        Self::RecipeWrong,
+        Self::NotProven,
+        Self::SecretMissing,
+        Self::Storage,
+        Self::Budget,
+        Self::Cancelled,
+    ];
+
+    /// The stable word of this class.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::WrongCredentials => "wrong_credentials",
+            Self::Locked => "locked",
+            Self::CodeWanted => "code_wanted",
+            Self::Challenge => "challenge",
+            Self::FormNotFound => "form_not_found",
+            Self::FormChanged => "form_changed",
+            Self::SiteDown => "site_down",
+            Self::Throttled => "throttled",
+            Self::Timeout => "timeout",
+            Self::BrowserLost => "browser_lost",
+            Self::RecipeWrong => "recipe_wrong",
+            Self::NotProven => "not_proven",
+            Self::SecretMissing => "secret_missing",
+            Self::Storage => "storage",
+            Self::Budget => "budget",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The process exit code of a command that fails with this class: 10 to 25, in the order of [`Self::ALL`].
+    pub fn exit_code(self) -> u8 {
+        10 + Self::ALL.iter().position(|c| *c == self).unwrap_or(0) as u8
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// One failed renewal, told so that a person can act on it. Holds no secret.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{class}: {message}")]
+pub struct Failure {
+    /// What kind of failure this is.
+    pub class: FailureClass,
+    /// What was being done, what was seen, and the way out, in plain words.
+    pub message: String,
+    /// The step of the login at which it happened, counted from 1; `None` outside the steps.
+    pub step: Option<usize>,
+    /// How long the site asked us to wait (Retry-After).
+    pub retry_after: Option<TimeDelta>,
+    /// Whether the credentials had been submitted when it happened.
+    pub submitted: bool,
+}
+
+impl Failure {
+    /// A failure of this class, outside any step, before anything was submitted.
+    pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), step: None, retry_after: None, submitted: false }
+    }
+
+    /// The same failure at this step, counted from 1.
+    pub fn at_step(mut self, step: usize) -> Self {
+        self.step.get_or_insert(step);
+        self
+    }
+
+    /// The same failure, after the credentials were submitted.
+    pub fn after_submit(mut self) -> Self {
+        self.submitted = true;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_the_serialised_form_and_exit_codes_differ() {
+        for (i, class) in FailureClass::ALL.into_iter().enumerate() {
+            assert_eq!(serde_json::to_value(class).unwrap(), class.word());
+            assert_eq!(usize::from(class.exit_code()), 10 + i);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The storage state: cookies, and web storage per origin.
+//!
+//! Shape: Playwright's `storageState` JSON. What Playwright does not know stands under the top-level key
+//! `jarkeeper`, which every version of it ignores.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The logged-in condition of one browser context.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StorageState {
+    /// Every cookie of the context.
+    #[serde(default)]
+    pub cookies: Vec<Cookie>,
+    /// Web storage of every origin that has some.
+    #[serde(default)]
+    pub origins: Vec<Origin>,
+    /// What Playwright has no place for; absent in files that came from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jarkeeper: Option<Extension>,
+}
+
+/// One cookie.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cookie {
+    /// Name; may be empty.
+    pub name: String,
+    /// Value: a secret, never shown by `Debug`.
+    pub value: String,
+    /// Host, or `.host` where subdomains get it too.
+    pub domain: String,
+    /// Path, beginning with `/`.
+    #[serde(default = "root")]
+    pub path: String,
+    /// Unix seconds, -1 for a cookie that ends with the browser.
+    #[serde(default = "session_end", deserialize_with = "expires")]
+    pub expires: f64,
+    /// Hidden from scripts.
+    #[serde(default)]
+    pub http_only: bool,
+    /// Sent over secure connections only.
+    #[serde(default)]
+    pub secure: bool,
+    /// When other sites' requests carry it.
+    #[serde(default, deserialize_with = "same_site")]
+    pub same_site: SameSite,
+    /// The top-level site of a partitioned cookie (CHIPS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_key: Option<String>,
+    /// Companion of `partition_key`: whether the cookie was set below a frame of another site.
+    #[serde(default, rename = "_crHasCrossSiteAncestor", skip_serializing_if = "Option::is_none")]
+    pub has_cross_site_ancestor: Option<bool>,
+}
+
+/// RFC 6265bis section 5.6.7.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SameSite {
+    /// Never with another site's requests.
+    Strict,
+    /// With top-level navigations; also where the site said nothing.
+    #[default]
+    Lax,
+    /// Always; needs `secure`.
+    None,
+}
+
+/// Web storage of one origin.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// Scheme, host and port, as `location.origin` gives it.
+    pub origin: String,
+    /// `localStorage`.
+    #[serde(default)]
+    pub local_storage: Vec<Entry>,
+    /// IndexedDB databases in Playwright's shape; present only where the recipe asks for them.
+    #[serde(default, rename = "indexedDB", skip_serializing_if = "Option::is_none")]
+    pub indexed_db: Option<Vec<Value>>,
+}
+
+/// One item of web storage.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Key.
+    pub name: String,
+    /// Value: may be a token, never shown by `Debug`.
+    pub value: String,
+}
+
+/// What Playwright's shape has no place for.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Extension {
+    /// Shape of this object; 1.
+    pub version: u32,
+    /// When the state was captured or last confirmed with new cookies.
+    pub captured_at: DateTime<Utc>,
+    /// The user agent that logged in; some sites bind a session to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// `sessionStorage` and, where it is not lifted into `origins`, IndexedDB.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub storage: Vec<OriginStorage>,
+}
+
+/// Storage of one origin that Playwright does not load.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OriginStorage {
+    /// As in [`Origin::origin`].
+    pub origin: String,
+    /// `sessionStorage` of the tab that logged in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub session_storage: Vec<Entry>,
+    /// IndexedDB databases in Playwright's shape.
+    #[serde(default, rename = "indexedDB", skip_serializing_if = "Vec::is_empty")]
+    pub indexed_db: Vec<Value>,
+}

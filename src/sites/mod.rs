@@ -1,0 +1,3 @@
+//! What a recipe means.
+pub mod recipe;
+pub use recipe::Recipe;
