@@ -117,7 +117,13 @@ pub struct Failure {
 impl Failure {
     /// A failure of this class, outside any step, before anything was submitted.
     pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), step: None, retry_after: None, submitted: false }
+        Self {
+            class,
+            message: message.into(),
+            step: None,
+            retry_after: None,
+            submitted: false,
+        }
     }
 
     /// The same failure at this step, counted from 1.

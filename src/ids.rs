@@ -110,9 +110,17 @@ impl Combination {
     pub fn new(sites: Vec<SiteName>) -> Result<Self, NameError> {
         let twice = (1..sites.len()).any(|i| sites[..i].contains(&sites[i]));
         if sites.len() < 2 || twice {
-            let name = sites.iter().map(SiteName::as_str).collect::<Vec<_>>().join(".");
+            let name = sites
+                .iter()
+                .map(SiteName::as_str)
+                .collect::<Vec<_>>()
+                .join(".");
             let why = "must join two or more different sites with '.'";
-            return Err(NameError { what: "combination", name, why });
+            return Err(NameError {
+                what: "combination",
+                name,
+                why,
+            });
         }
         Ok(Self(sites))
     }
@@ -132,7 +140,10 @@ impl Combination {
 impl FromStr for Combination {
     type Err = NameError;
     fn from_str(name: &str) -> Result<Self, NameError> {
-        let sites = name.split('.').map(str::parse).collect::<Result<Vec<_>, _>>()?;
+        let sites = name
+            .split('.')
+            .map(str::parse)
+            .collect::<Result<Vec<_>, _>>()?;
         Self::new(sites)
     }
 }
@@ -180,7 +191,11 @@ pub struct SessionKey {
 impl SessionKey {
     /// The session of a site's first account.
     pub fn of(site: SiteName) -> Self {
-        Self { site, account: None, within: None }
+        Self {
+            site,
+            account: None,
+            within: None,
+        }
     }
 }
 
@@ -195,7 +210,11 @@ impl FromStr for SessionKey {
             Some((site, account)) => (site, Some(account.parse()?)),
             None => (rest, None),
         };
-        Ok(Self { site: site.parse()?, account, within })
+        Ok(Self {
+            site: site.parse()?,
+            account,
+            within,
+        })
     }
 }
 
@@ -232,7 +251,9 @@ mod tests {
     #[test]
     fn names_that_could_leave_the_folder_are_refused() {
         let long = "a".repeat(65);
-        for name in ["", ".", "..", "../x", "a/b", "a.b", "a\0", "%2e%2e", "A", "é", "-a", "_a", &long] {
+        for name in [
+            "", ".", "..", "../x", "a/b", "a.b", "a\0", "%2e%2e", "A", "é", "-a", "_a", &long,
+        ] {
             assert!(name.parse::<SiteName>().is_err(), "{name:?}");
             assert!(name.parse::<AccountName>().is_err(), "{name:?}");
         }
@@ -242,7 +263,12 @@ mod tests {
 
     #[test]
     fn a_key_reads_back_as_it_was_written() {
-        for text in ["gitlab", "gitlab:bob", "gitlab@gitlab.shopping", "gitlab:bob@gitlab.reddit"] {
+        for text in [
+            "gitlab",
+            "gitlab:bob",
+            "gitlab@gitlab.shopping",
+            "gitlab:bob@gitlab.reddit",
+        ] {
             assert_eq!(text.parse::<SessionKey>().unwrap().to_string(), text);
         }
         assert!("gitlab@gitlab".parse::<SessionKey>().is_err());

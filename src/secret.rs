@@ -48,15 +48,30 @@ impl Redactor {
         }
         let json = serde_json::to_string(secret).unwrap_or_default();
         let url: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let html = secret
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;");
         let attribute = html.replace('"', "&quot;");
-        for form in [secret.to_owned(), json.trim_matches('"').to_owned(), url.replace('+', "%20"), url, html, attribute] {
-            if !self.needles.iter().any(|known| known.expose_secret() == form) {
+        for form in [
+            secret.to_owned(),
+            json.trim_matches('"').to_owned(),
+            url.replace('+', "%20"),
+            url,
+            html,
+            attribute,
+        ] {
+            if !self
+                .needles
+                .iter()
+                .any(|known| known.expose_secret() == form)
+            {
                 self.needles.push(form.into());
             }
         }
         // A form that contains another must go first, or its tail would stay.
-        self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.expose_secret().len()));
+        self.needles
+            .sort_by_key(|needle| std::cmp::Reverse(needle.expose_secret().len()));
     }
 
     /// The text without the secrets.
@@ -79,7 +94,14 @@ mod tests {
     fn a_secret_is_blotted_in_every_spelling() {
         let mut redactor = Redactor::default();
         redactor.add("p&ss \"w<rd");
-        for text in ["p&ss \"w<rd", "p%26ss+%22w%3Crd", "p%26ss%20%22w%3Crd", "p&amp;ss \"w&lt;rd", "p&ss \\\"w<rd", "p&amp;ss &quot;w&lt;rd"] {
+        for text in [
+            "p&ss \"w<rd",
+            "p%26ss+%22w%3Crd",
+            "p%26ss%20%22w%3Crd",
+            "p&amp;ss \"w&lt;rd",
+            "p&ss \\\"w<rd",
+            "p&amp;ss &quot;w&lt;rd",
+        ] {
             assert_eq!(redactor.blot(&format!("a {text} z")), "a [secret] z");
         }
         assert_eq!(format!("{redactor:?}"), "Redactor(6 secrets)");

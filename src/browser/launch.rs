@@ -24,10 +24,18 @@ use tokio_tungstenite::tungstenite::{Message, http};
 use super::error::BrowserError;
 
 /// Names that Chromium goes by, the cheapest first: the shell needs a third of the full browser's time for a login.
-const NAMES: [&str; 5] =
-    ["chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome"];
+const NAMES: [&str; 5] = [
+    "chromium-headless-shell",
+    "chrome-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+];
 /// Where Debian keeps the program behind its wrapper script.
-const DEBIAN: [&str; 2] = ["/usr/lib/chromium/chromium-headless-shell", "/usr/lib/chromium/chromium"];
+const DEBIAN: [&str; 2] = [
+    "/usr/lib/chromium/chromium-headless-shell",
+    "/usr/lib/chromium/chromium",
+];
 /// How long the bridge waits for the one who asked for it.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Lines of Chromium's standard error that are kept for a message.
@@ -41,23 +49,42 @@ pub fn find(configured: Option<&Path>, path: &str) -> Result<PathBuf, BrowserErr
     if let Some(configured) = configured {
         return match configured.is_file() {
             true => Ok(configured.to_owned()),
-            false => Err(BrowserError::Missing { looked: format!("browser.executable is {}", configured.display()) }),
+            false => Err(BrowserError::Missing {
+                looked: format!("browser.executable is {}", configured.display()),
+            }),
         };
     }
-    let on_path = |name: &str| path.split(':').map(|dir| Path::new(dir).join(name)).find(|file| file.is_file());
+    let on_path = |name: &str| {
+        path.split(':')
+            .map(|dir| Path::new(dir).join(name))
+            .find(|file| file.is_file())
+    };
     // Debian's commands are scripts that stay between us and Chromium; the program itself is taken where it is known.
     let debian = |shell: bool| {
-        DEBIAN.iter().map(PathBuf::from).find(|file| file.ends_with("chromium-headless-shell") == shell && file.is_file())
+        DEBIAN
+            .iter()
+            .map(PathBuf::from)
+            .find(|file| file.ends_with("chromium-headless-shell") == shell && file.is_file())
     };
-    let shells = NAMES[..2].iter().find_map(|name| on_path(name)).map(|found| debian(true).unwrap_or(found));
+    let shells = NAMES[..2]
+        .iter()
+        .find_map(|name| on_path(name))
+        .map(|found| debian(true).unwrap_or(found));
     let found = shells
         .or_else(|| debian(true))
-        .or_else(|| NAMES[2..].iter().find_map(|name| on_path(name)).map(|found| match found.ends_with("chromium") {
-            true => debian(false).unwrap_or(found),
-            false => found,
-        }))
+        .or_else(|| {
+            NAMES[2..]
+                .iter()
+                .find_map(|name| on_path(name))
+                .map(|found| match found.ends_with("chromium") {
+                    true => debian(false).unwrap_or(found),
+                    false => found,
+                })
+        })
         .or_else(|| debian(false));
-    found.ok_or_else(|| BrowserError::Missing { looked: format!("{} on PATH", NAMES.join(", ")) })
+    found.ok_or_else(|| BrowserError::Missing {
+        looked: format!("{} on PATH", NAMES.join(", ")),
+    })
 }
 
 /// A running Chromium. Dropping it ends it.
@@ -74,11 +101,18 @@ pub(super) struct Chromium {
 
 impl Chromium {
     /// Starts `executable` with a fresh user data dir below `folders`.
-    pub(super) async fn start(executable: &Path, folders: &Path, sandbox: bool) -> Result<Self, BrowserError> {
+    pub(super) async fn start(
+        executable: &Path,
+        folders: &Path,
+        sandbox: bool,
+    ) -> Result<Self, BrowserError> {
         if sandbox && rustix::process::geteuid().is_root() {
             return Err(BrowserError::Root);
         }
-        let fail = |why: String| BrowserError::Start { path: executable.to_owned(), why };
+        let fail = |why: String| BrowserError::Start {
+            path: executable.to_owned(),
+            why,
+        };
         let (folder, folder_lock) = new_folder(folders)?;
         let (commands_read, commands_write) = std::io::pipe().map_err(|e| fail(e.to_string()))?;
         let (answers_read, answers_write) = std::io::pipe().map_err(|e| fail(e.to_string()))?;
@@ -96,8 +130,14 @@ impl Chromium {
             .process_group(0);
         command
             .fd_mappings(vec![
-                FdMapping { parent_fd: OwnedFd::from(commands_read), child_fd: 3 },
-                FdMapping { parent_fd: OwnedFd::from(answers_write), child_fd: 4 },
+                FdMapping {
+                    parent_fd: OwnedFd::from(commands_read),
+                    child_fd: 3,
+                },
+                FdMapping {
+                    parent_fd: OwnedFd::from(answers_write),
+                    child_fd: 4,
+                },
             ])
             .map_err(|e| fail(e.to_string()))?;
         let mut child = command.spawn().map_err(|e| {
@@ -112,8 +152,17 @@ impl Chromium {
             let kept = Arc::clone(&stderr);
             std::thread::spawn(move || keep_last_lines(lines, &kept));
         }
-        let chromium = Self { child: Some(child), group, address, folder, _folder_lock: folder_lock, stderr };
-        bridge.run(commands_write, answers_read).map_err(|e| fail(e.to_string()))?;
+        let chromium = Self {
+            child: Some(child),
+            group,
+            address,
+            folder,
+            _folder_lock: folder_lock,
+            stderr,
+        };
+        bridge
+            .run(commands_write, answers_read)
+            .map_err(|e| fail(e.to_string()))?;
         Ok(chromium)
     }
 
@@ -127,18 +176,31 @@ impl Chromium {
             },
             _ => "it did not answer".to_owned(),
         };
-        let lines = self.stderr.lock().map(|lines| lines.join(" | ")).unwrap_or_default();
-        if lines.is_empty() { ended } else { format!("{ended}; it printed: {lines}") }
+        let lines = self
+            .stderr
+            .lock()
+            .map(|lines| lines.join(" | "))
+            .unwrap_or_default();
+        if lines.is_empty() {
+            ended
+        } else {
+            format!("{ended}; it printed: {lines}")
+        }
     }
 
     /// Memory of all its processes together (proportional set size), in bytes.
     pub(super) fn memory(&self) -> u64 {
-        group_members(self.group).into_iter().filter_map(proportional_set_size).sum()
+        group_members(self.group)
+            .into_iter()
+            .filter_map(proportional_set_size)
+            .sum()
     }
 
     /// Ends every process of it, waits for them, and removes its folder. Blocks for some milliseconds.
     fn end(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
         // Fails only where the group is gone already.
         let _ = rustix::process::kill_process_group(self.group, Signal::KILL);
         let _ = child.wait();
@@ -156,15 +218,18 @@ impl Drop for Chromium {
 
 /// Removes what killed daemons left: user data dirs whose owner is gone, and any Chromium that still uses one.
 pub fn sweep(folders: &Path) {
-    let Ok(entries) = std::fs::read_dir(folders) else { return };
+    let Ok(entries) = std::fs::read_dir(folders) else {
+        return;
+    };
     for entry in entries.flatten() {
         let folder = entry.path();
         let abandoned = match std::fs::File::open(folder.join(LOCK)) {
             Ok(lock) => lock.try_lock().is_ok(),
             // Made, but its lock was not yet: another process may be at it just now. Old ones are rubbish.
-            Err(_) => entry.metadata().and_then(|m| m.modified()).is_ok_and(|at| {
-                at.elapsed().is_ok_and(|age| age > Duration::from_secs(60))
-            }),
+            Err(_) => entry
+                .metadata()
+                .and_then(|m| m.modified())
+                .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > Duration::from_secs(60))),
         };
         if !abandoned {
             continue;
@@ -172,7 +237,8 @@ pub fn sweep(folders: &Path) {
         let argument = user_data_dir(&folder);
         for pid in processes() {
             if std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
-                line.split(|byte| *byte == 0).any(|arg| arg == argument.as_bytes())
+                line.split(|byte| *byte == 0)
+                    .any(|arg| arg == argument.as_bytes())
             }) && let Some(pid) = Pid::from_raw(pid)
             {
                 let _ = rustix::process::kill_process(pid, Signal::KILL);
@@ -187,12 +253,18 @@ const LOCK: &str = "jarkeeper.lock";
 
 fn new_folder(folders: &Path) -> Result<(PathBuf, std::fs::File), BrowserError> {
     let make = || {
-        let folder = tempfile::Builder::new().prefix("chromium-").tempdir_in(folders)?.keep();
+        let folder = tempfile::Builder::new()
+            .prefix("chromium-")
+            .tempdir_in(folders)?
+            .keep();
         let lock = std::fs::File::create(folder.join(LOCK))?;
         lock.try_lock()?;
         Ok((folder, lock))
     };
-    make().map_err(|source| BrowserError::Folder { path: folders.to_owned(), source })
+    make().map_err(|source| BrowserError::Folder {
+        path: folders.to_owned(),
+        source,
+    })
 }
 
 fn remove_folder(folder: &Path) {
@@ -241,7 +313,9 @@ fn arguments(executable: &Path, folder: &Path, sandbox: bool) -> Vec<String> {
     .map(str::to_owned)
     .to_vec();
     arguments.push(user_data_dir(folder));
-    let shell = executable.file_name().is_some_and(|name| name.to_string_lossy().contains("headless-shell"));
+    let shell = executable
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().contains("headless-shell"));
     if !shell {
         arguments.push("--headless=new".to_owned());
     }
@@ -254,10 +328,22 @@ fn arguments(executable: &Path, folder: &Path, sandbox: bool) -> Vec<String> {
 /// Chromium gets none of our variables but these: secrets are often among the others.
 fn environment(folder: &Path) -> Vec<(String, String)> {
     const PASSED: [&str; 12] = [
-        "PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy",
-        "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+        "PATH",
+        "LANG",
+        "LC_ALL",
+        "TZ",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
     ];
-    let mut variables: Vec<_> = std::env::vars().filter(|(name, _)| PASSED.contains(&name.as_str())).collect();
+    let mut variables: Vec<_> = std::env::vars()
+        .filter(|(name, _)| PASSED.contains(&name.as_str()))
+        .collect();
     for name in ["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
         variables.push((name.to_owned(), folder.display().to_string()));
     }
@@ -285,7 +371,10 @@ fn group_members(group: Pid) -> Vec<i32> {
     let in_group = |pid: &i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        fields.split_whitespace().nth(2).and_then(|field| field.parse::<i32>().ok())
+        fields
+            .split_whitespace()
+            .nth(2)
+            .and_then(|field| field.parse::<i32>().ok())
             == Some(group.as_raw_nonzero().get())
     };
     processes().filter(in_group).collect()
@@ -294,7 +383,11 @@ fn group_members(group: Pid) -> Vec<i32> {
 fn proportional_set_size(pid: i32) -> Option<u64> {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+    line.split_whitespace()
+        .next()?
+        .parse::<u64>()
+        .ok()
+        .map(|kib| kib * 1024)
 }
 
 /// Carries messages between Chromium's pipe and one WebSocket.
@@ -308,7 +401,9 @@ impl Bridge {
         let mut secret = [0u8; 32];
         getrandom::fill(&mut secret).map_err(std::io::Error::other)?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let path = secret.iter().fold("/".to_owned(), |path, byte| format!("{path}{byte:02x}"));
+        let path = secret
+            .iter()
+            .fold("/".to_owned(), |path, byte| format!("{path}{byte:02x}"));
         let address = format!("ws://{}{path}", listener.local_addr()?);
         Ok((address, Self { listener, path }))
     }
@@ -325,7 +420,11 @@ impl Bridge {
         Ok(())
     }
 
-    async fn carry(self, mut commands: pipe::Sender, answers: pipe::Receiver) -> anyhow::Result<()> {
+    async fn carry(
+        self,
+        mut commands: pipe::Sender,
+        answers: pipe::Receiver,
+    ) -> anyhow::Result<()> {
         let socket = tokio::time::timeout(CONNECT, self.accept()).await??;
         // From here on nobody else can connect.
         drop(self.listener);
@@ -363,19 +462,25 @@ impl Bridge {
     }
 
     /// The connection that knows the path. Others are refused and do not end the wait.
-    async fn accept(&self) -> anyhow::Result<tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>> {
+    async fn accept(
+        &self,
+    ) -> anyhow::Result<tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>> {
         loop {
             let (stream, _) = self.listener.accept().await?;
             stream.set_nodelay(true)?;
-            #[expect(clippy::result_large_err, reason = "the library's callback has this type")]
-            let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-                if request.uri().path() == self.path {
-                    return Ok(response);
-                }
-                let mut refusal = ErrorResponse::new(None);
-                *refusal.status_mut() = http::StatusCode::NOT_FOUND;
-                Err(refusal)
-            };
+            #[expect(
+                clippy::result_large_err,
+                reason = "the library's callback has this type"
+            )]
+            let check =
+                |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+                    if request.uri().path() == self.path {
+                        return Ok(response);
+                    }
+                    let mut refusal = ErrorResponse::new(None);
+                    *refusal.status_mut() = http::StatusCode::NOT_FOUND;
+                    Err(refusal)
+                };
             let config = tokio_tungstenite::tungstenite::protocol::WebSocketConfig::default()
                 .max_message_size(None)
                 .max_frame_size(None);
@@ -397,7 +502,12 @@ mod tests {
     #[test]
     fn a_configured_chromium_that_is_missing_is_not_replaced_by_another() {
         let error = find(Some(Path::new("/nowhere/chromium")), "/usr/bin").unwrap_err();
-        assert!(error.to_string().contains("browser.executable is /nowhere/chromium"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("browser.executable is /nowhere/chromium"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -407,7 +517,11 @@ mod tests {
             std::fs::File::create(bin.path().join(name)).unwrap();
         }
         let found = find(None, &bin.path().display().to_string()).unwrap();
-        assert!(found.to_string_lossy().contains("headless-shell"), "{}", found.display());
+        assert!(
+            found.to_string_lossy().contains("headless-shell"),
+            "{}",
+            found.display()
+        );
     }
 
     #[tokio::test]
@@ -423,11 +537,15 @@ mod tests {
         let path = format!("/{}", address.rsplit('/').next().unwrap());
         let mut socket = TcpListenerClient::connect(&port, &path).await.unwrap();
         socket.send(Message::text("{}")).await.unwrap();
-        let mut commands = tokio::io::BufReader::new(pipe::Receiver::from_owned_fd(commands_read.into()).unwrap());
+        let mut commands =
+            tokio::io::BufReader::new(pipe::Receiver::from_owned_fd(commands_read.into()).unwrap());
         let mut message = Vec::new();
         commands.read_until(0, &mut message).await.unwrap();
         assert_eq!(message, b"{}\0");
-        assert!(tokio::net::TcpStream::connect(&port).await.is_err(), "the port must be closed after the first");
+        assert!(
+            tokio::net::TcpStream::connect(&port).await.is_err(),
+            "the port must be closed after the first"
+        );
     }
 
     struct TcpListenerClient;
@@ -435,10 +553,16 @@ mod tests {
         async fn connect(
             port: &str,
             path: &str,
-        ) -> Result<tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>, tokio_tungstenite::tungstenite::Error>
-        {
+        ) -> Result<
+            tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>,
+            tokio_tungstenite::tungstenite::Error,
+        > {
             let stream = tokio::net::TcpStream::connect(port).await?;
-            Ok(tokio_tungstenite::client_async(format!("ws://{port}{path}"), stream).await?.0)
+            Ok(
+                tokio_tungstenite::client_async(format!("ws://{port}{path}"), stream)
+                    .await?
+                    .0,
+            )
         }
     }
 }

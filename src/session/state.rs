@@ -52,7 +52,11 @@ pub struct Cookie {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition_key: Option<String>,
     /// Companion of `partition_key`: whether the cookie was set below a frame of another site.
-    #[serde(default, rename = "_crHasCrossSiteAncestor", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "_crHasCrossSiteAncestor",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub has_cross_site_ancestor: Option<bool>,
 }
 
@@ -118,4 +122,31 @@ pub struct OriginStorage {
     /// IndexedDB databases in Playwright's shape.
     #[serde(default, rename = "indexedDB", skip_serializing_if = "Vec::is_empty")]
     pub indexed_db: Vec<Value>,
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+fn session_end() -> f64 {
+    -1.0
+}
+
+fn expires<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_else(session_end))
+}
+
+fn same_site<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SameSite, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+impl fmt::Debug for StorageState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "StorageState({} cookies, {} origins)",
+            self.cookies.len(),
+            self.origins.len()
+        )
+    }
 }

@@ -82,7 +82,9 @@ impl std::fmt::Debug for Source {
             Self::Env(name) => write!(f, "Env({name})"),
             Self::File(path) => write!(f, "File({})", path.display()),
             // Arguments may hold a token; the program's name is enough to recognise it.
-            Self::Command(argv) => write!(f, "Command({})", argv.first().map_or("", String::as_str)),
+            Self::Command(argv) => {
+                write!(f, "Command({})", argv.first().map_or("", String::as_str))
+            }
             Self::Keyring { service, user } => write!(f, "Keyring({service}, {user})"),
         }
     }
