@@ -146,7 +146,7 @@
       headings: all('h1, h2, h3, legend').filter(visible).slice(0, 8).map((h) => clip(textOf(h), 120)),
       alerts: all(ALERTS).filter(visible).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
       forms: forms.map((f) => ({ id: clip(f.id, 120), name: clip(f.getAttribute('name'), 120), class: clip(f.className, 200), action: clip(f.getAttribute('action'), 300), text: clip(textOf(f), 400) })),
-      captcha: all(CAPTCHA).some(visible), fields, buttons,
+      captcha: all(CAPTCHA).some((e) => visible(e) && !e.closest('.grecaptcha-badge')), fields, buttons,
     };
   }
   // The text right before a field that has no label of its own.

@@ -171,9 +171,10 @@ pub(super) async fn listen(
                             retry_after: None,
                         });
                     }
-                    match event.request.method.as_str() {
-                        "POST" | "PUT" | "PATCH" => seen.sending.insert(id.clone()),
-                        _ => seen.sending.remove(&id),
+                    let sends = matches!(event.request.method.as_str(), "POST" | "PUT" | "PATCH");
+                    match sends {
+                        true => seen.sending.insert(id.clone()),
+                        false => seen.sending.remove(&id),
                     };
                     let keeps_open = matches!(
                         kind,
@@ -186,7 +187,7 @@ pub(super) async fn listen(
                         )
                     );
                     if !keeps_open {
-                        seen.in_flight.insert(id.clone(), Instant::now());
+                        seen.in_flight.insert(id.clone(), (Instant::now(), is_document || sends));
                     }
                 });
             }

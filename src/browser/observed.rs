@@ -32,7 +32,8 @@ pub struct Answer {
 pub(super) struct Seen {
     pub(super) url: String,
     pub(super) origins: BTreeSet<String>,
-    pub(super) in_flight: HashMap<String, Instant>,
+    /// When each request began, and whether it is one that may take its time: a document, or data for the site.
+    pub(super) in_flight: HashMap<String, (Instant, bool)>,
     pub(super) sending: BTreeSet<String>,
     pub(super) last_activity: Option<Instant>,
     pub(super) answers: VecDeque<Answer>,
@@ -97,12 +98,11 @@ impl Observed {
                     return None;
                 }
                 let still = seen.last_activity.map_or(now, |at| at + quiet);
-                let busy = seen
-                    .in_flight
-                    .values()
-                    .map(|began| *began + LONG_POLL)
-                    .filter(|end| *end > now)
-                    .max();
+                let until = |(began, patient): &(Instant, bool)| match patient {
+                    true => deadline + LONG_POLL,
+                    false => *began + LONG_POLL,
+                };
+                let busy = seen.in_flight.values().map(until).filter(|end| *end > now).max();
                 Some(still.max(busy.unwrap_or(now)))
             });
             match next {
