@@ -1,6 +1,8 @@
 //! Jarkeeper: fresh logged-in sessions for agents, jobs and scripts.
 
 pub mod browser;
+pub mod config;
+mod document;
 pub mod failure;
 pub mod ids;
 pub mod secret;
