@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod config;
+mod document;
 pub mod failure;
 pub mod ids;
 pub mod secret;
