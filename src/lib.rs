@@ -1,6 +1,7 @@
 //! Jarkeeper: fresh logged-in sessions for agents, jobs and scripts.
 
 pub mod browser;
+pub mod demo;
 pub mod failure;
 pub mod ids;
 pub mod secret;
