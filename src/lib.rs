@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod config;
 mod document;
+pub mod demo;
 pub mod failure;
 pub mod ids;
 pub mod secret;

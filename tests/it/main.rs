@@ -1,1 +1,2 @@
 //! Behaviour, end to end.
+mod demo;
