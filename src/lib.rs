@@ -2,10 +2,11 @@
 
 pub mod browser;
 pub mod config;
-mod document;
 pub mod demo;
+mod document;
 pub mod failure;
 pub mod ids;
+pub mod login;
 pub mod secret;
 pub mod session;
 pub mod sites;

@@ -150,6 +150,15 @@ impl Page {
         Ok(self.on(element, "look at a box", ticked, None).await? == Value::Bool(true))
     }
 
+    /// Whether a control takes no clicks now.
+    ///
+    /// # Errors
+    /// Its document is gone.
+    pub async fn is_disabled(&self, element: &Element) -> Result<bool, BrowserError> {
+        let disabled = "function() { return Boolean(this.disabled) || this.getAttribute('aria-disabled') === 'true'; }";
+        Ok(self.on(element, "look at a button", disabled, None).await? == Value::Bool(true))
+    }
+
     /// Clicks the middle of an element with the mouse; where something covers it, the element itself is told.
     ///
     /// # Errors

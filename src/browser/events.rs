@@ -187,7 +187,8 @@ pub(super) async fn listen(
                         )
                     );
                     if !keeps_open {
-                        seen.in_flight.insert(id.clone(), (Instant::now(), is_document || sends));
+                        seen.in_flight
+                            .insert(id.clone(), (Instant::now(), is_document || sends));
                     }
                 });
             }

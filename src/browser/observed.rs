@@ -88,6 +88,11 @@ impl Observed {
         }
     }
 
+    /// Waits for the next event, at most until `deadline`.
+    pub(super) async fn next(&self, deadline: Instant) {
+        let _ = tokio::time::timeout_at(deadline, self.changed.notified()).await;
+    }
+
     /// Waits until nothing has moved for `quiet` and no request is under way, at most until `deadline`.
     pub(super) async fn until_quiet(&self, quiet: Duration, deadline: Instant) -> bool {
         loop {
@@ -102,7 +107,12 @@ impl Observed {
                     true => deadline + LONG_POLL,
                     false => *began + LONG_POLL,
                 };
-                let busy = seen.in_flight.values().map(until).filter(|end| *end > now).max();
+                let busy = seen
+                    .in_flight
+                    .values()
+                    .map(until)
+                    .filter(|end| *end > now)
+                    .max();
                 Some(still.max(busy.unwrap_or(now)))
             });
             match next {

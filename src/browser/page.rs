@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use chromiumoxide::cdp::browser_protocol::dom::DescribeNodeParams;
+use chromiumoxide::cdp::browser_protocol::network::GetCookiesParams;
 use chromiumoxide::cdp::browser_protocol::page::{
     CaptureScreenshotFormat, CaptureScreenshotParams, CreateIsolatedWorldParams, Frame as CdpFrame,
     FrameId, FrameTree, GetFrameTreeParams, NavigateParams,
@@ -38,14 +39,20 @@ pub struct Page {
     listener: tokio::task::JoinHandle<()>,
 }
 
-/// A frame of the page.
-#[derive(Debug, Clone, PartialEq)]
+/// A frame of the page. Two are equal that are the same frame, whatever document is in it.
+#[derive(Debug, Clone)]
 pub struct Frame {
     pub(super) id: FrameId,
     /// Its document's URL.
     pub url: String,
     /// Its document's origin, serialised.
     pub origin: String,
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
 }
 
 /// An element that was found; good until its document goes away.
@@ -169,6 +176,11 @@ impl Page {
         self.observed
             .until_quiet(quiet, until.min(self.deadline))
             .await
+    }
+
+    /// Waits until anything happens on the page, at most until `until`.
+    pub async fn changed(&self, until: Instant) {
+        self.observed.next(until.min(self.deadline)).await;
     }
 
     /// How many answers have come; a mark for [`Page::answers_since`].
@@ -409,6 +421,17 @@ impl Page {
                 what: WHAT.to_owned(),
                 why: "the element is no frame".to_owned(),
             })
+    }
+
+    /// Whether the page's own document would send a cookie of this name.
+    ///
+    /// # Errors
+    /// Chromium does not answer.
+    pub async fn has_cookie(&self, name: &str) -> Result<bool, BrowserError> {
+        let cookies = self
+            .call("give its cookies", GetCookiesParams::default())
+            .await?;
+        Ok(cookies.cookies.iter().any(|cookie| cookie.name == name))
     }
 
     /// A picture of what is visible (PNG), with what was typed made unreadable.

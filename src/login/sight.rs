@@ -36,27 +36,47 @@ pub(super) fn obstacle(page: &Snapshot) -> Option<Failure> {
     } else {
         return None;
     };
-    Some(Failure::new(class, format!("the page says {}", quote(&page.text))))
+    Some(Failure::new(
+        class,
+        format!("the page says {}", quote(&page.text)),
+    ))
 }
 
 /// What the site answered to the credentials, where the page tells it. `form_is_back`: a login form shows after the
 /// site has answered.
 pub(super) fn verdict(page: &Snapshot, answers: &[Answer], form_is_back: bool) -> Option<Failure> {
     let sent = || answers.iter().filter(|a| a.sent || a.document);
-    if let Some(slow) = sent().find(|a| a.status == 429 || a.status == 503 && a.retry_after.is_some()) {
-        let mut failure = Failure::new(FailureClass::Throttled, format!("the site answered {}", slow.status));
+    if let Some(slow) =
+        sent().find(|a| a.status == 429 || a.status == 503 && a.retry_after.is_some())
+    {
+        let mut failure = Failure::new(
+            FailureClass::Throttled,
+            format!("the site answered {}", slow.status),
+        );
         failure.retry_after = slow.retry_after;
         return Some(failure);
     }
-    if let Some(broken) = sent().rev().find(|a| a.document || a.sent).filter(|a| a.status >= 500) {
+    if let Some(broken) = sent()
+        .rev()
+        .find(|a| a.document || a.sent)
+        .filter(|a| a.status >= 500)
+    {
         let message = format!("the site answered {} to the login", broken.status);
         return Some(Failure::new(FailureClass::SiteDown, message));
     }
     let alerts = page.alerts.join(" ").to_lowercase();
     let form = form::find(page);
     // The whole text counts only while the form is there: elsewhere these words mean something else.
-    let said = if form_is_back { format!("{alerts} {}", page.text.to_lowercase()) } else { alerts.clone() };
-    let shown = if page.alerts.is_empty() { &page.text } else { &page.alerts[0] };
+    let said = if form_is_back {
+        format!("{alerts} {}", page.text.to_lowercase())
+    } else {
+        alerts.clone()
+    };
+    let shown = if page.alerts.is_empty() {
+        &page.text
+    } else {
+        &page.alerts[0]
+    };
     let refused = sent().any(|a| a.sent && matches!(a.status, 400 | 401 | 403 | 422));
     if form.is_none() && form::find_code(page).is_some() {
         let wrong = words::any(&alerts, words::WRONG);
@@ -66,17 +86,29 @@ pub(super) fn verdict(page: &Snapshot, answers: &[Answer], form_is_back: bool) -
         };
         return Some(Failure::new(FailureClass::CodeWanted, message));
     }
-    if sent().any(|a| a.sent && a.status == 423) || form_is_back && words::any(&said, words::LOCKED) {
-        return Some(Failure::new(FailureClass::Locked, format!("the site says {}", quote(shown))));
+    if sent().any(|a| a.sent && a.status == 423) || form_is_back && words::any(&said, words::LOCKED)
+    {
+        return Some(Failure::new(
+            FailureClass::Locked,
+            format!("the site says {}", quote(shown)),
+        ));
     }
     if page.captcha {
         return Some(challenge());
     }
     if form_is_back && words::any(&said, words::THROTTLED) {
-        return Some(Failure::new(FailureClass::Throttled, format!("the site says {}", quote(shown))));
+        return Some(Failure::new(
+            FailureClass::Throttled,
+            format!("the site says {}", quote(shown)),
+        ));
     }
-    if form_is_back && (words::any(&alerts, words::WRONG) || refused || words::any(&said, words::WRONG)) {
-        let message = format!("the site refused the username or the password: {}", quote(shown));
+    if form_is_back
+        && (words::any(&alerts, words::WRONG) || refused || words::any(&said, words::WRONG))
+    {
+        let message = format!(
+            "the site refused the username or the password: {}",
+            quote(shown)
+        );
         return Some(Failure::new(FailureClass::WrongCredentials, message));
     }
     None
@@ -102,7 +134,11 @@ mod tests {
     use super::*;
 
     fn says(text: &str) -> Snapshot {
-        Snapshot { text: text.into(), alerts: vec![text.into()], ..Snapshot::default() }
+        Snapshot {
+            text: text.into(),
+            alerts: vec![text.into()],
+            ..Snapshot::default()
+        }
     }
 
     #[test]
@@ -123,11 +159,24 @@ mod tests {
 
     #[test]
     fn a_lock_is_no_wrong_password_and_a_broken_site_neither() {
-        let locked = verdict(&says("Wrong password. Your account has been locked."), &[], true).unwrap();
+        let locked = verdict(
+            &says("Wrong password. Your account has been locked."),
+            &[],
+            true,
+        )
+        .unwrap();
         assert_eq!(locked.class, FailureClass::Locked);
-        let answer =
-            Answer { url: String::new(), status: 502, document: true, sent: true, retry_after: None };
-        assert_eq!(verdict(&says("Invalid"), &[answer], true).unwrap().class, FailureClass::SiteDown);
+        let answer = Answer {
+            url: String::new(),
+            status: 502,
+            document: true,
+            sent: true,
+            retry_after: None,
+        };
+        assert_eq!(
+            verdict(&says("Invalid"), &[answer], true).unwrap().class,
+            FailureClass::SiteDown
+        );
         assert!(verdict(&says("An invalid invoice is waiting"), &[], false).is_none());
     }
 

@@ -19,10 +19,16 @@ const OPTIONAL: Duration = Duration::from_secs(3);
 /// How often the page is asked for an element that is not there yet.
 const AGAIN: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(page: &Page, attempt: &Attempt<'_>, progress: &mut Progress) -> Result<(), Failure> {
+pub(super) async fn run(
+    page: &Page,
+    attempt: &Attempt<'_>,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
     let mut frame = page.main_frame().await?;
     for (at, step) in attempt.recipe.steps.iter().enumerate() {
-        one(page, attempt, progress, step, &mut frame).await.map_err(|f| f.at_step(at + 1))?;
+        one(page, attempt, progress, step, &mut frame)
+            .await
+            .map_err(|f| f.at_step(at + 1))?;
     }
     Ok(())
 }
@@ -91,8 +97,8 @@ async fn one(
         }
         Step::Frame(None) => *frame = page.main_frame().await?,
         Step::Frame(Some(locator)) => {
-            let main = page.main_frame().await?;
-            let element = wait_for(page, &main, locator, WAIT).await?;
+            let mut main = page.main_frame().await?;
+            let element = wait_for(page, &mut main, locator, WAIT).await?;
             *frame = page.frame_of(&element).await?;
         }
     }
@@ -147,7 +153,11 @@ pub(super) async fn wait_for(
             Err(error) => return Err(error.into()),
         }
         if Instant::now() >= until {
-            let message = format!("there is no visible {} at {}", describe(locator), shown(&page.url()));
+            let message = format!(
+                "there is no visible {} at {}",
+                describe(locator),
+                shown(&page.url())
+            );
             return Err(Failure::new(FailureClass::FormChanged, message));
         }
         tokio::time::sleep(AGAIN).await;
@@ -155,7 +165,11 @@ pub(super) async fn wait_for(
 }
 
 /// Whether the element of a locator can be seen now.
-pub(super) async fn is_visible(page: &Page, frame: &Frame, locator: &Locator) -> Result<bool, Failure> {
+pub(super) async fn is_visible(
+    page: &Page,
+    frame: &Frame,
+    locator: &Locator,
+) -> Result<bool, Failure> {
     match page.locate(frame, &argument(locator)).await {
         Ok(found) => Ok(found.is_some()),
         Err(BrowserError::Moved(_)) => Ok(false),
@@ -181,7 +195,10 @@ fn argument(locator: &Locator) -> Value {
 /// A locator as a person reads it.
 fn describe(locator: &Locator) -> String {
     match &locator.by {
-        By::Role { role, name: Some(name) } => format!("{role} {name:?}"),
+        By::Role {
+            role,
+            name: Some(name),
+        } => format!("{role} {name:?}"),
         By::Role { role, name: None } => role.clone(),
         By::Label(text) => format!("field with the label {text:?}"),
         By::Placeholder(text) => format!("field with the placeholder {text:?}"),

@@ -37,7 +37,11 @@ pub(super) fn code(secret: &SecretString, now: u64, used: Option<u64>) -> Result
     }
     let at = step * period;
     let digits = totp.generate(at).to_string().into();
-    Ok(Code { wait: at.saturating_sub(now), digits, step })
+    Ok(Code {
+        wait: at.saturating_sub(now),
+        digits,
+        step,
+    })
 }
 
 fn period(totp: &Totp, now: u64) -> u64 {
@@ -48,14 +52,21 @@ fn period(totp: &Totp, now: u64) -> u64 {
 
 fn read(secret: &str) -> Result<Totp, Failure> {
     let wrong = |why: &str| {
-        let message = format!("the totp secret cannot be used: {why}; it must be Base32 (as the site shows it) or an otpauth://totp URI");
+        let message = format!(
+            "the totp secret cannot be used: {why}; it must be Base32 (as the site shows it) or an otpauth://totp URI"
+        );
         Failure::new(FailureClass::RecipeWrong, message)
     };
     if secret.starts_with("otpauth://") {
-        return Totp::from_url_unchecked(secret).map_err(|_| wrong("the otpauth URI cannot be read"));
+        return Totp::from_url_unchecked(secret)
+            .map_err(|_| wrong("the otpauth URI cannot be read"));
     }
-    let bare: String = secret.chars().filter(|c| !c.is_whitespace() && *c != '-' && *c != '=').collect();
-    let secret = Secret::try_from_base32(bare.to_uppercase()).map_err(|_| wrong("it is not Base32"))?;
+    let bare: String = secret
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-' && *c != '=')
+        .collect();
+    let secret =
+        Secret::try_from_base32(bare.to_uppercase()).map_err(|_| wrong("it is not Base32"))?;
     Ok(Builder::new().with_secret(secret).build_noncompliant())
 }
 
@@ -69,9 +80,18 @@ mod tests {
     #[test]
     fn codes_are_those_of_the_standard() {
         let code = code(&RFC.into(), 59 - 20, None).unwrap();
-        assert_eq!((code.digits.expose_secret(), code.wait, code.step), ("287082", 0, 1));
+        assert_eq!(
+            (code.digits.expose_secret(), code.wait, code.step),
+            ("287082", 0, 1)
+        );
         let uri = format!("otpauth://totp/x:y?secret={RFC}&digits=8&algorithm=SHA1&period=30");
-        assert_eq!(super::code(&uri.into(), 1_111_111_080, None).unwrap().digits.expose_secret(), "07081804");
+        assert_eq!(
+            super::code(&uri.into(), 1_111_111_080, None)
+                .unwrap()
+                .digits
+                .expose_secret(),
+            "07081804"
+        );
     }
 
     #[test]

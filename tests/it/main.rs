@@ -1,2 +1,3 @@
 //! Behaviour, end to end.
 mod demo;
+mod login;
