@@ -61,6 +61,7 @@ impl Problem {
                     None => format!("\"{key}\""),
                 };
                 let help = match (example.is_empty(), self.item) {
+                    (true, _) if found == "text" => "write it without quotes".to_owned(),
                     (true, _) => String::new(),
                     (false, None) => format!("for example: {key} = {example}"),
                     (false, Some(_)) => format!("for example: {key} = [{example}]"),
@@ -89,7 +90,7 @@ fn expected_words(expected: &str) -> (&str, &str) {
         "a boolean" => ("true or false", "true"),
         "a string" | "path string" => ("text in double quotes", "\"…\""),
         "a sequence" => ("a list", "[\"…\", \"…\"]"),
-        "i64" | "u64" | "usize" | "u32" | "u16" | "u8" => ("a whole number, 0 or more", "4"),
+        "u64" | "usize" | "u16" => ("a whole number, 0 or more", ""),
         _ if expected.starts_with("struct ") => ("a table", "{ … }"),
         _ => expected.split_once("; ").unwrap_or((expected, "")),
     }
@@ -405,6 +406,26 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
             }
         }
         deserializer.deserialize_struct(AT, &[], AtVisitor(PhantomData))
+    }
+}
+
+/// Text that says a length of time; see [`super::duration`].
+#[derive(Debug, Clone)]
+pub(crate) struct Length(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct LengthVisitor;
+        impl Visitor<'_> for LengthVisitor {
+            type Value = Length;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time in double quotes; \"90s\"")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Length, E> {
+                Ok(Length(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_str(LengthVisitor)
     }
 }
 

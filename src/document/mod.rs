@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-pub(crate) use de::{At, Described, OneOrMany, TextOr};
+pub(crate) use de::{At, Described, Length, OneOrMany, TextOr};
 
 /// Longest file that is read, in bytes: far above any recipe, far below what would hurt.
 const LONGEST: u64 = 1024 * 1024;
@@ -268,7 +268,10 @@ pub(crate) fn duration(text: &str, least: i64, most: i64) -> Result<TimeDelta, S
     if length < TimeDelta::seconds(least) || length > TimeDelta::seconds(most) {
         let name = |seconds: i64| {
             let length = std::time::Duration::from_secs(seconds.unsigned_abs());
-            humantime::format_duration(length).to_string()
+            match seconds % 86_400 {
+                0 if seconds > 0 => format!("{}d", seconds / 86_400),
+                _ => humantime::format_duration(length).to_string(),
+            }
         };
         return Err(format!(
             "\"{text}\" is out of range; it may be {} to {}",

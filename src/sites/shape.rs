@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::document::{At, Described, OneOrMany, TextOr};
+use crate::document::{At, Described, Length, OneOrMany, TextOr};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,7 +31,7 @@ pub(super) struct RawRecipe {
     pub(super) indexed_db: bool,
     #[serde(default)]
     pub(super) ignore_https_errors: bool,
-    pub(super) timeout: Option<At<String>>,
+    pub(super) timeout: Option<At<Length>>,
 }
 
 #[derive(Deserialize)]
@@ -125,7 +125,7 @@ impl Described for RawProbe {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawRenewal {
     pub(super) cron: Option<At<String>>,
-    pub(super) before_expiry: Option<At<String>>,
-    pub(super) keep_alive: Option<At<String>>,
-    pub(super) max_age: Option<At<String>>,
+    pub(super) before_expiry: Option<At<Length>>,
+    pub(super) keep_alive: Option<At<Length>>,
+    pub(super) max_age: Option<At<Length>>,
 }
