@@ -1,0 +1,113 @@
+//! Builds every room once, starts the loops, stops them in order.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::Utc;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::browser::Browser;
+use crate::config::Overrides;
+use crate::login::Prober;
+use crate::renewal::{Queue, Renewer, schedule};
+use crate::session::Files;
+use crate::watch::{self, Environment, Settings};
+
+/// How long a stop waits for renewals that run.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Everything that a command needs, built and not yet running.
+pub struct App {
+    /// The queue, and in it all the rest.
+    pub queue: Queue,
+    /// The settings, as they change.
+    pub settings: tokio::sync::watch::Receiver<Arc<Settings>>,
+    browser: Browser,
+    change: tokio::sync::watch::Sender<Arc<Settings>>,
+}
+
+impl App {
+    /// Builds the rooms on settings that were read.
+    ///
+    /// # Errors
+    /// `.auth` or the browser's folder cannot be used.
+    pub fn new(root: &Path, settings: Settings) -> anyhow::Result<Self> {
+        let environment = environment();
+        let files = Files::open(&root.join(".auth"))?;
+        let browser = Browser::new(&browser_folders(), &std::env::var("PATH").unwrap_or_default())?;
+        let prober = Prober::new(settings.config.renewal.probe_timeout)?;
+        let (change, settings) = tokio::sync::watch::channel(Arc::new(settings));
+        let root = root.to_owned();
+        let renewer =
+            Renewer::new(files, browser.clone(), prober, settings.clone(), root, environment, Utc::now);
+        Ok(Self { queue: Queue::new(renewer), settings, browser, change })
+    }
+
+    /// Ends what it started.
+    pub async fn close(&self) {
+        self.queue.close(PATIENCE).await;
+        self.browser.close().await;
+    }
+}
+
+/// Runs the daemon until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Another daemon holds `.auth`, or the files cannot be watched.
+pub async fn serve(root: PathBuf, overrides: Overrides, settings: Settings) -> anyhow::Result<()> {
+    let app = App::new(&root, settings.clone())?;
+    let _sole = app.queue.renewer().files().daemon_lock()?;
+    let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
+    let sites = app.settings.borrow().recipes.len();
+    tracing::info!(root = %root.display(), sites, "jarkeeper keeps sessions fresh");
+    notify(&[sd_notify::NotifyState::Ready]);
+    let schedule = tokio::spawn(schedule::run(app.queue.clone(), app.settings.clone(), Utc::now));
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => {
+                tracing::info!("SIGHUP: files are read again");
+                watcher.reload();
+            }
+            changed = newest.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+                let settings = newest.borrow_and_update().clone();
+                tracing::info!(sites = settings.recipes.len(), problems = settings.problems.len(), "new settings are in force");
+                app.change.send_replace(settings);
+            }
+        }
+    }
+    tracing::info!("stopping");
+    notify(&[sd_notify::NotifyState::Stopping]);
+    schedule.abort();
+    app.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!("systemd was not told: {error}");
+    }
+}
+
+/// The process's environment, as recipes may ask for it.
+pub fn environment() -> Environment {
+    Arc::new(|name: &str| std::env::var(name).ok())
+}
+
+/// Where Chromium's user data dirs go: memory-backed where the system offers that, for this user alone.
+pub fn browser_folders() -> PathBuf {
+    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_dir()) {
+        Some(dir) => dir.join("jarkeeper"),
+        None => std::env::temp_dir().join(format!("jarkeeper-{}", rustix::process::geteuid().as_raw())),
+    }
+}

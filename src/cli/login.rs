@@ -1,0 +1,86 @@
+//! `login`: makes sessions live, and shows how that goes.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::{Stop, complain, say, say_json};
+use crate::app::App;
+use crate::ids::SessionKey;
+use crate::renewal::{Cause, How, Report};
+
+pub(super) async fn run(app: &App, keys: Vec<SessionKey>, json: bool) -> Result<(), Stop> {
+    let bars = MultiProgress::new();
+    let shown = !json && std::io::stderr().is_terminal();
+    let waiting = keys.into_iter().map(|key| {
+        let bar = shown.then(|| bar(&bars, &key));
+        let told = app.queue.submit(key, Cause::Command);
+        async move {
+            let report = told.await.ok();
+            if let Some(bar) = bar {
+                bar.finish_and_clear();
+            }
+            report
+        }
+    });
+    let reports: Vec<Report> = futures::future::join_all(waiting).await.into_iter().flatten().collect();
+    if json {
+        say_json(&reports.iter().map(|report| value(app, report)).collect::<Vec<_>>())?;
+    } else {
+        for report in &reports {
+            tell(app, report)?;
+        }
+    }
+    match reports.iter().find(|report| !report.ok()) {
+        None => Ok(()),
+        Some(failed) => Err(Stop::Quiet(failed.failure.as_ref().map_or(1, |f| f.class.exit_code()))),
+    }
+}
+
+fn bar(bars: &MultiProgress, key: &SessionKey) -> ProgressBar {
+    let bar = bars.add(ProgressBar::new_spinner());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.set_message(key.to_string());
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+fn tell(app: &App, report: &Report) -> Result<(), Stop> {
+    let (key, seconds) = (&report.key, report.took.as_secs_f64());
+    let file = app.queue.renewer().files().state_path(key);
+    let file = file.display();
+    match (&report.failure, report.how) {
+        (_, How::LoggedIn) => say(&format!("{key}: logged in, {file} ({seconds:.1} s)")),
+        (_, How::Extended) => say(&format!("{key}: extended, {file} ({seconds:.1} s)")),
+        (_, How::Probed | How::Kept) => say(&format!("{key}: alive, {file} ({seconds:.1} s)")),
+        (Some(failure), how) => {
+            let step = failure.step.map(|step| format!("step {step}: ")).unwrap_or_default();
+            let verb = if how == How::Held { "held" } else { "failed" };
+            complain(&format!("{key}: {verb}: {}: {step}{}", failure.class, failure.message));
+            if let Some(folder) = &report.artefacts {
+                complain(&format!("{key}: what was seen is in {}", folder.display()));
+            }
+            Ok(())
+        }
+        (None, _) => {
+            complain(&format!("{key}: another process is renewing it and did not finish in time"));
+            Ok(())
+        }
+    }
+}
+
+fn value(app: &App, report: &Report) -> serde_json::Value {
+    json!({
+        "key": report.key, "ok": report.ok(), "how": report.how,
+        "file": app.queue.renewer().files().state_path(&report.key),
+        "class": report.failure.as_ref().map(|f| f.class),
+        "message": report.failure.as_ref().map(|f| &f.message),
+        "step": report.failure.as_ref().and_then(|f| f.step),
+        "artefacts": report.artefacts,
+        "duration_ms": u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
+    })
+}

@@ -1,0 +1,79 @@
+//! `export`, `import`, `hold` and `release`.
+
+use std::io::Read;
+use std::path::Path;
+
+use chrono::Utc;
+use url::Url;
+
+use super::{Stop, say};
+use crate::app::App;
+use crate::ids::SessionKey;
+use crate::renewal;
+use crate::session::formats::{self, Format};
+
+/// Longest file that is imported, bytes.
+const MOST: u64 = 64 << 20;
+
+/// The form of an export.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(super) enum Form {
+    /// Playwright's storage state
+    StorageState,
+    /// cookies.txt, for curl -b, wget and yt-dlp --cookies
+    Netscape,
+    /// The Cookie header for one URL
+    Header,
+    /// The list for Puppeteer's setCookie
+    Puppeteer,
+    /// The list for Selenium's add_cookie
+    Selenium,
+}
+
+impl From<Form> for Format {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::StorageState => Self::StorageState,
+            Form::Netscape => Self::Netscape,
+            Form::Header => Self::Header,
+            Form::Puppeteer => Self::Puppeteer,
+            Form::Selenium => Self::Selenium,
+        }
+    }
+}
+
+pub(super) fn export(app: &App, key: &SessionKey, form: Form, url: Option<Url>) -> Result<(), Stop> {
+    let renewer = app.queue.renewer();
+    let Some(state) = renewer.files().load(key)? else {
+        return Err(Stop::Told(5, format!("{key} has no session yet; `jarkeeper login {key}` makes one")));
+    };
+    let settings = renewer.settings();
+    let url = url.or_else(|| settings.recipes.get(&key.site).map(|recipe| recipe.url.clone()));
+    let text = formats::export(&state, form.into(), url.as_ref(), Utc::now()).map_err(|e| Stop::Told(1, e.to_string()))?;
+    say(&text)
+}
+
+pub(super) async fn import(app: &App, key: &SessionKey, file: &Path) -> Result<(), Stop> {
+    let read = || -> std::io::Result<String> {
+        let mut text = String::new();
+        match file.as_os_str() == "-" {
+            true => std::io::stdin().take(MOST).read_to_string(&mut text)?,
+            false => std::fs::File::open(file)?.take(MOST).read_to_string(&mut text)?,
+        };
+        Ok(text)
+    };
+    let text = read().map_err(|e| Stop::Told(1, format!("{} cannot be read: {e}", file.display())))?;
+    let state = formats::import(&text).map_err(|e| Stop::Told(1, format!("{}: {e}", file.display())))?;
+    app.queue.renewer().import(key, state).await?;
+    say(&format!("{key}: alive, {}", app.queue.renewer().files().state_path(key).display()))
+}
+
+pub(super) async fn hold(app: &App, key: &SessionKey, why: &str) -> Result<(), Stop> {
+    app.queue.renewer().amend(key, |record| renewal::hold(Utc::now(), record, why)).await?;
+    say(&format!("{key} is left alone until: jarkeeper release {key}"))
+}
+
+pub(super) async fn release(app: &App, key: &SessionKey) -> Result<(), Stop> {
+    app.queue.renewer().amend(key, |record| renewal::release(Utc::now(), record)).await?;
+    say(&format!("{key} is released; the daemon goes on with it, or: jarkeeper login {key}"))
+}

@@ -1,0 +1,112 @@
+//! `status` and `check`.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::{Stop, complain, say, say_json};
+use crate::app::App;
+use crate::ids::SessionKey;
+use crate::renewal::{View, view};
+
+pub(super) async fn check(app: &App, key: &SessionKey, json: bool) -> Result<(), Stop> {
+    let looked = app.queue.renewer().check(key).await?;
+    if json {
+        say_json(&json!({ "key": key, "alive": looked.is_ok(), "seen": looked.as_ref().err() }))?;
+    }
+    match looked {
+        Ok(()) if json => Ok(()),
+        Ok(()) => say(&format!("{key}: alive")),
+        Err(seen) => {
+            if !json {
+                complain(&format!("{key}: not alive: {seen}"));
+            }
+            Err(Stop::Quiet(5))
+        }
+    }
+}
+
+pub(super) fn run(app: &App, json: bool) -> Result<(), Stop> {
+    let renewer = app.queue.renewer();
+    let settings = renewer.settings();
+    let now = Utc::now();
+    let mut rows = Vec::new();
+    for key in renewer.keys() {
+        let kept = renewer.kept(&key)?;
+        let Some(view) = renewer.with_plan(&key, &kept, |plan| view(now, &kept.record, plan)) else { continue };
+        rows.push((key, view));
+    }
+    let combinations: Vec<_> = settings.recipes.combinations().into_iter().collect();
+    if json {
+        let sessions: Vec<Value> = rows.iter().map(|(key, view)| value(app, key, view)).collect();
+        return say_json(&sessions);
+    }
+    let mut table = vec![["ACCOUNT", "ALIVE", "EXPIRES", "NEXT RENEWAL", "LAST RESULT"].map(str::to_owned).to_vec()];
+    for (key, view) in &rows {
+        let alive = match (&view.hold, view.alive) {
+            (Some(hold), _) => format!("held ({})", hold.class),
+            (None, Some(true)) => "yes".to_owned(),
+            (None, Some(false)) => "no".to_owned(),
+            (None, None) => "?".to_owned(),
+        };
+        let last = match &view.last_error {
+            Some(error) => format!("{} {}", error.class, ago(now, error.at)),
+            None => view.last_result.map_or_else(|| "-".to_owned(), |r| r.word().replace('_', " ")),
+        };
+        table.push(vec![key.to_string(), alive, when(now, view.expires_at), when(now, view.next_renewal_at), last]);
+    }
+    let widths: Vec<usize> =
+        (0..5).map(|c| table.iter().map(|row| row[c].chars().count()).max().unwrap_or(0)).collect();
+    for row in &table {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        say(cells.join("  ").trim_end())?;
+    }
+    for (key, view) in &rows {
+        if let Some(hold) = &view.hold {
+            say(&format!("\n{key} is held: {}\nWhen that is mended: jarkeeper release {key}", hold.why))?;
+        }
+    }
+    for combination in combinations {
+        let written = renewer.files().combination_path(&combination);
+        if let Some(collision) = renewer.collision(&combination) {
+            say(&format!("\n{combination} is refused: {collision}"))?;
+        } else if written.exists() {
+            say(&format!("\n{combination}: {}", written.display()))?;
+        }
+    }
+    for problem in &settings.problems {
+        complain(&problem.to_string());
+    }
+    Ok(())
+}
+
+fn value(app: &App, key: &SessionKey, view: &View) -> Value {
+    let mut value = serde_json::to_value(view).unwrap_or_default();
+    value["key"] = json!(key);
+    value["site"] = json!(key.site);
+    value["account"] = json!(key.account);
+    value["file"] = json!(app.queue.renewer().files().state_path(key));
+    value
+}
+
+fn when(now: DateTime<Utc>, at: Option<DateTime<Utc>>) -> String {
+    let Some(at) = at else { return "-".to_owned() };
+    match (at - now).num_seconds() {
+        ..=-1 => format!("{} ago", span(now - at)),
+        0 => "now".to_owned(),
+        _ => format!("in {}", span(at - now)),
+    }
+}
+
+fn ago(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
+    format!("{} ago", span(now - at))
+}
+
+/// The largest unit that is not zero, rounded down: rough is what one wants to read.
+fn span(span: chrono::TimeDelta) -> String {
+    match span.num_seconds() {
+        seconds @ ..=119 => format!("{seconds} s"),
+        seconds @ ..=7_199 => format!("{} min", seconds / 60),
+        seconds @ ..=172_799 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
