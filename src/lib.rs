@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod failure;
 pub mod ids;
+pub mod renewal;
 pub mod secret;
 pub mod session;
 pub mod sites;
