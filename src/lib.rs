@@ -1,12 +1,22 @@
 //! Jarkeeper: fresh logged-in sessions for agents, jobs and scripts.
+//!
+//! The picture, the invariants and two walkthroughs are in `ARCHITECTURE.md`. The rooms, top to bottom:
+//! [`cli`] and [`app`] (arguments; wiring), [`renewal`] (when, whether, one at a time), [`login`] (how to get in; whether we
+//! are in) and [`vault`] (where secrets come from), [`browser`] (Chromium), [`session`] (states and their files), [`sites`]
+//! (recipes), [`config`] and [`watch`] (settings), and the words [`ids`], [`failure`], [`secret`].
 
+pub mod app;
 pub mod browser;
+pub mod cli;
 pub mod config;
 pub mod demo;
 mod document;
 pub mod failure;
 pub mod ids;
 pub mod login;
+pub mod renewal;
 pub mod secret;
 pub mod session;
 pub mod sites;
+pub mod vault;
+pub mod watch;

@@ -1,0 +1,194 @@
+//! The login ledger: what bounds the submissions of one account, across any number of crashes.
+//!
+//! Shape: a file of JSON lines that is only ever appended to, `{"at":…,"tag":…,"event":"submit"}`. The line of a
+//! submit is on the disk before the click; one that no verdict follows (the process died) counts as unclear.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::failure::{Failure, FailureClass};
+use crate::secret::Credentials;
+
+/// Most submissions within an hour.
+const PER_HOUR: usize = 3;
+
+/// Most submissions within a day.
+const PER_DAY: usize = 8;
+
+/// Most submissions of one secret in a row that were refused or had no clear end.
+const STRIKES: u32 = 2;
+
+/// What a line of the ledger tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The credentials are about to be submitted.
+    Submit,
+    /// The login went through and was proven.
+    Accepted,
+    /// The site refused the username or the password.
+    Refused,
+    /// Neither can be said.
+    Unclear,
+    /// A person released the account: what was counted against its secrets is forgiven.
+    Released,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    at: DateTime<Utc>,
+    #[serde(default)]
+    tag: Option<u16>,
+    event: Event,
+}
+
+/// What counts against one secret since it was last accepted, or released by a person.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    strikes: u32,
+    refused: u32,
+}
+
+/// The submissions of one account, as far as they still bound the next.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    counts: BTreeMap<u16, Count>,
+    /// The newest submissions, oldest first, no more than a day may hold; never later than what stands after them.
+    submits: VecDeque<DateTime<Utc>>,
+}
+
+/// One line for the ledger's file. `tag` is `None` where no secret was read, which only a release may be.
+pub fn line(at: DateTime<Utc>, tag: Option<u16>, event: Event) -> Vec<u8> {
+    let mut line = serde_json::to_vec(&Row { at, tag, event }).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// How a login that was submitted ended, for the ledger.
+pub fn verdict(result: Result<(), &Failure>) -> Event {
+    match result.map_err(|failure| failure.class) {
+        // The state could not be kept, but the password was right.
+        Ok(()) | Err(FailureClass::Storage) => Event::Accepted,
+        Err(FailureClass::WrongCredentials) => Event::Refused,
+        Err(_) => Event::Unclear,
+    }
+}
+
+/// Sixteen bits of the salted SHA-256 of the credentials: enough to notice that they changed, and useless for
+/// guessing them.
+pub fn secret_tag(salt: &[u8], credentials: &Credentials) -> u16 {
+    let mut hash = Sha256::new();
+    let totp = credentials.totp.as_ref().map_or("", |t| t.expose_secret());
+    let password = credentials.password.expose_secret();
+    for part in [
+        salt,
+        credentials.username.as_bytes(),
+        password.as_bytes(),
+        totp.as_bytes(),
+    ] {
+        // The lengths keep ("ab", "c") and ("a", "bc") apart.
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    u16::from_be_bytes([digest[0], digest[1]])
+}
+
+impl Ledger {
+    /// Reads the lines of a ledger.
+    ///
+    /// A line that a crash has torn is passed over: it was not on the disk, so its click has not happened. A whole
+    /// line that cannot be read (a flipped bit, a newer version) counts as a submission of that time.
+    pub fn parse(bytes: &[u8]) -> Self {
+        let mut ledger = Self::default();
+        let mut at = DateTime::<Utc>::MIN_UTC;
+        // A torn line has no end, so the next begins right behind it: objects are found by their brace.
+        for piece in bytes.split(|byte| *byte == b'{').skip(1) {
+            let piece = piece.trim_ascii_end();
+            let object = [b"{", piece].concat();
+            match serde_json::from_slice::<Row>(&object) {
+                Ok(row) => {
+                    at = row.at;
+                    ledger.add(row.at, row.tag, row.event);
+                }
+                Err(_) if piece.ends_with(b"}") => ledger.add(at, None, Event::Submit),
+                Err(_) => {}
+            }
+        }
+        ledger
+    }
+
+    /// Counts one more line, as it was or will be appended to the file.
+    pub fn add(&mut self, at: DateTime<Utc>, tag: Option<u16>, event: Event) {
+        // A line cannot be older than the one before it: that one was written by a clock set back since.
+        for earlier in self.submits.iter_mut().rev().take_while(|e| **e > at) {
+            *earlier = at;
+        }
+        if event == Event::Submit {
+            if self.submits.len() == PER_DAY {
+                self.submits.pop_front();
+            }
+            self.submits.push_back(at);
+        }
+        match (event, tag) {
+            (Event::Submit, Some(tag)) => self.counts.entry(tag).or_default().strikes += 1,
+            (Event::Refused, Some(tag)) => self.counts.entry(tag).or_default().refused += 1,
+            (Event::Accepted | Event::Released, Some(tag)) => {
+                self.counts.remove(&tag);
+            }
+            (Event::Released, None) => self.counts.clear(),
+            (Event::Unclear, _) | (_, None) => {}
+        }
+    }
+
+    /// Whether this secret may be submitted now. `by_hand`: a person released the account, or changed the recipe,
+    /// since the secret was refused (see [`super::Reason::insists`]); then it may be submitted a second time.
+    ///
+    /// # Errors
+    /// `WrongCredentials` where the site refused this secret already; `Budget` with `retry_after` where too much was
+    /// submitted within an hour or a day; `Budget` without it where this secret was submitted twice with no clear end.
+    pub fn permit(&self, now: DateTime<Utc>, tag: u16, by_hand: bool) -> Result<(), Failure> {
+        let count = self.counts.get(&tag).copied().unwrap_or_default();
+        if count.refused > 0 && (!by_hand || count.strikes >= STRIKES) {
+            let message = "the site has refused this password before, so it is not submitted again; \
+                           correct it, or run `jarkeeper release` to allow one more try";
+            return Err(Failure::new(FailureClass::WrongCredentials, message));
+        }
+        if count.strikes >= STRIKES {
+            let message = "the last two logins were submitted and had no clear end, so there is no third; look at \
+                           their artefacts, then run `jarkeeper release`, or change the password";
+            return Err(Failure::new(FailureClass::Budget, message));
+        }
+        let hour = self.opens(now, PER_HOUR, TimeDelta::hours(1));
+        let day = self.opens(now, PER_DAY, TimeDelta::hours(24));
+        let Some((opens, most, span)) = hour
+            .map(|at| (at, PER_HOUR, "hour"))
+            .into_iter()
+            .chain(day.map(|at| (at, PER_DAY, "day")))
+            .max()
+        else {
+            return Ok(());
+        };
+        let message = format!(
+            "{most} logins were submitted within the last {span}, which is the most for one account; \
+             the next may be at {}",
+            opens.format("%F %T UTC")
+        );
+        let wait = (opens - now).clamp(TimeDelta::seconds(1), TimeDelta::hours(24));
+        Err(Failure {
+            retry_after: Some(wait),
+            ..Failure::new(FailureClass::Budget, message)
+        })
+    }
+
+    /// When a window that holds its most has room again; `None`: now.
+    fn opens(&self, now: DateTime<Utc>, most: usize, span: TimeDelta) -> Option<DateTime<Utc>> {
+        let first = self.submits.len().checked_sub(most)?;
+        let opens = self.submits[first].checked_add_signed(span)?;
+        (opens > now).then_some(opens)
+    }
+}
