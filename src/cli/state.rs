@@ -9,7 +9,6 @@ use url::Url;
 use super::{Stop, say};
 use crate::app::App;
 use crate::ids::SessionKey;
-use crate::renewal;
 use crate::session::formats::{self, Format};
 
 /// Longest file that is imported, bytes.
@@ -69,11 +68,11 @@ pub(super) async fn import(app: &App, key: &SessionKey, file: &Path) -> Result<(
 }
 
 pub(super) async fn hold(app: &App, key: &SessionKey, why: &str) -> Result<(), Stop> {
-    app.queue.renewer().amend(key, |record| renewal::hold(Utc::now(), record, why)).await?;
+    app.queue.renewer().hold(key, why).await?;
     say(&format!("{key} is left alone until: jarkeeper release {key}"))
 }
 
 pub(super) async fn release(app: &App, key: &SessionKey) -> Result<(), Stop> {
-    app.queue.renewer().amend(key, |record| renewal::release(Utc::now(), record)).await?;
+    app.queue.renewer().release(key).await?;
     say(&format!("{key} is released; the daemon goes on with it, or: jarkeeper login {key}"))
 }

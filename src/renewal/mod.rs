@@ -1,24 +1,30 @@
 //! When and whether a session is renewed.
 //!
 //! Owns: the [`Record`] of each session, the [`Ledger`] of each account, and the rules over both. The rules are pure:
-//! the clock, the record, the recipe and the random source come in, a decision or a new record goes out. Loops read
-//! the clock and act; nothing here touches a disk, a network or a browser.
+//! the clock, the record, the recipe and the random source come in, a decision or a new record goes out. [`schedule`],
+//! [`Queue`] and [`Renewer`] read the clock and act.
 //!
-//! Door: [`decide`] says what to do now, [`apply`] folds in what came of it, [`next_wake`] says when to ask again,
-//! [`Ledger::permit`] has the last word before a submit.
+//! Door: [`Queue::submit`] for every cause. Behind it [`decide`] says what to do now, [`apply`] folds in what came of it,
+//! [`next_wake`] says when to ask again, and [`Ledger::permit`] has the last word before a submit.
 
 mod ledger;
 mod life;
 mod order;
 mod outcome;
 mod policy;
+mod queue;
 mod record;
+pub mod schedule;
+mod slots;
+mod worker;
 
 pub use ledger::{Event, Ledger, line, secret_tag, verdict};
 pub use life::{Horizon, horizon};
 pub use order::{Pace, Urgency, order, spread, urgency};
 pub use outcome::{Outcome, apply, hold, release};
 pub use policy::{Cause, Decision, Plan, Reason, decide, enough, next_wake};
+pub use queue::Queue;
 pub use record::{
     Backoff, Entry, Happened, Held, Hold, LastFailure, Life, Parked, Record, View, view,
 };
+pub use worker::{How, Kept, Renewer, Report};

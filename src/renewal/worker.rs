@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use super::slots::Slots;
 use super::{
-    Cause, Decision, Event, Ledger, Outcome, Plan, Reason, Record, apply, decide, enough, ledger, secret_tag, urgency,
+    Cause, Decision, Event, Ledger, Outcome, Plan, Reason, Record, apply, decide, enough, hold, line, release,
+    secret_tag, urgency, verdict,
 };
 use crate::browser::Browser;
 use crate::failure::{Failure, FailureClass};
@@ -340,14 +341,30 @@ impl Renewer {
         }
     }
 
-    /// Changes a session's record by hand: a hold, or its release.
+    /// Leaves a session alone until it is released.
     ///
     /// # Errors
-    /// Another process holds the session, or the record cannot be written.
-    pub async fn amend(&self, key: &SessionKey, change: impl FnOnce(Record) -> Record) -> Result<(), Failure> {
+    /// Another process is at the session, or the record cannot be written.
+    pub async fn hold(&self, key: &SessionKey, why: &str) -> Result<(), Failure> {
         let Some((_, _, lease)) = self.begin(key, Cause::Command).await? else { return Err(busy(key)) };
         let mut kept = self.kept(key)?;
-        kept.record = change(kept.record);
+        kept.record = hold((self.clock)(), kept.record, why);
+        Ok(self.files.write_record(&lease, key, &kept)?)
+    }
+
+    /// Lets a held session go on: a refused password may be submitted once more.
+    ///
+    /// # Errors
+    /// Another process is at the session, or the record cannot be written.
+    pub async fn release(&self, key: &SessionKey) -> Result<(), Failure> {
+        let Some((_, recipe, lease)) = self.begin(key, Cause::Command).await? else { return Err(busy(key)) };
+        let account = recipe.accounts.iter().find(|a| a.name == key.account).ok_or_else(|| unknown(key))?;
+        let credentials = vault::credentials(account, &self.root, self.environment.as_ref()).await.ok();
+        let tag = credentials.map(|c| secret_tag(key.to_string().as_bytes(), &c));
+        let now = (self.clock)();
+        self.files.append_ledger(&lease, &line(now, tag, Event::Released))?;
+        let mut kept = self.kept(key)?;
+        kept.record = release(now, kept.record);
         Ok(self.files.write_record(&lease, key, &kept)?)
     }
 }
@@ -435,7 +452,7 @@ impl Work<'_> {
                 self.note(kept, Outcome::Dead, None)
             }
             Liveness::Unknown(failure) => {
-                self.note(kept, Outcome::Failed(&failure, None), None)?;
+                self.note(kept, Outcome::Failed { failure: &failure, artefacts: None }, None)?;
                 Err(failure)
             }
         }
@@ -468,7 +485,7 @@ impl Work<'_> {
                 }
                 Liveness::Out(_) => {}
                 Liveness::Unknown(failure) => {
-                    self.note(kept, Outcome::Failed(&failure, None), None)?;
+                    self.note(kept, Outcome::Failed { failure: &failure, artefacts: None }, None)?;
                     return Err(failure);
                 }
             }
@@ -476,7 +493,7 @@ impl Work<'_> {
         let credentials = match self.credentials(credentials).await {
             Ok(credentials) => credentials.clone(),
             Err(failure) => {
-                self.note(kept, Outcome::Failed(&failure, None), None)?;
+                self.note(kept, Outcome::Failed { failure: &failure, artefacts: None }, None)?;
                 return Err(failure);
             }
         };
@@ -509,7 +526,7 @@ impl Work<'_> {
                 let mut failure = failed.failure.clone();
                 failure.message = redactor.blot(&failure.message);
                 let folder = self.keep_evidence(&failure, &failed, &redactor);
-                self.note(kept, Outcome::Failed(&failure, folder), tag)?;
+                self.note(kept, Outcome::Failed { failure: &failure, artefacts: folder.as_deref() }, tag)?;
                 Err(failure)
             }
         }
@@ -530,7 +547,7 @@ impl Work<'_> {
         let gate = || {
             let ledger = Ledger::parse(&files.read_ledger(site, account)?);
             ledger.permit(clock(), tag, reason.insists())?;
-            Ok(files.append_ledger(&self.lease, &ledger::line(clock(), tag, Event::Submit))?)
+            Ok(files.append_ledger(&self.lease, &line(clock(), Some(tag), Event::Submit))?)
         };
         let (recipe, learned) = (self.recipe, &kept.learned);
         let attempt = Attempt { recipe, credentials, learned, gate: &gate };
@@ -548,12 +565,11 @@ impl Work<'_> {
             }
         };
         let event = match &ended {
-            Ok(done) if done.submitted => Some(Event::Accepted),
-            Ok(_) => None,
-            Err(failed) => ledger::verdict(&failed.failure),
+            Ok(done) => done.submitted.then(|| verdict(Ok(()))),
+            Err(failed) => failed.failure.submitted.then(|| verdict(Err(&failed.failure))),
         };
         if let Some(event) = event
-            && let Err(error) = files.append_ledger(&self.lease, &ledger::line(clock(), tag, event))
+            && let Err(error) = files.append_ledger(&self.lease, &line(clock(), Some(tag), event))
         {
             tracing::error!(site = %self.key, "the login ledger could not be written: {error}");
         }
@@ -569,7 +585,7 @@ impl Work<'_> {
     }
 
     fn tag(&self, credentials: &Credentials) -> u16 {
-        secret_tag(&self.key.to_string(), credentials)
+        secret_tag(self.key.to_string().as_bytes(), credentials)
     }
 
     fn write(&self, state: &StorageState) -> Result<(), Failure> {
