@@ -8,3 +8,4 @@ pub mod ids;
 pub mod secret;
 pub mod session;
 pub mod sites;
+pub mod watch;
