@@ -178,3 +178,129 @@ fn site(path: &Path) -> Result<SiteName, Diagnostic> {
     };
     stem.parse().map_err(problem)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "url = \"http://a/\"\npassword = { env = \"A\" }\n";
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    fn names(loaded: &Loaded) -> Vec<&str> {
+        loaded
+            .recipes
+            .iter()
+            .map(|recipe| recipe.site.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn a_folder_that_does_not_exist_is_empty() {
+        let root = tempfile::tempdir().unwrap();
+        let loaded = load(&root.path().join("sites"), &none, &Recipes::default());
+        assert_eq!(loaded, Loaded::default());
+    }
+
+    #[test]
+    fn the_shipped_recipe_reads_as_it_stands() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("sites");
+        let loaded = load(&dir, &none, &Recipes::default());
+        assert_eq!((loaded.problems, loaded.warnings), (Vec::new(), Vec::new()));
+        let demo = loaded.recipes.get(&"demo".parse().unwrap()).unwrap();
+        assert_eq!(demo.url.as_str(), "http://127.0.0.1:8377/login");
+        let moved = |name: &str| (name == "DEMO_PORT").then(|| "9".to_owned());
+        let loaded = load(&dir, &moved, &loaded.recipes);
+        let demo = loaded.recipes.get(&"demo".parse().unwrap()).unwrap();
+        assert_eq!(demo.url.as_str(), "http://127.0.0.1:9/login");
+    }
+
+    #[test]
+    fn a_broken_file_keeps_its_last_good_recipe_and_a_deleted_one_drops_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name);
+        std::fs::write(file("a.toml"), GOOD).unwrap();
+        std::fs::write(file("b.toml"), GOOD).unwrap();
+        let first = load(dir.path(), &none, &Recipes::default());
+        assert_eq!(names(&first), ["a", "b"]);
+
+        std::fs::write(file("a.toml"), "url = ").unwrap();
+        std::fs::remove_file(file("b.toml")).unwrap();
+        let second = load(dir.path(), &none, &first.recipes);
+        assert_eq!(names(&second), ["a"]);
+        assert_eq!(second.problems.len(), 1);
+        assert_eq!(second.problems[0].line, Some(1));
+
+        // With nothing good to fall back to, the site is simply not there.
+        let alone = load(dir.path(), &none, &Recipes::default());
+        assert!(alone.recipes.is_empty() && alone.problems == second.problems);
+    }
+
+    #[test]
+    fn what_did_not_change_keeps_its_place_in_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.toml"), GOOD).unwrap();
+        let first = load(dir.path(), &none, &Recipes::default());
+        std::fs::write(dir.path().join("a.toml"), format!("# more\n{GOOD}")).unwrap();
+        let second = load(dir.path(), &none, &first.recipes);
+        let site = "a".parse().unwrap();
+        let (old, new) = (first.recipes.get(&site), second.recipes.get(&site));
+        assert!(Arc::ptr_eq(old.unwrap(), new.unwrap()));
+    }
+
+    #[test]
+    fn files_that_are_no_recipes_are_told_or_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name);
+        for passed_over in [".a.toml", ".#a.toml", "a.toml~", "a.toml.swp", "README.md"] {
+            std::fs::write(file(passed_over), "no").unwrap();
+        }
+        std::fs::write(file("Wiki.toml"), GOOD).unwrap();
+        std::fs::write(file("all.toml"), GOOD).unwrap();
+        std::fs::create_dir(file("dir.toml")).unwrap();
+        std::os::unix::fs::symlink("nowhere", file("link.toml")).unwrap();
+        std::fs::write(file("latin.toml"), b"# gr\xc3\xbc\xdf").unwrap();
+        std::fs::write(file("long.toml"), vec![b'#'; 2 << 20]).unwrap();
+        let loaded = load(dir.path(), &none, &Recipes::default());
+        assert!(loaded.recipes.is_empty());
+        let mut said = Vec::new();
+        for mut problem in loaded.problems {
+            problem.path = problem.path.file_name().unwrap().into();
+            said.push(problem.to_string());
+        }
+        insta::assert_snapshot!(said.join("\n"), @r##"
+        Wiki.toml: site name "Wiki" must begin with a to z or 0 to 9; rename the file; its name is the site's name
+        all.toml: no site can be named "all": the word means every site; rename the file
+        dir.toml: is not an ordinary file; put a TOML file in its place
+        latin.toml:1:6: this is not UTF-8; save the file as UTF-8
+        link.toml: is a link to a file that does not exist; repair the link, or remove it
+        long.toml: is longer than 1024 KiB; see that it is a TOML file
+        "##);
+    }
+
+    #[test]
+    fn a_combination_needs_all_its_recipes() {
+        let dir = tempfile::tempdir().unwrap();
+        let a = format!("{GOOD}combine = [\"b\", \"c\"]");
+        std::fs::write(dir.path().join("a.toml"), a).unwrap();
+        std::fs::write(dir.path().join("b.toml"), GOOD).unwrap();
+        let loaded = load(dir.path(), &none, &Recipes::default());
+        let made: Vec<String> = loaded
+            .recipes
+            .combinations()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(made, ["a.b"]);
+        let [warning] = &loaded.warnings[..] else {
+            panic!("{:?}", loaded.warnings)
+        };
+        assert_eq!((warning.line, warning.column), (Some(3), Some(17)));
+        assert_eq!(
+            warning.message,
+            "there is no recipe for \"c\", so \"a.c\" is not made"
+        );
+    }
+}
