@@ -1,2 +1,4 @@
 //! Behaviour, end to end.
 mod demo;
+mod site;
+mod support;
