@@ -134,7 +134,7 @@ pub enum FormShape {
     Late,
     /// A registration form (username, password, password again), and nothing to sign in with.
     Register,
-    /// No button: the Enter key submits.
+    /// No button: the Enter key submits, by a script.
     NoButton,
     /// The button stays disabled until both fields have seen `input` events, as frameworks do it.
     Watched,
@@ -166,9 +166,11 @@ pub enum ExtraCookie {
     OtherDomain,
     /// `wide=1; Domain=com`: a public suffix.
     PublicSuffix,
-    /// This many cookies `n0=…` to `nN=…`, set by the signed-in page's script.
+    /// This many cookies `n0=…` to `nN=…`, set by the signed-in page's script. Chromium keeps 180 a domain: more
+    /// than that push the session's own out.
     Many(usize),
-    /// One cookie of this many bytes in the answer's header, and the same set by script.
+    /// One cookie of this many bytes in the login's answer, and the same set by the signed-in page. Chromium drops
+    /// a cookie above 4 KiB, and the whole answer above 256 KiB of headers.
     Huge(usize),
     /// A cookie whose value is the empty string, and one whose name is.
     Empty,

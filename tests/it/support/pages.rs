@@ -188,10 +188,11 @@ pub fn form(dials: &Dials, action: &str, token: &str) -> String {
         }
         _ => SEND.replace("AFTER", after(dials.login)),
     };
-    let watch = if dials.form == FormShape::Watched {
-        WATCH
-    } else {
-        ""
+    let watch = match (dials.form, dials.login) {
+        (FormShape::Watched, _) => WATCH,
+        // Browsers submit two fields without a button only where a script does it.
+        (FormShape::NoButton, login) if login != Login::WithoutForm => ENTER,
+        _ => "",
     };
     format!("<script>{script}</script>{form}<script>if (window.f) wire(); {watch}</script>")
 }
@@ -315,6 +316,8 @@ const OTHERS: &str = "<form role=search action=/search><input type=search name=q
 
 const WATCH: &str = "const seen = new Set(); f.addEventListener('input', e => { seen.add(e.target.name); \
 if (seen.size > 1) f.querySelector('button').disabled = false })";
+
+const ENTER: &str = "f.addEventListener('keydown', e => e.key == 'Enter' && f.requestSubmit())";
 
 /// `put`, `get`: the token in IndexedDB. `swap`: a new document without a navigation.
 const SEND: &str = "
