@@ -1,4 +1,5 @@
 //! Behaviour, end to end.
 mod demo;
+mod realsites;
 mod site;
 mod support;

@@ -6,6 +6,7 @@ mod entry;
 mod faults;
 mod foreign;
 mod pages;
+pub mod realsites;
 mod routes;
 pub mod site;
 pub mod state;
