@@ -1,0 +1,15 @@
+//! What the tests log in to: a small site with dials, and the real applications.
+
+mod cookies;
+pub mod dials;
+mod entry;
+mod faults;
+mod foreign;
+mod pages;
+pub mod realsites;
+mod routes;
+pub mod site;
+pub mod state;
+mod wire;
+
+pub use site::Site;

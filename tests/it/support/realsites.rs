@@ -1,0 +1,230 @@
+//! Real applications to log in to, each started by its own script.
+//!
+//! The scripts are in a folder `realsites` beside this repository's, or where `JARKEEPER_REALSITES` says; where they
+//! are absent, tests that want one say so and pass. An application is installed once, into `realsites/NAME` of the
+//! target folder, and started anew for each test that asks; one at a time, over processes too.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+/// What `site.json` says about an application, as far as tests need it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Facts {
+    /// The username; empty where only a password is asked for.
+    pub user: String,
+    /// The password.
+    pub password: String,
+    /// Base32 secret of the one-time codes, where the user has one.
+    pub totp_secret: Option<String>,
+    /// What plain HTTP sees with the session's cookies and without.
+    pub live: Live,
+    /// Whether cookies alone bring the session back.
+    #[serde(default = "yes")]
+    pub replay_cookies: bool,
+    /// Whether cookies and web storage together do.
+    #[serde(default = "yes")]
+    pub replay_all: bool,
+    /// When `SESSION_TTL` is read; absent where a session cannot be made short.
+    pub ttl: Option<String>,
+}
+
+/// One GET, signed in and signed out.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Live {
+    /// Path and query.
+    pub path: String,
+    /// Status with the session.
+    #[serde(rename = "in")]
+    pub signed_in: u16,
+    /// Status without.
+    #[serde(rename = "out")]
+    pub signed_out: u16,
+    /// A pattern that only the signed-in answer has, where the statuses are the same.
+    pub text: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A running application; it stops on drop, also when a test panics.
+pub struct RealSite {
+    /// The application's name.
+    pub app: String,
+    /// Base URL, without a slash at the end.
+    pub base: String,
+    /// What its `site.json` says.
+    pub facts: Facts,
+    scripts: Scripts,
+    /// Keeps every other test from this installation; the kernel lets go of it whatever happens to this process.
+    _sole: File,
+}
+
+/// How to call the scripts for one installation.
+#[derive(Debug, Clone)]
+struct Scripts {
+    program: PathBuf,
+    app: String,
+    state: PathBuf,
+    port: u16,
+    life: Option<u32>,
+}
+
+impl RealSite {
+    /// Starts an application, installing it first if needed; `None`, and one line on stderr, where there are no scripts.
+    pub async fn start(app: &str) -> Option<Self> {
+        Self::launch(app, None).await
+    }
+
+    /// The same, asking for sessions that live this many seconds; see the application's README for what it makes of it.
+    pub async fn start_short(app: &str, seconds: u32) -> Option<Self> {
+        Self::launch(app, Some(seconds)).await
+    }
+
+    async fn launch(app: &str, life: Option<u32>) -> Option<Self> {
+        let app = app.to_owned();
+        let start = move || Self::launch_blocking(&app, life);
+        tokio::task::spawn_blocking(start).await.unwrap()
+    }
+
+    fn launch_blocking(app: &str, life: Option<u32>) -> Option<Self> {
+        let Some(folder) = folder() else {
+            // Past the capture of passing tests' output, or nobody would see it.
+            let _ = writeln!(
+                io::stderr(),
+                "skipped: {app} is not here; JARKEEPER_REALSITES=FOLDER names the folder of applications"
+            );
+            return None;
+        };
+        let facts = fs::read(folder.join(app).join("site.json")).unwrap();
+        let facts: Facts = serde_json::from_slice(&facts).unwrap();
+        // Some read the life when they are seeded: those with a life of its own have an installation of its own.
+        let seeded = facts.ttl.as_ref().is_some_and(|when| when.contains("seed"));
+        let name = match life {
+            Some(seconds) if seeded => format!("{app}-{seconds}s"),
+            _ => app.to_owned(),
+        };
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("realsites");
+        fs::create_dir_all(&cache).unwrap();
+        let sole = File::create(cache.join(format!("{name}.lock"))).unwrap();
+        sole.lock().unwrap();
+        let scripts = Scripts {
+            program: folder.join("realsites"),
+            app: app.to_owned(),
+            state: cache.join(name),
+            port: free_port(),
+            life,
+        };
+        scripts.fit();
+        scripts.run("start");
+        Some(Self {
+            app: app.to_owned(),
+            base: format!("http://127.0.0.1:{}", scripts.port),
+            facts,
+            scripts,
+            _sole: sole,
+        })
+    }
+
+    /// Ends every session on the server's side.
+    pub async fn invalidate(&self) {
+        let scripts = self.scripts.clone();
+        let run = move || scripts.run("invalidate");
+        tokio::task::spawn_blocking(run).await.unwrap();
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The application's recipe, of `tests/it/recipes`; [`RealSite::env`] has what it names.
+    pub fn recipe(&self) -> String {
+        let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/recipes");
+        fs::read_to_string(recipes.join(format!("{}.toml", self.app))).unwrap()
+    }
+
+    /// The variables that the recipe names: `BASE`, `REALSITE_PASSWORD` and `REALSITE_TOTP`.
+    pub fn env(&self, name: &str) -> Option<String> {
+        match name {
+            "BASE" => Some(self.base.clone()),
+            "REALSITE_PASSWORD" => Some(self.facts.password.clone()),
+            "REALSITE_TOTP" => self.facts.totp_secret.clone(),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for RealSite {
+    fn drop(&mut self) {
+        // Not `run`: a panic here, during another, would abort the whole test process.
+        let _ = self.scripts.command("stop").status();
+    }
+}
+
+impl Scripts {
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args([verb, &self.app])
+            .env("PORT", self.port.to_string())
+            .env("STATE_DIR", &self.state)
+            .env_remove("SESSION_TTL")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        if let Some(seconds) = self.life {
+            command.env("SESSION_TTL", seconds.to_string());
+        }
+        command
+    }
+
+    /// Runs one verb to its end. Its output goes to a file, because the application inherits it and outlives the verb.
+    fn run(&self, verb: &str) {
+        let log = self.state.with_extension("log");
+        let output = File::create(&log).unwrap();
+        let status = self.command(verb).stderr(output).status().unwrap();
+        let said = || fs::read_to_string(&log).unwrap_or_default();
+        assert!(
+            status.success(),
+            "{verb} {}: {status}\n{}",
+            self.app,
+            said()
+        );
+    }
+
+    /// Makes the installation fit to start: nothing runs in it, and it was made where it is.
+    fn fit(&self) {
+        if !self.state.exists() {
+            fs::create_dir_all(&self.state).unwrap();
+        }
+        // A test process that was killed leaves its application running.
+        self.run("stop");
+        // Installations hold absolute paths: one that was copied from elsewhere is made again.
+        let made = self.state.join(".made-in");
+        match fs::read_to_string(&made) {
+            Ok(place) if Path::new(&place) == self.state => return,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            _ => fs::remove_dir_all(&self.state).unwrap(),
+        }
+        fs::create_dir_all(&self.state).unwrap();
+        fs::write(&made, self.state.to_str().unwrap()).unwrap();
+    }
+}
+
+fn folder() -> Option<PathBuf> {
+    let folder = match std::env::var_os("JARKEEPER_REALSITES") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("shared/realsites"),
+    };
+    folder.join("realsites").exists().then_some(folder)
+}
+
+/// A port that was free a moment ago. The scripts take a number, not a socket.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
