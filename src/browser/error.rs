@@ -56,6 +56,9 @@ pub enum BrowserError {
         /// Its answer.
         why: String,
     },
+    /// The document that was asked is gone: the page navigated meanwhile.
+    #[error("the page went elsewhere while it was to {0}")]
+    Moved(String),
     /// The browser's folder could not be made.
     #[error("cannot prepare the browser's folder {}: {source}", path.display())]
     Folder {

@@ -216,8 +216,33 @@ impl Drop for Chromium {
     }
 }
 
+/// Makes the folder for user data dirs, for us alone, and removes what killed daemons left in it.
+pub(super) fn prepare(folders: &Path) -> Result<(), BrowserError> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    let fail = |source| BrowserError::Folder {
+        path: folders.to_owned(),
+        source,
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folders)
+        .map_err(fail)?;
+    let found = std::fs::symlink_metadata(folders).map_err(fail)?;
+    if !found.is_dir()
+        || found.uid() != rustix::process::geteuid().as_raw()
+        || found.mode() & 0o077 != 0
+    {
+        return Err(fail(std::io::Error::other(
+            "it belongs to somebody else or is open to others; remove it",
+        )));
+    }
+    sweep(folders);
+    Ok(())
+}
+
 /// Removes what killed daemons left: user data dirs whose owner is gone, and any Chromium that still uses one.
-pub fn sweep(folders: &Path) {
+fn sweep(folders: &Path) {
     let Ok(entries) = std::fs::read_dir(folders) else {
         return;
     };
@@ -307,8 +332,7 @@ fn arguments(executable: &Path, folder: &Path, sandbox: bool) -> Vec<String> {
         "--disable-site-isolation-trials",
         // Sites on plain http stay there: an upgrade ends in a certificate error that is nobody's fault.
         "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,IsolateOrigins,site-per-process,Translate,\
-         OptimizationHints,MediaRouter,AcceptCHFrame,BackForwardCache,SpareRendererForSitePerProcess,\
-         LocalNetworkAccessChecks",
+         OptimizationHints,MediaRouter,AcceptCHFrame,BackForwardCache,SpareRendererForSitePerProcess",
     ]
     .map(str::to_owned)
     .to_vec();

@@ -1,4 +1,434 @@
-//! Chromium, and nothing else.
+//! Chromium, and nothing else: processes, contexts, tabs, deadlines.
+//!
+//! Owns the one shared Chromium. Door: [`Browser::context`], which gives a [`Context`] with one [`Page`] in it. It does
+//! not know what a recipe or a password is, and no type of the browser library leaves this folder.
+
+mod act;
+mod capture;
 mod error;
+mod events;
 pub mod launch;
+mod observed;
+mod page;
+pub mod snapshot;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use chromiumoxide::cdp::browser_protocol::browser::{
+    BrowserContextId, GetVersionParams, SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
+};
+use chromiumoxide::cdp::browser_protocol::emulation::SetUserAgentOverrideParams;
+use chromiumoxide::cdp::browser_protocol::inspector;
+use chromiumoxide::cdp::browser_protocol::security::SetIgnoreCertificateErrorsParams;
+use chromiumoxide::cdp::browser_protocol::target::{
+    CreateBrowserContextParams, CreateTargetParams, DisposeBrowserContextParams,
+};
+use chromiumoxide::handler::HandlerConfig;
+use futures::StreamExt;
+use tokio::sync::{Mutex, Notify};
+use tokio::time::Instant;
+use url::Url;
+
 pub use error::BrowserError;
+pub use observed::Answer;
+use page::bounded;
+pub use page::{Element, Frame, Page};
+
+use crate::config::BrowserConfig;
+use crate::session::StorageState;
+use launch::Chromium;
+
+/// How long Chromium may take to start and answer.
+const START: Duration = Duration::from_secs(30);
+/// How long it may take to say its version before it is taken for hung.
+const ALIVE: Duration = Duration::from_secs(5);
+/// How long a context may take to be disposed of before Chromium is taken for hung.
+const DISPOSE: Duration = Duration::from_secs(5);
+
+/// The shared Chromium: started on demand, ended when idle, replaced when it crashes, hangs or grows too large.
+#[derive(Clone)]
+pub struct Browser {
+    folders: PathBuf,
+    path: String,
+    running: Arc<Mutex<Option<Arc<Running>>>>,
+}
+
+/// What a context is made with.
+pub struct Wanted<'a> {
+    /// The state to begin with.
+    pub seed: Option<&'a StorageState>,
+    /// Whether certificates that do not verify are accepted.
+    pub ignore_https_errors: bool,
+    /// When everything in the context must be done.
+    pub deadline: Instant,
+}
+
+/// A fresh set of cookies and storage with one tab in it. Dropping it disposes of it.
+pub struct Context {
+    id: BrowserContextId,
+    page: Page,
+    running: Arc<Running>,
+}
+
+struct Running {
+    connection: chromiumoxide::Browser,
+    handler: tokio::task::JoinHandle<()>,
+    chromium: std::sync::Mutex<Option<Chromium>>,
+    user_agent: String,
+    made_for: BrowserConfig,
+    contexts: AtomicUsize,
+    released: Notify,
+    /// Set when it must not be used for anything new.
+    spent: AtomicBool,
+}
+
+impl Browser {
+    /// A browser that keeps its user data dirs below `folders` and looks for Chromium on `path` (the `PATH` variable).
+    /// Nothing is started yet, but what a killed daemon left there is removed.
+    ///
+    /// # Errors
+    /// [`BrowserError::Folder`] where the folder cannot be made.
+    pub fn new(folders: &Path, path: &str) -> Result<Self, BrowserError> {
+        launch::prepare(folders)?;
+        Ok(Self {
+            folders: folders.to_owned(),
+            path: path.to_owned(),
+            running: Arc::default(),
+        })
+    }
+
+    /// Opens a context with one tab, starting Chromium where none runs.
+    ///
+    /// # Errors
+    /// Chromium is missing, does not start, or was lost.
+    pub async fn context(
+        &self,
+        config: &BrowserConfig,
+        wanted: Wanted<'_>,
+    ) -> Result<Context, BrowserError> {
+        let running = self.running(config).await?;
+        let held = Held(Some(Arc::clone(&running)));
+        let what = "open a context";
+        let made = async {
+            let parameters = CreateBrowserContextParams::builder()
+                .dispose_on_detach(true)
+                .build();
+            let id = bounded(
+                what,
+                wanted.deadline,
+                running.connection.create_browser_context(parameters),
+            )
+            .await?;
+            let context = Disposal {
+                running: Arc::clone(&running),
+                id: Some(id.clone()),
+            };
+            let deny = SetDownloadBehaviorParams::builder()
+                .behavior(SetDownloadBehaviorBehavior::Deny)
+                .browser_context_id(id.clone())
+                .build()
+                .map_err(|why| BrowserError::Refused {
+                    what: what.to_owned(),
+                    why,
+                })?;
+            bounded(what, wanted.deadline, running.connection.execute(deny)).await?;
+            let mut target = CreateTargetParams::new("about:blank");
+            target.browser_context_id = Some(id);
+            let tab = bounded(what, wanted.deadline, running.connection.new_page(target)).await?;
+            let page = Page::attach(tab, wanted.deadline).await?;
+            page.call(what, inspector::EnableParams::default()).await?;
+            page.call(what, SetUserAgentOverrideParams::new(&running.user_agent))
+                .await?;
+            if wanted.ignore_https_errors {
+                page.call(what, SetIgnoreCertificateErrorsParams::new(true))
+                    .await?;
+            }
+            Ok((context, page))
+        };
+        let made: Result<_, BrowserError> = made.await;
+        let (mut disposal, page) = match made {
+            Ok(made) => made,
+            Err(error) => return Err(self.explain(&running, error).await),
+        };
+        let Some(id) = disposal.id.take() else {
+            return Err(BrowserError::Lost(what.to_owned()));
+        };
+        held.keep();
+        let context = Context { id, page, running };
+        if let Some(seed) = wanted.seed {
+            context.seed(seed).await?;
+        }
+        Ok(context)
+    }
+
+    /// Tells a Chromium that is gone or hung from a page that is slow, and gets rid of the former.
+    pub async fn diagnose(&self, context: &Context, error: BrowserError) -> BrowserError {
+        self.explain(&context.running, error).await
+    }
+
+    async fn explain(&self, running: &Arc<Running>, error: BrowserError) -> BrowserError {
+        if !matches!(error, BrowserError::Lost(_) | BrowserError::Timeout { .. }) {
+            return error;
+        }
+        let version = running.connection.execute(GetVersionParams::default());
+        if matches!(tokio::time::timeout(ALIVE, version).await, Ok(Ok(_))) {
+            return error;
+        }
+        running.end();
+        match error {
+            BrowserError::Timeout { what, .. } => BrowserError::Lost(what),
+            other => other,
+        }
+    }
+
+    async fn running(&self, config: &BrowserConfig) -> Result<Arc<Running>, BrowserError> {
+        let mut slot = self.running.lock().await;
+        if let Some(running) = slot.as_ref() {
+            if !running.spent.load(Ordering::Acquire)
+                && running.made_for == *config
+                && !running.handler.is_finished()
+            {
+                running.contexts.fetch_add(1, Ordering::AcqRel);
+                return Ok(Arc::clone(running));
+            }
+            // Those who still use it keep it until they are done.
+            running.spent.store(true, Ordering::Release);
+            running.end_if_unused();
+            *slot = None;
+        }
+        let running = Arc::new(self.start(config).await?);
+        running.contexts.store(1, Ordering::Release);
+        *slot = Some(Arc::clone(&running));
+        tokio::spawn(look_after(Arc::downgrade(&running), config.clone()));
+        Ok(running)
+    }
+
+    async fn start(&self, config: &BrowserConfig) -> Result<Running, BrowserError> {
+        let began = Instant::now();
+        let (mut chromium, address) = match &config.cdp_url {
+            Some(url) => (None, url.to_string()),
+            None => {
+                let executable = launch::find(config.executable.as_deref(), &self.path)?;
+                let chromium = Chromium::start(&executable, &self.folders, config.sandbox).await?;
+                let address = chromium.address.clone();
+                (Some((executable, chromium)), address)
+            }
+        };
+        let handler_config = HandlerConfig {
+            ignore_https_errors: false,
+            viewport: None,
+            request_timeout: START,
+            ..Default::default()
+        };
+        let connect = async {
+            let (connection, mut handler) =
+                chromiumoxide::Browser::connect_with_config(address, handler_config)
+                    .await
+                    .ok()?;
+            // Ends with the connection; its errors show in the commands that they hit.
+            let task =
+                tokio::spawn(async move { while let Some(Ok(())) = handler.next().await {} });
+            let version = connection.execute(GetVersionParams::default()).await.ok()?;
+            Some((connection, task, version.result))
+        };
+        let connected = tokio::time::timeout(START, connect).await.ok().flatten();
+        let Some((connection, handler, version)) = connected else {
+            return Err(match &mut chromium {
+                Some((path, chromium)) => BrowserError::Start {
+                    path: path.clone(),
+                    why: chromium.last_words(),
+                },
+                None => BrowserError::Remote("no DevTools connection could be made".to_owned()),
+            });
+        };
+        let started_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(version = %version.product, started_ms, "Chromium started");
+        Ok(Running {
+            connection,
+            handler,
+            chromium: std::sync::Mutex::new(chromium.map(|(_, chromium)| chromium)),
+            // Sites turn away what calls itself headless, though it is the same browser.
+            user_agent: version.user_agent.replace("HeadlessChrome", "Chrome"),
+            made_for: config.clone(),
+            contexts: AtomicUsize::new(0),
+            released: Notify::new(),
+            spent: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether Chromium runs now.
+    pub async fn is_running(&self) -> bool {
+        self.running
+            .lock()
+            .await
+            .as_ref()
+            .is_some_and(|r| !r.spent.load(Ordering::Acquire))
+    }
+
+    /// Ends Chromium, whoever uses it.
+    pub async fn close(&self) {
+        if let Some(running) = self.running.lock().await.take() {
+            running.end();
+        }
+    }
+}
+
+/// Ends an idle Chromium, and one that has grown too large.
+async fn look_after(running: Weak<Running>, config: BrowserConfig) {
+    let idle = config.idle.to_std().unwrap_or_default();
+    loop {
+        let Some(now) = running.upgrade() else { return };
+        if now.spent.load(Ordering::Acquire) && now.end_if_unused() {
+            return;
+        }
+        let released = now.released.notified();
+        if now.contexts.load(Ordering::Acquire) == 0 {
+            if tokio::time::timeout(idle, released).await.is_err()
+                && now.contexts.load(Ordering::Acquire) == 0
+            {
+                now.spent.store(true, Ordering::Release);
+                if now.end_if_unused() {
+                    tracing::info!("Chromium was idle and is ended");
+                    return;
+                }
+            }
+        } else {
+            released.await;
+        }
+        let memory = now
+            .chromium
+            .lock()
+            .ok()
+            .and_then(|c| c.as_ref().map(Chromium::memory))
+            .unwrap_or(0);
+        if memory > config.memory_mib * 1024 * 1024 && !now.spent.swap(true, Ordering::AcqRel) {
+            tracing::info!(
+                memory_mib = memory / 1024 / 1024,
+                "Chromium has grown too large and is replaced"
+            );
+        }
+    }
+}
+
+impl Running {
+    fn end(&self) {
+        self.spent.store(true, Ordering::Release);
+        self.handler.abort();
+        let chromium = self
+            .chromium
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        if let Some(chromium) = chromium {
+            // Waiting for processes and removing a folder blocks.
+            std::thread::spawn(move || drop(chromium));
+        }
+    }
+
+    fn end_if_unused(&self) -> bool {
+        let unused = self.contexts.load(Ordering::Acquire) == 0;
+        if unused {
+            self.end();
+        }
+        unused
+    }
+
+    fn release(&self) {
+        self.contexts.fetch_sub(1, Ordering::AcqRel);
+        self.released.notify_waiters();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Counts a context that is being made; gives the count back unless it was made.
+struct Held(Option<Arc<Running>>);
+
+impl Held {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(running) = self.0.take() {
+            running.release();
+        }
+    }
+}
+
+/// Disposes of a context that was half made.
+struct Disposal {
+    running: Arc<Running>,
+    id: Option<BrowserContextId>,
+}
+
+impl Drop for Disposal {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            dispose(Arc::clone(&self.running), id, false);
+        }
+    }
+}
+
+fn dispose(running: Arc<Running>, id: BrowserContextId, release: bool) {
+    let work = async move {
+        let disposed = running
+            .connection
+            .execute(DisposeBrowserContextParams::new(id));
+        if tokio::time::timeout(DISPOSE, disposed).await.is_err() {
+            running.end();
+        }
+        if release {
+            running.release();
+        }
+    };
+    // Without a runtime the process is ending, and Chromium with it.
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(work);
+    }
+}
+
+impl Context {
+    /// Its tab.
+    pub fn page(&self) -> &Page {
+        &self.page
+    }
+
+    /// What the browser calls itself to sites.
+    pub fn user_agent(&self) -> &str {
+        &self.running.user_agent
+    }
+
+    fn id(&self) -> &BrowserContextId {
+        &self.id
+    }
+
+    fn connection(&self) -> &chromiumoxide::Browser {
+        &self.running.connection
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        dispose(Arc::clone(&self.running), self.id.clone(), true);
+    }
+}
+
+/// A URL as it may be shown: without userinfo, query and fragment, which may hold secrets.
+pub fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
+}

@@ -140,6 +140,38 @@ fn same_site<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SameSi
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+impl Cookie {
+    /// What Chromium tells cookies apart by: partition, name, domain, path.
+    pub(super) fn identity(&self) -> Identity {
+        (
+            self.partition_key.clone(),
+            self.has_cross_site_ancestor,
+            self.name.clone(),
+            self.domain.clone(),
+            self.path.clone(),
+        )
+    }
+
+    /// The host of the domain, without the dot that stands for "and its subdomains".
+    pub(super) fn host(&self) -> &str {
+        self.domain.strip_prefix('.').unwrap_or(&self.domain)
+    }
+
+    /// Whether only the very host gets it.
+    pub(super) fn host_only(&self) -> bool {
+        !self.domain.starts_with('.')
+    }
+}
+
+/// Partition key, its companion, name, domain, path.
+pub(super) type Identity = (Option<String>, Option<bool>, String, String, String);
+
+impl fmt::Debug for Cookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} of {:?} {:?}", self.name, self.domain, self.path)
+    }
+}
+
 impl fmt::Debug for StorageState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -148,5 +180,59 @@ impl fmt::Debug for StorageState {
             self.cookies.len(),
             self.origins.len()
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cookie(extra: &str) -> Result<Cookie, serde_json::Error> {
+        serde_json::from_str(&format!(
+            r#"{{"name":"n","value":"canary","domain":"h","path":"/"{extra}}}"#
+        ))
+    }
+
+    #[test]
+    fn what_playwright_reads_is_read_and_what_it_refuses_is_refused() {
+        for extra in [
+            "",
+            r#","expires":null"#,
+            r#","sameSite":null"#,
+            r#","size":4,"session":true,"priority":"Medium""#,
+        ] {
+            let cookie = cookie(extra).unwrap();
+            assert_eq!((cookie.expires, cookie.same_site), (-1.0, SameSite::Lax));
+        }
+        assert!(cookie(r#","sameSite":"lax""#).is_err());
+        assert!(cookie(r#","partitionKey":{"topLevelSite":"https://a.test"}"#).is_err());
+        assert_eq!(
+            serde_json::from_str::<StorageState>("{}").unwrap(),
+            StorageState::default()
+        );
+    }
+
+    #[test]
+    fn a_written_state_has_every_key_and_no_null() {
+        let state = StorageState {
+            cookies: vec![cookie("").unwrap()],
+            origins: vec![Origin {
+                origin: "https://h".into(),
+                ..Origin::default()
+            }],
+            jarkeeper: None,
+        };
+        let json = serde_json::to_string(&state).unwrap();
+        assert_eq!(
+            json,
+            r#"{"cookies":[{"name":"n","value":"canary","domain":"h","path":"/","expires":-1.0,"httpOnly":false,"secure":false,"sameSite":"Lax"}],"origins":[{"origin":"https://h","localStorage":[]}]}"#
+        );
+        assert_eq!(serde_json::from_str::<StorageState>(&json).unwrap(), state);
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let cookie = cookie("").unwrap();
+        assert_eq!(format!("{cookie:?}"), r#""n" of "h" "/""#);
     }
 }

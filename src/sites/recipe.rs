@@ -191,7 +191,7 @@ pub struct Probe {
 /// When to renew; all `None`: by what is known and learned of the session's life.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Renewal {
-    /// At these times too (cron, five or six fields, UTC).
+    /// At these times too, UTC. Cron with six fields, seconds first; a recipe may write five, its seconds are then 0.
     pub cron: Option<String>,
     /// This long before the known end, instead of at 60 to 70 % of the life.
     pub before_expiry: Option<TimeDelta>,

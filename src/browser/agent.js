@@ -1,0 +1,330 @@
+// Runs in an isolated world of a frame: the page sees neither these names nor what they keep. Gives an object whose
+// methods the Rust side calls; elements are kept by number between a snapshot and what is done with it.
+(() => {
+  const kept = [];
+  const clip = (text, most) => (text || '').replace(/\s+/g, ' ').trim().slice(0, most);
+
+  // Every element of the document and of its open shadow roots, in document order.
+  function* everything(root) {
+    for (const element of root.querySelectorAll('*')) {
+      yield element;
+      if (element.shadowRoot) yield* everything(element.shadowRoot);
+    }
+  }
+  function all(selector, root = document) {
+    const found = [...root.querySelectorAll(selector)];
+    for (const element of root.querySelectorAll('*')) {
+      if (element.shadowRoot) found.push(...all(selector, element.shadowRoot));
+    }
+    return found;
+  }
+  const parentOf = (node) => node.parentElement || (node.getRootNode() instanceof ShadowRoot ? node.getRootNode().host : null);
+
+  // Whether a person could see it. What hides by opacity, by size or outside the page is a trap.
+  function visible(element) {
+    const box = element.getBoundingClientRect();
+    if (box.width < 2 || box.height < 2) return false;
+    if (box.right + scrollX <= 0 || box.bottom + scrollY <= 0) return false;
+    const style = getComputedStyle(element);
+    if (style.display === 'none' || style.visibility !== 'visible') return false;
+    for (let at = element; at; at = parentOf(at)) {
+      const own = getComputedStyle(at);
+      if (Number(own.opacity) < 0.1 || own.display === 'none') return false;
+      if (at !== element && at.inert) return false;
+    }
+    return true;
+  }
+
+  const ROLES = {
+    A: (e) => (e.hasAttribute('href') ? 'link' : ''), BUTTON: () => 'button', SUMMARY: () => 'button', TEXTAREA: () => 'textbox',
+    SELECT: (e) => (e.multiple || e.size > 1 ? 'listbox' : 'combobox'), OPTION: () => 'option', IMG: () => 'img',
+    DIALOG: () => 'dialog', FORM: () => 'form', NAV: () => 'navigation', MAIN: () => 'main', LI: () => 'listitem',
+    H1: () => 'heading', H2: () => 'heading', H3: () => 'heading', H4: () => 'heading', H5: () => 'heading', H6: () => 'heading',
+    INPUT: (e) => ({ button: 'button', submit: 'button', reset: 'button', image: 'button', checkbox: 'checkbox', radio: 'radio',
+      range: 'slider', number: 'spinbutton', search: 'searchbox', password: '', hidden: '', file: '' })[e.type] ?? 'textbox',
+  };
+  const roleOf = (e) => (e.getAttribute('role') || '').trim().split(/\s+/)[0] || (ROLES[e.tagName] ? ROLES[e.tagName](e) : '');
+  function byIds(element, attribute) {
+    const ids = (element.getAttribute(attribute) || '').split(/\s+/).filter(Boolean);
+    return ids.map((id) => element.getRootNode().getElementById?.(id)?.textContent || '').join(' ').trim();
+  }
+  const textOf = (e) => (e.innerText ?? e.textContent ?? '');
+  const labelsOf = (e) => clip([...(e.labels || [])].map((l) => textOf(l) || l.textContent).join(' '), 200);
+  // Accessible name, the common part of "Accessible Name and Description Computation 1.2".
+  function nameOf(element) {
+    const given = byIds(element, 'aria-labelledby') || element.getAttribute('aria-label');
+    if (given) return clip(given, 200);
+    if (element.labels && element.labels.length) return labelsOf(element);
+    if (element.tagName === 'INPUT' && ['submit', 'button', 'reset'].includes(element.type)) {
+      return clip(element.value || { submit: 'Submit', reset: 'Reset' }[element.type], 200);
+    }
+    if (element.tagName === 'IMG' || element.type === 'image') return clip(element.alt || element.title, 200);
+    const pictures = [...element.querySelectorAll('img[alt], svg title, [aria-label]')];
+    const spoken = clip(textOf(element), 200) || clip(pictures.map((p) => p.getAttribute('aria-label') || p.alt || p.textContent).join(' '), 200);
+    return ['INPUT', 'TEXTAREA', 'SELECT'].includes(element.tagName)
+      ? clip(element.title || element.placeholder, 200) : spoken || clip(element.title, 200);
+  }
+  const squash = (text) => (text || '').replace(/\s+/g, ' ').trim();
+  function matches(text, wanted, exact) {
+    const have = squash(text);
+    return exact ? have === squash(wanted) : have.toLowerCase().includes(squash(wanted).toLowerCase());
+  }
+
+  function candidates(spec) {
+    const exact = Boolean(spec.exact);
+    if (spec.css !== undefined) return all(spec.css);
+    if (spec.testid !== undefined) return all(`[data-testid="${CSS.escape(spec.testid)}"]`);
+    if (spec.placeholder !== undefined) return all('[placeholder]').filter((e) => matches(e.placeholder, spec.placeholder, exact));
+    if (spec.role !== undefined) {
+      return [...everything(document)].filter((e) => roleOf(e) === spec.role
+        && (spec.name === undefined || spec.name === null || matches(nameOf(e), spec.name, exact)));
+    }
+    if (spec.label !== undefined) {
+      return all('input, textarea, select, button, [contenteditable], [role]').filter((e) =>
+        [labelsOf(e), byIds(e, 'aria-labelledby'), e.getAttribute('aria-label')].some((l) => l && matches(l, spec.label, exact)));
+    }
+    if (spec.text !== undefined) {
+      const carries = (e) => !['SCRIPT', 'STYLE', 'NOSCRIPT', 'HEAD', 'TITLE', 'META', 'LINK', 'HTML'].includes(e.tagName)
+        && matches(e.tagName === 'INPUT' && ['submit', 'button'].includes(e.type) ? e.value : textOf(e), spec.text, exact);
+      const found = [...everything(document)].filter(carries);
+      // The smallest element that holds the text; those around it hold it too.
+      return found.filter((e) => !found.some((other) => other !== e && e.contains(other)));
+    }
+    return [];
+  }
+
+  // The one element of a locator: by number among all, else the first visible one.
+  function locate(spec) {
+    const found = candidates(spec);
+    if (spec.nth !== undefined && spec.nth !== null) return found[spec.nth] || null;
+    return found.find(visible) || null;
+  }
+
+  function keep(element) {
+    kept.push(element);
+    return kept.length - 1;
+  }
+  // What must not have changed between looking and typing.
+  function signature(element) {
+    if (!element || !element.isConnected) return '';
+    return [element.tagName, element.id, element.name, element.type, element.getAttribute('autocomplete'), visible(element)].join('|');
+  }
+
+  const ALERTS = '[role=alert], [role=alertdialog], [aria-live=assertive], [class*=error i], [class*=alert i], [class*=danger i],'
+    + ' [class*=invalid i], [class*=warning i], [class*=flash i], [class*=message i], [class*=notice i], [id*=error i], [id*=failed i], [class*=failed i]';
+  const CAPTCHA = 'iframe[src*="recaptcha" i], iframe[src*="hcaptcha" i], iframe[src*="challenges.cloudflare.com" i], iframe[src*="arkoselabs" i],'
+    + ' .g-recaptcha, .h-captcha, .cf-turnstile, [class*=captcha i], [id*=captcha i], img[src*=captcha i], input[name*=captcha i]';
+
+  function snapshot() {
+    const forms = all('form');
+    const formOf = (element) => (element.form ? forms.indexOf(element.form) : forms.findIndex((f) => f.contains(element)));
+    const order = new Map();
+    let count = 0;
+    for (const element of everything(document)) order.set(element, count++);
+    const common = (e) => {
+      const box = e.getBoundingClientRect();
+      return {
+        node: keep(e), signature: signature(e), order: order.get(e) ?? -1, tag: e.tagName.toLowerCase(), kind: (e.type || '').toLowerCase(),
+        name: clip(e.getAttribute('name'), 120), id: clip(e.id, 120), class: clip(typeof e.className === 'string' ? e.className : '', 200),
+        form: formOf(e), visible: visible(e), disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
+        x: box.x, y: box.y, width: box.width, height: box.height,
+      };
+    };
+    const fields = all('input, textarea, select').filter((e) => !['hidden', 'file', 'image', 'submit', 'button', 'reset'].includes(e.type)).slice(0, 200)
+      .map((e) => ({
+        ...common(e), autocomplete: clip(e.getAttribute('autocomplete'), 60).toLowerCase(), placeholder: clip(e.placeholder, 120),
+        label: labelsOf(e) || clip(byIds(e, 'aria-labelledby') || e.getAttribute('aria-label') || before(e), 160),
+        readonly: Boolean(e.readOnly), max_length: e.maxLength > 0 ? e.maxLength : 0, filled: Boolean(e.value) && e.type !== 'checkbox',
+        input_mode: clip(e.getAttribute('inputmode'), 20), hidden_from_readers: Boolean(e.closest('[aria-hidden=true]')),
+      }));
+    const buttons = all('button, input[type=submit], input[type=button], input[type=image], [role=button], a[href]').slice(0, 600)
+      .map((e) => ({ ...common(e), text: clip(nameOf(e) || e.value, 120), link: e.tagName === 'A' ? clip(e.getAttribute('href'), 200) : null }))
+      .filter((b) => b.visible || b.tag !== 'a');
+    const body = document.body;
+    return {
+      url: location.href, title: clip(document.title, 200), ready: document.readyState, text: clip(body ? textOf(body) : '', 6000),
+      headings: all('h1, h2, h3, legend').filter(visible).slice(0, 8).map((h) => clip(textOf(h), 120)),
+      alerts: all(ALERTS).filter(visible).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
+      forms: forms.map((f) => ({ id: clip(f.id, 120), name: clip(f.getAttribute('name'), 120), class: clip(f.className, 200), action: clip(f.getAttribute('action'), 300), text: clip(textOf(f), 400) })),
+      captcha: all(CAPTCHA).some((e) => visible(e) && !e.closest('.grecaptcha-badge')), fields, buttons,
+    };
+  }
+  // The text right before a field that has no label of its own.
+  function before(element) {
+    for (let at = element, steps = 0; at && steps < 3; at = at.parentElement, steps++) {
+      for (let previous = at.previousSibling; previous; previous = previous.previousSibling) {
+        if (previous.nodeType === 1 && (previous.matches('input, select, textarea, button, form') || previous.querySelector('input, select, textarea, button'))) return '';
+        const text = clip(previous.textContent, 80);
+        if (text) return text;
+      }
+      if (at.tagName === 'FORM') return '';
+    }
+    return '';
+  }
+
+  // Puts the focus into a field and selects what is in it, so that inserted text replaces it.
+  function focus(element) {
+    element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+    element.focus();
+    if (element.select) element.select();
+    return element.getRootNode().activeElement === element;
+  }
+  function filled(element) {
+    return element.value !== undefined ? element.value.length : (element.textContent || '').length;
+  }
+  function choose(element, wanted) {
+    const option = [...element.options].find((o) => o.value === wanted || squash(o.label) === squash(wanted));
+    if (!option) return false;
+    element.value = option.value;
+    element.dispatchEvent(new Event('input', { bubbles: true }));
+    element.dispatchEvent(new Event('change', { bubbles: true }));
+    return true;
+  }
+  // Whether a click at the element's middle would reach it.
+  function reachable(element) {
+    const box = element.getBoundingClientRect();
+    let hit = element.getRootNode().elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+    for (; hit; hit = parentOf(hit)) if (hit === element) return true;
+    return [...(element.labels || [])].some((l) => l.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)));
+  }
+  // Passwords on the page that a picture or a copy of the DOM would show.
+  function mask() {
+    for (const element of all('input')) {
+      if (element.value && !['submit', 'button', 'checkbox', 'radio', 'image', 'reset', 'hidden'].includes(element.type)) {
+        element.style.setProperty('-webkit-text-security', 'disc', 'important');
+        element.style.setProperty('color', 'transparent', 'important');
+      }
+    }
+  }
+
+  // IndexedDB in the shape of Playwright's storage state: what JSON holds as it is, the rest encoded.
+  const base64 = (buffer) => {
+    const bytes = new Uint8Array(buffer);
+    let text = '';
+    for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    return btoa(text);
+  };
+  const unbase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const ARRAYS = { i8: Int8Array, ui8: Uint8Array, ui8c: Uint8ClampedArray, i16: Int16Array, ui16: Uint16Array, i32: Int32Array, ui32: Uint32Array, f32: Float32Array, f64: Float64Array, bi64: BigInt64Array, bui64: BigUint64Array };
+  function plain(value) {
+    if (value === null || ['string', 'boolean'].includes(typeof value)) return true;
+    if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
+    if (Array.isArray(value)) return value.every(plain);
+    if (typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return false;
+    return Object.values(value).every(plain);
+  }
+  function encode(value, seen = new Map()) {
+    if (value === undefined) return { v: 'undefined' };
+    if (value === null) return { v: 'null' };
+    if (typeof value === 'number') {
+      if (Number.isNaN(value)) return { v: 'NaN' };
+      if (value === Infinity) return { v: 'Infinity' };
+      if (value === -Infinity) return { v: '-Infinity' };
+      return Object.is(value, -0) ? { v: '-0' } : value;
+    }
+    if (typeof value === 'bigint') return { bi: value.toString() };
+    if (typeof value !== 'object') return value;
+    if (value instanceof Date) return { d: value.toJSON() };
+    if (value instanceof RegExp) return { r: { p: value.source, f: value.flags } };
+    if (value instanceof ArrayBuffer) return { ab: { b: base64(value) } };
+    for (const [kind, type] of Object.entries(ARRAYS)) {
+      if (value instanceof type) return { ta: { b: base64(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength)), k: kind } };
+    }
+    if (seen.has(value)) return { ref: seen.get(value) };
+    const id = seen.size + 1;
+    seen.set(value, id);
+    if (Array.isArray(value)) return { a: value.map((v) => encode(v, seen)), id };
+    if (Object.getPrototypeOf(value) !== Object.prototype && Object.getPrototypeOf(value) !== null) throw new Error(`a ${value.constructor && value.constructor.name} cannot be saved`);
+    return { o: Object.entries(value).map(([k, v]) => ({ k, v: encode(v, seen) })), id };
+  }
+  function decode(value, seen = new Map()) {
+    if (value === null || typeof value !== 'object') return value;
+    if ('v' in value) return { undefined: undefined, null: null, NaN, Infinity, '-Infinity': -Infinity, '-0': -0 }[value.v];
+    if ('bi' in value) return BigInt(value.bi);
+    if ('d' in value) return new Date(value.d);
+    if ('r' in value) return new RegExp(value.r.p, value.r.f);
+    if ('ab' in value) return unbase64(value.ab.b).buffer;
+    if ('ta' in value) return new ARRAYS[value.ta.k](unbase64(value.ta.b).buffer);
+    if ('ref' in value) return seen.get(value.ref);
+    if ('a' in value) {
+      const made = [];
+      seen.set(value.id, made);
+      for (const item of value.a) made.push(decode(item, seen));
+      return made;
+    }
+    const made = {};
+    seen.set(value.id, made);
+    for (const { k, v } of value.o || []) Object.defineProperty(made, k, { value: decode(v, seen), enumerable: true, writable: true, configurable: true });
+    return made;
+  }
+  const done = (request) => new Promise((resolve, reject) => {
+    request.addEventListener('success', () => resolve(request.result));
+    request.addEventListener('error', () => reject(request.error));
+    request.addEventListener('blocked', () => reject(new Error('the database is in use')));
+  });
+  const keyPath = (path) => (Array.isArray(path) ? { keyPathArray: path } : path === null ? {} : { keyPath: path });
+  async function databases() {
+    if (!globalThis.indexedDB || !indexedDB.databases) return [];
+    const dumped = [];
+    for (const { name, version } of await indexedDB.databases()) {
+      const database = await done(indexedDB.open(name));
+      try {
+        const stores = [];
+        if (database.objectStoreNames.length) {
+          const transaction = database.transaction([...database.objectStoreNames], 'readonly');
+          for (const storeName of database.objectStoreNames) {
+            const store = transaction.objectStore(storeName);
+            const keys = await done(store.getAllKeys());
+            const values = await done(store.getAll());
+            const records = [];
+            values.forEach((value, i) => {
+              try {
+                const record = {};
+                if (store.keyPath === null) Object.assign(record, plain(keys[i]) ? { key: keys[i] } : { keyEncoded: encode(keys[i]) });
+                records.push(Object.assign(record, plain(value) ? { value } : { valueEncoded: encode(value) }));
+              } catch { /* Keys that the browser itself does not give out, for one, stay behind. */ }
+            });
+            stores.push({
+              name: storeName, autoIncrement: store.autoIncrement, ...keyPath(store.keyPath), records,
+              indexes: [...store.indexNames].map((n) => { const index = store.index(n); return { name: n, ...keyPath(index.keyPath), multiEntry: index.multiEntry, unique: index.unique }; }),
+            });
+          }
+        }
+        dumped.push({ name, version, stores });
+      } finally { database.close(); }
+    }
+    return dumped;
+  }
+  const entries = (storage) => Object.keys(storage).map((name) => ({ name, value: storage.getItem(name) }));
+  async function dump() {
+    const safe = (get) => { try { return entries(get()); } catch { return []; } };
+    let indexed = [];
+    try { indexed = await databases(); } catch { /* Sandboxed and opaque origins have none. */ }
+    return { origin: location.origin, localStorage: safe(() => localStorage), sessionStorage: safe(() => sessionStorage), indexedDB: indexed };
+  }
+  async function restore(state) {
+    for (const { name, value } of state.localStorage || []) localStorage.setItem(name, value);
+    for (const { name, value } of state.sessionStorage || []) sessionStorage.setItem(name, value);
+    for (const dumped of state.indexedDB || []) {
+      const opening = indexedDB.open(dumped.name, dumped.version);
+      opening.addEventListener('upgradeneeded', () => {
+        for (const store of dumped.stores) {
+          const made = opening.result.createObjectStore(store.name, { autoIncrement: store.autoIncrement, keyPath: store.keyPathArray ?? store.keyPath ?? null });
+          for (const index of store.indexes) made.createIndex(index.name, index.keyPathArray ?? index.keyPath, { unique: index.unique, multiEntry: index.multiEntry });
+        }
+      });
+      const database = await done(opening);
+      try {
+        for (const store of dumped.stores) {
+          if (!store.records.length) continue;
+          const objects = database.transaction(store.name, 'readwrite').objectStore(store.name);
+          await Promise.all(store.records.map((record) => done(objects.put(
+            'value' in record ? record.value : decode(record.valueEncoded),
+            'key' in record ? record.key : 'keyEncoded' in record ? decode(record.keyEncoded) : undefined))));
+        }
+      } finally { database.close(); }
+    }
+  }
+
+  globalThis.jk = { locate, snapshot, signature, visible, focus, filled, choose, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
+})();

@@ -1,0 +1,293 @@
+//! The events of one tab, turned into what [`Observed`] keeps.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chromiumoxide::cdp::browser_protocol::inspector::EventTargetCrashed;
+use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
+use chromiumoxide::cdp::browser_protocol::network::{
+    EventLoadingFailed, EventLoadingFinished, EventRequestWillBeSent, EventResponseReceived,
+    ResourceType,
+};
+use chromiumoxide::cdp::browser_protocol::page::{
+    DialogType, EventDomContentEventFired, EventFrameNavigated, EventJavascriptDialogOpening,
+    EventNavigatedWithinDocument, FrameId, HandleJavaScriptDialogParams,
+};
+use chromiumoxide::cdp::js_protocol::runtime::EventConsoleApiCalled;
+use chrono::TimeDelta;
+use futures::stream::{BoxStream, SelectAll, StreamExt};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::error::BrowserError;
+use super::observed::{Answer, Observed};
+use super::page::told;
+
+/// Alerts that are dismissed before the page is given up as one that only makes alerts.
+const MOST_DIALOGS: u32 = 50;
+
+pub(super) enum Event {
+    Navigated(Arc<EventFrameNavigated>),
+    Within(Arc<EventNavigatedWithinDocument>),
+    DomReady,
+    Request(Arc<EventRequestWillBeSent>),
+    Answer(Arc<EventResponseReceived>),
+    Finished(Arc<EventLoadingFinished>),
+    Failed(Arc<EventLoadingFailed>),
+    Dialog(Arc<EventJavascriptDialogOpening>),
+    Console(Arc<EventConsoleApiCalled>),
+    Log(Arc<EventEntryAdded>),
+    Crashed,
+}
+
+pub(super) async fn events(
+    page: &chromiumoxide::Page,
+) -> Result<SelectAll<BoxStream<'static, Event>>, BrowserError> {
+    let lost = |error| told("tell its events", error);
+    let mut all = SelectAll::new();
+    all.push(
+        page.event_listener::<EventFrameNavigated>()
+            .await
+            .map_err(lost)?
+            .map(Event::Navigated)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventNavigatedWithinDocument>()
+            .await
+            .map_err(lost)?
+            .map(Event::Within)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventDomContentEventFired>()
+            .await
+            .map_err(lost)?
+            .map(|_| Event::DomReady)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventRequestWillBeSent>()
+            .await
+            .map_err(lost)?
+            .map(Event::Request)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventResponseReceived>()
+            .await
+            .map_err(lost)?
+            .map(Event::Answer)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventLoadingFinished>()
+            .await
+            .map_err(lost)?
+            .map(Event::Finished)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventLoadingFailed>()
+            .await
+            .map_err(lost)?
+            .map(Event::Failed)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventJavascriptDialogOpening>()
+            .await
+            .map_err(lost)?
+            .map(Event::Dialog)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventConsoleApiCalled>()
+            .await
+            .map_err(lost)?
+            .map(Event::Console)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventEntryAdded>()
+            .await
+            .map_err(lost)?
+            .map(Event::Log)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventTargetCrashed>()
+            .await
+            .map_err(lost)?
+            .map(|_| Event::Crashed)
+            .boxed(),
+    );
+    Ok(all)
+}
+
+pub(super) async fn listen(
+    page: chromiumoxide::Page,
+    mut events: SelectAll<BoxStream<'static, Event>>,
+    main: FrameId,
+    observed: Arc<Observed>,
+) {
+    let mut dialogs = 0;
+    let mut documents: HashMap<String, String> = HashMap::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Navigated(event) => observed.note(|seen| {
+                if event.frame.security_origin.starts_with("http") {
+                    seen.origins.insert(event.frame.security_origin.clone());
+                }
+                if event.frame.id == main {
+                    seen.url = event.frame.url.clone();
+                }
+            }),
+            Event::Within(event) => observed.note(|seen| {
+                if event.frame_id == main {
+                    seen.url = event.url.clone();
+                }
+            }),
+            Event::DomReady => observed.note(|seen| seen.documents += 1),
+            Event::Request(event) => {
+                let kind = event.r#type.clone();
+                let id = event.request_id.inner().clone();
+                let is_document =
+                    kind == Some(ResourceType::Document) && event.frame_id.as_ref() == Some(&main);
+                if is_document {
+                    documents.insert(id.clone(), event.request.url.clone());
+                }
+                observed.note(|seen| {
+                    seen.requests_sent += 1;
+                    // A redirect is an answer too, and its request goes on under the same id.
+                    if let Some(answer) = &event.redirect_response {
+                        let sent = seen.sending.contains(&id);
+                        let (url, status) = (answer.url.clone(), answer.status);
+                        seen.answer(Answer {
+                            url,
+                            status: code(status),
+                            document: is_document,
+                            sent,
+                            retry_after: None,
+                        });
+                    }
+                    let sends = matches!(event.request.method.as_str(), "POST" | "PUT" | "PATCH");
+                    match sends {
+                        true => seen.sending.insert(id.clone()),
+                        false => seen.sending.remove(&id),
+                    };
+                    let keeps_open = matches!(
+                        kind,
+                        Some(
+                            ResourceType::EventSource
+                                | ResourceType::WebSocket
+                                | ResourceType::Media
+                                | ResourceType::Ping
+                                | ResourceType::Prefetch
+                        )
+                    );
+                    if !keeps_open {
+                        seen.in_flight
+                            .insert(id.clone(), (Instant::now(), is_document || sends));
+                    }
+                });
+            }
+            Event::Answer(event) => {
+                let id = event.request_id.inner();
+                let wanted = matches!(
+                    event.r#type,
+                    ResourceType::Document | ResourceType::Xhr | ResourceType::Fetch
+                );
+                let document = documents.contains_key(id);
+                observed.note(|seen| {
+                    // An answer of an open stream comes and never ends.
+                    if event.r#type == ResourceType::EventSource
+                        || event.response.mime_type == "text/event-stream"
+                    {
+                        seen.in_flight.remove(id);
+                    }
+                    if wanted {
+                        let sent = seen.sending.contains(id);
+                        seen.answer(Answer {
+                            url: event.response.url.clone(),
+                            status: code(event.response.status),
+                            document,
+                            sent,
+                            retry_after: retry_after(event.response.headers.inner()),
+                        });
+                    }
+                });
+            }
+            Event::Finished(event) => observed.note(|seen| {
+                documents.remove(event.request_id.inner());
+                seen.in_flight.remove(event.request_id.inner());
+                seen.sending.remove(event.request_id.inner());
+            }),
+            Event::Failed(event) => {
+                let document = documents.remove(event.request_id.inner());
+                observed.note(|seen| {
+                    seen.in_flight.remove(event.request_id.inner());
+                    seen.sending.remove(event.request_id.inner());
+                    match document {
+                        // A navigation that another one replaces is told as aborted.
+                        Some(_)
+                            if event.canceled == Some(true)
+                                || event.error_text == "net::ERR_ABORTED" => {}
+                        Some(url) => seen.failed_document = Some((url, event.error_text.clone())),
+                        None => {}
+                    }
+                });
+            }
+            Event::Dialog(event) => {
+                dialogs += 1;
+                observed.note(|seen| seen.console(format!("[dialog] {}", event.message)));
+                if dialogs > MOST_DIALOGS {
+                    observed.note(|seen| seen.crashed = true);
+                    continue;
+                }
+                let leaving = event.r#type == DialogType::Beforeunload;
+                let page = page.clone();
+                // Not awaited here: the answer comes over the same events.
+                tokio::spawn(async move {
+                    let _ = page
+                        .execute(HandleJavaScriptDialogParams::new(leaving))
+                        .await;
+                });
+            }
+            Event::Console(event) => {
+                let text = event.args.iter().map(|arg| match &arg.value {
+                    Some(Value::String(text)) => text.clone(),
+                    Some(value) => value.to_string(),
+                    None => arg.description.clone().unwrap_or_default(),
+                });
+                observed.note(|seen| {
+                    seen.console(format!(
+                        "[{:?}] {}",
+                        event.r#type,
+                        text.collect::<Vec<_>>().join(" ")
+                    ))
+                });
+            }
+            Event::Log(event) => {
+                observed.note(|seen| {
+                    seen.console(format!("[{:?}] {}", event.entry.level, event.entry.text))
+                });
+            }
+            Event::Crashed => observed.note(|seen| seen.crashed = true),
+        }
+    }
+    // Chromium is gone, and the connection with it.
+    observed.note(|seen| seen.crashed = true);
+}
+
+fn code(status: i64) -> u16 {
+    u16::try_from(status).unwrap_or(0)
+}
+
+fn retry_after(headers: &Value) -> Option<TimeDelta> {
+    let headers = headers.as_object()?;
+    let (_, value) = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+    TimeDelta::try_seconds(value.as_str()?.trim().parse().ok()?)
+}

@@ -1,0 +1,135 @@
+//! The DOM of one frame as data: what `agent.js` saw when it looked.
+
+use serde::Deserialize;
+
+/// One frame's document at one moment.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Snapshot {
+    /// `location.href`.
+    pub url: String,
+    /// The document's title.
+    pub title: String,
+    /// `document.readyState`.
+    pub ready: String,
+    /// What a reader sees, at most 6,000 characters.
+    pub text: String,
+    /// Visible headings.
+    pub headings: Vec<String>,
+    /// Texts of visible elements that look like messages.
+    pub alerts: Vec<String>,
+    /// The forms, in document order; fields and buttons name them by position.
+    pub forms: Vec<Form>,
+    /// Whether a CAPTCHA that we know is visible.
+    pub captcha: bool,
+    /// Inputs that a person could fill, hidden ones included.
+    pub fields: Vec<Field>,
+    /// Buttons and links.
+    pub buttons: Vec<Button>,
+}
+
+/// A `form` element.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Form {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its classes.
+    pub class: String,
+    /// Its action as written.
+    pub action: String,
+    /// The text in it, at most 400 characters.
+    pub text: String,
+}
+
+/// An input, select or textarea.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Field {
+    /// By what number the frame keeps it.
+    pub node: usize,
+    /// What must not have changed when it is filled.
+    pub signature: String,
+    /// Place in document order.
+    pub order: i64,
+    /// Element name, lower case.
+    pub tag: String,
+    /// The `type` that the browser took, lower case.
+    pub kind: String,
+    /// The name attribute.
+    pub name: String,
+    /// The id.
+    pub id: String,
+    /// The classes.
+    pub class: String,
+    /// Position of its form; -1 without one.
+    pub form: i64,
+    /// Whether a person could see it.
+    pub visible: bool,
+    /// Whether it takes no input.
+    pub disabled: bool,
+    /// Left edge in the frame's viewport, CSS pixels.
+    pub x: f64,
+    /// Top edge, CSS pixels.
+    pub y: f64,
+    /// Width, CSS pixels.
+    pub width: f64,
+    /// Height, CSS pixels.
+    pub height: f64,
+    /// The autocomplete attribute, lower case.
+    pub autocomplete: String,
+    /// The placeholder.
+    pub placeholder: String,
+    /// Its label, or the text right before it.
+    pub label: String,
+    /// Whether it is read-only.
+    pub readonly: bool,
+    /// `maxlength`; 0 without one.
+    pub max_length: u32,
+    /// Whether something is in it.
+    pub filled: bool,
+    /// The inputmode attribute.
+    pub input_mode: String,
+    /// Whether assistive technology is told to pass over it.
+    pub hidden_from_readers: bool,
+}
+
+/// A button or link.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Button {
+    /// By what number the frame keeps it.
+    pub node: usize,
+    /// Place in document order.
+    pub order: i64,
+    /// Element name, lower case.
+    pub tag: String,
+    /// Its `type`, lower case.
+    pub kind: String,
+    /// The name attribute.
+    pub name: String,
+    /// The id.
+    pub id: String,
+    /// The classes.
+    pub class: String,
+    /// Position of its form; -1 without one.
+    pub form: i64,
+    /// Whether a person could see it.
+    pub visible: bool,
+    /// Whether it takes no click.
+    pub disabled: bool,
+    /// Left edge in the frame's viewport, CSS pixels.
+    pub x: f64,
+    /// Top edge, CSS pixels.
+    pub y: f64,
+    /// Width, CSS pixels.
+    pub width: f64,
+    /// Height, CSS pixels.
+    pub height: f64,
+    /// Its accessible name.
+    pub text: String,
+    /// Where a link leads, as written; `None` for buttons.
+    pub link: Option<String>,
+}

@@ -1,0 +1,294 @@
+//! Logging in without steps: look at the page, do the next thing, look again; never the same thing twice.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
+
+use crate::browser::snapshot::Snapshot;
+use crate::browser::{BrowserError, Frame, Page, shown};
+use crate::failure::{Failure, FailureClass};
+
+use super::form::{self, LoginForm};
+use super::{
+    AGAIN, Attempt, Progress, QUIET, open_frames, sight, snapshot, type_code, type_password,
+};
+
+/// How long a page may take to show a form.
+const FORM: Duration = Duration::from_secs(12);
+/// How long a settled page without a form is believed to get one.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a submission may go without any sign before it is tried with the Enter key.
+const SIGN: Duration = Duration::from_secs(3);
+
+/// What the page asks for.
+enum Ask {
+    Login(Frame, Box<Snapshot>, LoginForm),
+    Code(Frame, usize),
+    Trigger(Frame, usize),
+    Nothing,
+}
+
+pub(super) async fn run(
+    page: &Page,
+    attempt: &Attempt<'_>,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let mut done: HashSet<String> = HashSet::new();
+    let mut entered = false;
+    loop {
+        let mark = page.mark();
+        match ask(page, attempt, entered, &done).await? {
+            Ask::Login(frame, seen, form) => {
+                // The same fields at the same place were filled already: the site is asking again.
+                if !done.insert(key(&seen, &form)) {
+                    let answers = page.answers_since(0);
+                    let told = sight::verdict(&seen, &answers, true);
+                    let message = format!(
+                        "the login form is shown again: {}",
+                        sight::quote(&seen.text)
+                    );
+                    return Err(told
+                        .unwrap_or_else(|| Failure::new(FailureClass::WrongCredentials, message)));
+                }
+                fill(page, attempt, progress, &frame, &seen, &form).await?;
+                let refused = submit(page, &frame, &seen, &form, mark).await?;
+                entered |= form.password.is_some();
+                if let Some(failure) = refused {
+                    return Err(failure);
+                }
+            }
+            Ask::Code(frame, field) => {
+                if !done.insert(format!("code {}", page.url())) {
+                    let message = "the site refused the one-time code";
+                    return Err(Failure::new(FailureClass::CodeWanted, message));
+                }
+                let sent = page.requests_sent();
+                let element = page.node(&frame, field).await?;
+                type_code(page, attempt, progress, &element).await?;
+                // Many sites go on by themselves at the last digit.
+                page.settle(QUIET, Instant::now() + SIGN).await;
+                if page.requests_sent() == sent {
+                    page.press("Enter").await?;
+                }
+                page.settle(QUIET, page.deadline()).await;
+            }
+            Ask::Trigger(frame, button) => {
+                done.insert(format!("trigger {}", page.url()));
+                let element = page.node(&frame, button).await?;
+                page.click(&element).await?;
+                page.settle(QUIET, Instant::now() + SIGN).await;
+            }
+            Ask::Nothing => return Ok(()),
+        }
+    }
+}
+
+fn key(seen: &Snapshot, form: &LoginForm) -> String {
+    let signature = |at: Option<usize>| {
+        at.map(|at| seen.fields[at].signature.as_str())
+            .unwrap_or_default()
+    };
+    let url = seen.url.split(['?', '#']).next().unwrap_or_default();
+    format!(
+        "{url} {} {}",
+        signature(form.username),
+        signature(form.password)
+    )
+}
+
+/// Waits until the page asks for something, or, after the login, until it asks for nothing more.
+async fn ask(
+    page: &Page,
+    attempt: &Attempt<'_>,
+    entered: bool,
+    done: &HashSet<String>,
+) -> Result<Ask, Failure> {
+    let until = (Instant::now() + FORM).min(page.deadline());
+    let mut still = Instant::now();
+    let mut elsewhere = None;
+    loop {
+        let frames = open_frames(page, attempt.recipe).await?;
+        if frames.is_empty() {
+            let origin = page.main_frame().await?.origin;
+            elsewhere = Some(origin);
+        }
+        let mut main = None;
+        for frame in frames {
+            let seen = snapshot(page, &frame).await?;
+            if let Some(form) = form::find(&seen) {
+                if let Some(failure) = sight::obstacle(&seen) {
+                    return Err(failure);
+                }
+                return Ok(Ask::Login(frame, Box::new(seen), form));
+            }
+            if let Some(field) = form::find_code(&seen) {
+                return Ok(Ask::Code(frame, seen.fields[field].node));
+            }
+            main.get_or_insert((frame, seen));
+        }
+        let settled = page.settle(AGAIN, until).await;
+        if !settled {
+            still = Instant::now();
+        }
+        let waited = still.elapsed() >= PATIENCE || Instant::now() >= until;
+        if settled && entered {
+            return Ok(Ask::Nothing);
+        }
+        if let Some((frame, seen)) = &main
+            && settled
+        {
+            if let Some(failure) = sight::obstacle(seen) {
+                return Err(failure);
+            }
+            let again = done.contains(&format!("trigger {}", page.url()));
+            if let Some(button) =
+                form::find_trigger(seen).filter(|_| !again && still.elapsed() >= AGAIN * 2)
+            {
+                return Ok(Ask::Trigger(frame.clone(), seen.buttons[button].node));
+            }
+        }
+        if waited {
+            return Err(none(page, elsewhere, main.map(|(_, seen)| seen), attempt));
+        }
+        page.changed((Instant::now() + AGAIN).min(until)).await;
+    }
+}
+
+fn none(
+    page: &Page,
+    elsewhere: Option<String>,
+    seen: Option<Snapshot>,
+    attempt: &Attempt<'_>,
+) -> Failure {
+    let at = url::Url::parse(&page.url()).map_or_else(|_| page.url(), |url| shown(&url));
+    if let (Some(origin), None) = (elsewhere, &seen) {
+        let own = attempt.recipe.url.origin().ascii_serialization();
+        let message = format!(
+            "the site led from {own} to {origin}, where the recipe does not allow to log in; if that is right, add it to allowed_origins or write it as url (localhost and 127.0.0.1 are different hosts)"
+        );
+        return Failure::new(FailureClass::RecipeWrong, message);
+    }
+    let text = seen.map(|s| sight::quote(&s.text)).unwrap_or_default();
+    let message = format!(
+        "there is no login form that can be recognised at {at}; the page says {text}. Check url, or describe the login with steps"
+    );
+    Failure::new(FailureClass::FormNotFound, message)
+}
+
+async fn fill(
+    page: &Page,
+    attempt: &Attempt<'_>,
+    progress: &mut Progress,
+    frame: &Frame,
+    seen: &Snapshot,
+    form: &LoginForm,
+) -> Result<(), Failure> {
+    if let Some(at) = form.username {
+        let element = unchanged(page, frame, seen, at).await?;
+        page.fill(&element, &attempt.credentials.username).await?;
+    }
+    if let Some(at) = form.password {
+        if attempt.credentials.password.expose_secret().is_empty() {
+            let message = "the password is empty; look at where the recipe takes it from";
+            return Err(Failure::new(FailureClass::SecretMissing, message));
+        }
+        let element = unchanged(page, frame, seen, at).await?;
+        type_password(page, attempt, progress, &element).await?;
+    }
+    Ok(())
+}
+
+/// The field, if it still is the one that was looked at.
+async fn unchanged(
+    page: &Page,
+    frame: &Frame,
+    seen: &Snapshot,
+    at: usize,
+) -> Result<crate::browser::Element, Failure> {
+    let field = &seen.fields[at];
+    let changed = || {
+        Failure::new(
+            FailureClass::FormChanged,
+            "the login form changed while it was being filled",
+        )
+    };
+    let element = match page.node(frame, field.node).await {
+        Ok(element) => element,
+        Err(BrowserError::Moved(_)) => return Err(changed()),
+        Err(error) => return Err(error.into()),
+    };
+    match page.signature(&element).await? == field.signature {
+        true => Ok(element),
+        false => Err(changed()),
+    }
+}
+
+/// Presses the button and waits for what the site makes of it; gives the refusal, where it refuses.
+async fn submit(
+    page: &Page,
+    frame: &Frame,
+    seen: &Snapshot,
+    form: &LoginForm,
+    mark: u64,
+) -> Result<Option<Failure>, Failure> {
+    let sent = page.requests_sent();
+    let url = page.url();
+    match form.submit {
+        Some(at) => {
+            let element = page.node(frame, seen.buttons[at].node).await?;
+            enabled(page, &element).await?;
+            page.click(&element).await?;
+        }
+        None => page.press("Enter").await?,
+    }
+    let began = Instant::now();
+    let mut entered = form.submit.is_none();
+    loop {
+        page.settle(QUIET, page.deadline()).await;
+        let now = match page.frames().await?.contains(frame) {
+            true => snapshot(page, frame).await?,
+            false => return Ok(None),
+        };
+        let back = form::find(&now);
+        let answers = page.answers_since(mark);
+        // A new document with a form in it is the site's answer; the same form in the same document may still wait.
+        let moved = page.url() != url || answers.iter().any(|a| a.document);
+        let heard = moved || !answers.is_empty() || now.alerts != seen.alerts;
+        let asks_alike = back
+            .as_ref()
+            .is_some_and(|b| b.password.is_some() == form.password.is_some());
+        if let Some(failure) = sight::verdict(&now, &answers, asks_alike && heard)
+            && failure.class != FailureClass::CodeWanted
+        {
+            return Ok(Some(failure));
+        }
+        if !asks_alike || moved {
+            return Ok(None);
+        }
+        if began.elapsed() > SIGN && !entered && page.requests_sent() == sent && !heard {
+            entered = true;
+            page.press("Enter").await?;
+        } else if began.elapsed() > SIGN * 3 {
+            let message = "the login form was filled and sent, and the page did nothing";
+            return Ok(Some(Failure::new(FailureClass::FormChanged, message)));
+        }
+        page.changed((Instant::now() + AGAIN).min(page.deadline()))
+            .await;
+        if Instant::now() >= page.deadline() {
+            let message = "the site did not answer the login in time";
+            return Ok(Some(Failure::new(FailureClass::Timeout, message)));
+        }
+    }
+}
+
+/// Waits until a button takes clicks: many do only once the fields are filled.
+async fn enabled(page: &Page, button: &crate::browser::Element) -> Result<(), Failure> {
+    let until = (Instant::now() + SIGN).min(page.deadline());
+    while page.is_disabled(button).await? && Instant::now() < until {
+        page.changed(Instant::now() + Duration::from_millis(50))
+            .await;
+    }
+    Ok(())
+}

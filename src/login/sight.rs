@@ -1,0 +1,188 @@
+//! What a page shows to one who is trying to get in: a pure reading of a snapshot.
+
+use crate::browser::Answer;
+use crate::browser::snapshot::Snapshot;
+use crate::failure::{Failure, FailureClass};
+
+use super::{form, words};
+
+/// Longest quotation of the page in a message, characters.
+const QUOTE: usize = 160;
+
+/// Whether the page looks like one that a signed-out person sees.
+pub(super) fn signed_out(page: &Snapshot) -> bool {
+    form::find(page).is_some()
+        || form::find_code(page).is_some()
+        || page.captcha && words::any(&page.text.to_lowercase(), words::CHALLENGE)
+        || form::find_trigger(page).is_some() && !form::offers_sign_out(page)
+}
+
+/// Why a page is no use, before anything was typed.
+pub(super) fn obstacle(page: &Snapshot) -> Option<Failure> {
+    let text = page.text.to_lowercase();
+    let short = text.chars().count() < 1500;
+    if page.captcha || short && words::any(&text, words::CHALLENGE) {
+        return Some(challenge());
+    }
+    if form::find(page).is_some() || !short {
+        return None;
+    }
+    let class = if words::any(&text, words::THROTTLED) {
+        FailureClass::Throttled
+    } else if words::any(&text, words::LOCKED) {
+        FailureClass::Locked
+    } else if words::any(&text, words::DOWN) {
+        FailureClass::SiteDown
+    } else {
+        return None;
+    };
+    Some(Failure::new(
+        class,
+        format!("the page says {}", quote(&page.text)),
+    ))
+}
+
+/// What the site answered to the credentials, where the page tells it. `form_is_back`: a login form shows after the
+/// site has answered.
+pub(super) fn verdict(page: &Snapshot, answers: &[Answer], form_is_back: bool) -> Option<Failure> {
+    let sent = || answers.iter().filter(|a| a.sent || a.document);
+    if let Some(slow) =
+        sent().find(|a| a.status == 429 || a.status == 503 && a.retry_after.is_some())
+    {
+        let mut failure = Failure::new(
+            FailureClass::Throttled,
+            format!("the site answered {}", slow.status),
+        );
+        failure.retry_after = slow.retry_after;
+        return Some(failure);
+    }
+    if let Some(broken) = sent()
+        .rev()
+        .find(|a| a.document || a.sent)
+        .filter(|a| a.status >= 500)
+    {
+        let message = format!("the site answered {} to the login", broken.status);
+        return Some(Failure::new(FailureClass::SiteDown, message));
+    }
+    let alerts = page.alerts.join(" ").to_lowercase();
+    let form = form::find(page);
+    // The whole text counts only while the form is there: elsewhere these words mean something else.
+    let said = if form_is_back {
+        format!("{alerts} {}", page.text.to_lowercase())
+    } else {
+        alerts.clone()
+    };
+    let shown = if page.alerts.is_empty() {
+        &page.text
+    } else {
+        &page.alerts[0]
+    };
+    let refused = sent().any(|a| a.sent && matches!(a.status, 400 | 401 | 403 | 422));
+    if form.is_none() && form::find_code(page).is_some() {
+        let wrong = words::any(&alerts, words::WRONG);
+        let message = match wrong {
+            true => format!("the site refused the one-time code: {}", quote(shown)),
+            false => "the site asks for a one-time code and the recipe has no totp".to_owned(),
+        };
+        return Some(Failure::new(FailureClass::CodeWanted, message));
+    }
+    if sent().any(|a| a.sent && a.status == 423) || form_is_back && words::any(&said, words::LOCKED)
+    {
+        return Some(Failure::new(
+            FailureClass::Locked,
+            format!("the site says {}", quote(shown)),
+        ));
+    }
+    if page.captcha {
+        return Some(challenge());
+    }
+    if form_is_back && words::any(&said, words::THROTTLED) {
+        return Some(Failure::new(
+            FailureClass::Throttled,
+            format!("the site says {}", quote(shown)),
+        ));
+    }
+    if form_is_back
+        && (words::any(&alerts, words::WRONG) || refused || words::any(&said, words::WRONG))
+    {
+        let message = format!(
+            "the site refused the username or the password: {}",
+            quote(shown)
+        );
+        return Some(Failure::new(FailureClass::WrongCredentials, message));
+    }
+    None
+}
+
+fn challenge() -> Failure {
+    let message = "a CAPTCHA stands before the login; a person must log in once (import the session), or the site must be told to let this machine pass";
+    Failure::new(FailureClass::Challenge, message)
+}
+
+/// The beginning of what a page says, in quotation marks.
+pub(super) fn quote(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut short: String = text.chars().take(QUOTE).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("\"{short}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(text: &str) -> Snapshot {
+        Snapshot {
+            text: text.into(),
+            alerts: vec![text.into()],
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_read_in_many_languages() {
+        for text in [
+            "Invalid username or password",
+            "Benutzername oder Passwort falsch",
+            "Identifiants incorrects : mot de passe erroné",
+            "Неверное имя пользователя или пароль",
+            "ユーザー名またはパスワードが正しくありません",
+            "用户名或密码错误",
+            "Nieprawidłowy login lub hasło",
+        ] {
+            let failure = verdict(&says(text), &[], true).unwrap();
+            assert_eq!(failure.class, FailureClass::WrongCredentials, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_lock_is_no_wrong_password_and_a_broken_site_neither() {
+        let locked = verdict(
+            &says("Wrong password. Your account has been locked."),
+            &[],
+            true,
+        )
+        .unwrap();
+        assert_eq!(locked.class, FailureClass::Locked);
+        let answer = Answer {
+            url: String::new(),
+            status: 502,
+            document: true,
+            sent: true,
+            retry_after: None,
+        };
+        assert_eq!(
+            verdict(&says("Invalid"), &[answer], true).unwrap().class,
+            FailureClass::SiteDown
+        );
+        assert!(verdict(&says("An invalid invoice is waiting"), &[], false).is_none());
+    }
+
+    #[test]
+    fn a_maintenance_page_with_status_200_is_a_site_that_is_down() {
+        let failure = obstacle(&says("Scheduled maintenance. We will be right back.")).unwrap();
+        assert_eq!(failure.class, FailureClass::SiteDown);
+    }
+}
