@@ -110,6 +110,8 @@ class Site:
             return Answer(STYLE, kind="text/css")
         if path == "/static/site.js":
             return Answer(SCRIPT, kind="text/javascript")
+        if path == "/favicon.ico":
+            return Answer(status=404)
         if self.dials["down"]:
             return Answer(self.page("<h1>Whoops, something went wrong on our end.</h1>"), self.dials["down"])
         with self.lock:
