@@ -248,7 +248,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         let message = format!("--root {} is not a folder; it is the one that holds config.toml and sites/", root.display());
         return Err(Stop::Told(2, message));
     }
-    let overrides = overrides(&set)?;
+    let overrides = Overrides::new(readable_variables(), set);
     let settings = watch::read(&root, &overrides, &app::environment())?;
     log(&settings.config.log, verbose || matches!(verb, Verb::Serve));
     match verb {
@@ -340,9 +340,6 @@ async fn demo(port: u16, life: std::time::Duration) -> Result<(), Stop> {
     Ok(crate::demo::serve(listener, SecretString::from(password), life, stop).await?)
 }
 
-fn overrides(set: &[String]) -> Result<Overrides, Stop> {
-    Ok(Overrides::new(std::env::vars(), set.iter().cloned())?)
-}
 
 /// Libraries that may put what they send, and so secrets, into their logs are never heard.
 const SILENT: &str = "chromiumoxide=off,async_tungstenite=off,tungstenite=off,tokio_tungstenite=off,hyper=off,hyper_util=off,reqwest=off,h2=off,rustls=off";
@@ -444,4 +441,9 @@ fn refuse_broken(settings: &Settings, site: Option<&str>) -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// The environment, without what is no UTF-8.
+fn readable_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

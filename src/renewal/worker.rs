@@ -657,8 +657,3 @@ fn busy(key: &SessionKey) -> Failure {
     Failure::new(FailureClass::Timeout, message)
 }
 
-impl From<FilesError> for Failure {
-    fn from(error: FilesError) -> Self {
-        Self::new(FailureClass::Storage, error.to_string())
-    }
-}
