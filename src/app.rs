@@ -36,13 +36,28 @@ impl App {
     pub fn new(root: &Path, settings: Settings) -> anyhow::Result<Self> {
         let environment = environment();
         let files = Files::open(&root.join(".auth"))?;
-        let browser = Browser::new(&browser_folders(), &std::env::var("PATH").unwrap_or_default())?;
+        let browser = Browser::new(
+            &browser_folders(),
+            &std::env::var("PATH").unwrap_or_default(),
+        )?;
         let prober = Prober::new(settings.config.renewal.probe_timeout)?;
         let (change, settings) = tokio::sync::watch::channel(Arc::new(settings));
         let root = root.to_owned();
-        let renewer =
-            Renewer::new(files, browser.clone(), prober, settings.clone(), root, environment, Utc::now);
-        Ok(Self { queue: Queue::new(renewer), settings, browser, change })
+        let renewer = Renewer::new(
+            files,
+            browser.clone(),
+            prober,
+            settings.clone(),
+            root,
+            environment,
+            Utc::now,
+        );
+        Ok(Self {
+            queue: Queue::new(renewer),
+            settings,
+            browser,
+            change,
+        })
     }
 
     /// Ends what it started.
@@ -66,7 +81,11 @@ pub async fn serve(root: PathBuf, overrides: Overrides, settings: Settings) -> a
     let sites = app.settings.borrow().recipes.len();
     tracing::info!(root = %root.display(), sites, "jarkeeper keeps sessions fresh");
     notify(&[sd_notify::NotifyState::Ready]);
-    let schedule = tokio::spawn(schedule::run(app.queue.clone(), app.settings.clone(), Utc::now));
+    let schedule = tokio::spawn(schedule::run(
+        app.queue.clone(),
+        app.settings.clone(),
+        Utc::now,
+    ));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
@@ -106,8 +125,13 @@ pub fn environment() -> Environment {
 
 /// Where Chromium's user data dirs go: memory-backed where the system offers that, for this user alone.
 pub fn browser_folders() -> PathBuf {
-    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_dir()) {
+    match std::env::var_os("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_dir())
+    {
         Some(dir) => dir.join("jarkeeper"),
-        None => std::env::temp_dir().join(format!("jarkeeper-{}", rustix::process::geteuid().as_raw())),
+        None => {
+            std::env::temp_dir().join(format!("jarkeeper-{}", rustix::process::geteuid().as_raw()))
+        }
     }
 }

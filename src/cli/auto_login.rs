@@ -16,10 +16,24 @@ pub(super) async fn run(app: &App, folder: &Path, list: &[String]) -> Result<(),
     let mut files: Vec<Vec<SiteName>> = Vec::new();
     if everything {
         super::refuse_broken(&settings, None)?;
-        files.extend(settings.recipes.iter().map(|recipe| vec![recipe.site.clone()]));
-        files.extend(settings.recipes.combinations().iter().map(|c| c.sites().to_vec()));
+        files.extend(
+            settings
+                .recipes
+                .iter()
+                .map(|recipe| vec![recipe.site.clone()]),
+        );
+        files.extend(
+            settings
+                .recipes
+                .combinations()
+                .iter()
+                .map(|c| c.sites().to_vec()),
+        );
     } else {
-        let parse = |name: &String| name.parse::<SiteName>().map_err(|e: NameError| Stop::Told(2, e.to_string()));
+        let parse = |name: &String| {
+            name.parse::<SiteName>()
+                .map_err(|e: NameError| Stop::Told(2, e.to_string()))
+        };
         let sites = list.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         for site in &sites {
             super::refuse_broken(&settings, Some(site.as_str()))?;
@@ -34,26 +48,45 @@ pub(super) async fn run(app: &App, folder: &Path, list: &[String]) -> Result<(),
     }
 
     // Every session once, however many files it goes into.
-    let mut keys: Vec<SessionKey> = files.iter().flat_map(|sites| parts(renewer, sites)).collect();
+    let mut keys: Vec<SessionKey> = files
+        .iter()
+        .flat_map(|sites| parts(renewer, sites))
+        .collect();
     keys.sort();
     keys.dedup();
-    let waiting = keys.iter().map(|key| app.queue.submit(key.clone(), Cause::Command));
+    let waiting = keys
+        .iter()
+        .map(|key| app.queue.submit(key.clone(), Cause::Command));
     let mut failed: Option<u8> = None;
     let mut lost = Vec::new();
-    for report in futures::future::join_all(waiting).await.into_iter().flatten() {
+    for report in futures::future::join_all(waiting)
+        .await
+        .into_iter()
+        .flatten()
+    {
         if report.ok() {
             continue;
         }
         let (class, message) = match &report.failure {
             Some(failure) => (failure.class, failure.message.clone()),
-            None => (FailureClass::Timeout, "another process is renewing it".to_owned()),
+            None => (
+                FailureClass::Timeout,
+                "another process is renewing it".to_owned(),
+            ),
         };
         complain(&format!("{}: {class}: {message}", report.key));
         failed.get_or_insert(class.exit_code());
         lost.push(report.key);
     }
     for sites in &files {
-        let name = format!("{}_state.json", sites.iter().map(SiteName::as_str).collect::<Vec<_>>().join("."));
+        let name = format!(
+            "{}_state.json",
+            sites
+                .iter()
+                .map(SiteName::as_str)
+                .collect::<Vec<_>>()
+                .join(".")
+        );
         let parts = parts(renewer, sites);
         if let Some(missing) = parts.iter().find(|key| lost.contains(key)) {
             complain(&format!("{name} was not written, because {missing} failed"));
@@ -76,7 +109,11 @@ pub(super) async fn run(app: &App, folder: &Path, list: &[String]) -> Result<(),
 fn parts(renewer: &Renewer, sites: &[SiteName]) -> Vec<SessionKey> {
     match Combination::new(sites.to_vec()) {
         Ok(combination) => {
-            let configured = renewer.settings().recipes.combinations().contains(&combination.clone().sorted());
+            let configured = renewer
+                .settings()
+                .recipes
+                .combinations()
+                .contains(&combination.clone().sorted());
             // Only combinations that a recipe asks for have sessions of their own.
             match configured {
                 true => {
@@ -95,8 +132,14 @@ fn state_of(renewer: &Renewer, parts: &[SessionKey]) -> Result<StorageState, Str
     let mut states = Vec::new();
     for part in parts {
         let state = renewer.files().load(part).map_err(|e| e.to_string())?;
-        states.push((part.site.clone(), state.ok_or_else(|| format!("{part} has no session"))?));
+        states.push((
+            part.site.clone(),
+            state.ok_or_else(|| format!("{part} has no session"))?,
+        ));
     }
-    let borrowed: Vec<_> = states.iter().map(|(site, state)| (site.clone(), state)).collect();
+    let borrowed: Vec<_> = states
+        .iter()
+        .map(|(site, state)| (site.clone(), state))
+        .collect();
     join(&borrowed).map_err(|collision| collision.to_string())
 }

@@ -22,18 +22,36 @@ struct Finding {
 pub(super) async fn run(root: &Path, settings: &Settings, json: bool) -> Result<(), Stop> {
     let mut findings = vec![chromium(settings).await, sandbox(settings), folder(root)];
     for problem in &settings.problems {
-        findings.push(Finding { what: "recipe".to_owned(), found: Err(problem.to_string()) });
+        findings.push(Finding {
+            what: "recipe".to_owned(),
+            found: Err(problem.to_string()),
+        });
     }
     if settings.recipes.is_empty() {
-        let way = format!("there is none in {}; three lines are enough, see the README", root.join("sites").display());
-        findings.push(Finding { what: "recipes".to_owned(), found: Err(way) });
+        let way = format!(
+            "there is none in {}; three lines are enough, see the README",
+            root.join("sites").display()
+        );
+        findings.push(Finding {
+            what: "recipes".to_owned(),
+            found: Err(way),
+        });
     }
     for recipe in settings.recipes.iter() {
         for account in &recipe.accounts {
-            let name = account.name.as_ref().map(|name| format!(":{name}")).unwrap_or_default();
+            let name = account
+                .name
+                .as_ref()
+                .map(|name| format!(":{name}"))
+                .unwrap_or_default();
             let found = vault::credentials(account, root, app::environment().as_ref()).await;
-            let found = found.map(|_| "its secrets can be read".to_owned()).map_err(|failure| failure.message);
-            findings.push(Finding { what: format!("site {}{name}", recipe.site), found });
+            let found = found
+                .map(|_| "its secrets can be read".to_owned())
+                .map_err(|failure| failure.message);
+            findings.push(Finding {
+                what: format!("site {}{name}", recipe.site),
+                found,
+            });
         }
     }
     if json {
@@ -61,23 +79,41 @@ async fn chromium(settings: &Settings) -> Finding {
     let config = &settings.config.browser;
     if let Some(url) = &config.cdp_url {
         let host = url.host_str().unwrap_or_default();
-        return Finding { what, found: Ok(format!("the remote one at {host} is used")) };
+        return Finding {
+            what,
+            found: Ok(format!("the remote one at {host} is used")),
+        };
     }
     let path = std::env::var("PATH").unwrap_or_default();
     let executable = match launch::find(config.executable.as_deref(), &path) {
         Ok(executable) => executable,
-        Err(error) => return Finding { what, found: Err(error.to_string()) },
+        Err(error) => {
+            return Finding {
+                what,
+                found: Err(error.to_string()),
+            };
+        }
     };
-    let version = tokio::process::Command::new(&executable).arg("--version").kill_on_drop(true).output();
+    let version = tokio::process::Command::new(&executable)
+        .arg("--version")
+        .kill_on_drop(true)
+        .output();
     let version = tokio::time::timeout(Duration::from_secs(10), version).await;
     let found = match version {
         Ok(Ok(output)) if output.status.success() => {
             let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
             let shell = executable.to_string_lossy().contains("headless-shell");
-            let advice = if shell { "" } else { " (chromium-headless-shell needs a third of its time; it is preferred where it is installed)" };
+            let advice = if shell {
+                ""
+            } else {
+                " (chromium-headless-shell needs a third of its time; it is preferred where it is installed)"
+            };
             Ok(format!("{version} at {}{advice}", executable.display()))
         }
-        _ => Err(format!("{} does not say its version; install it again", executable.display())),
+        _ => Err(format!(
+            "{} does not say its version; install it again",
+            executable.display()
+        )),
     };
     Finding { what, found }
 }
@@ -95,6 +131,11 @@ fn sandbox(settings: &Settings) -> Finding {
 
 fn folder(root: &Path) -> Finding {
     let dir = root.join(".auth");
-    let found = Files::open(&dir).map(|_| format!("{} is ours alone", dir.display())).map_err(|e| e.to_string());
-    Finding { what: ".auth".to_owned(), found }
+    let found = Files::open(&dir)
+        .map(|_| format!("{} is ours alone", dir.display()))
+        .map_err(|e| e.to_string());
+    Finding {
+        what: ".auth".to_owned(),
+        found,
+    }
 }

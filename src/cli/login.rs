@@ -25,9 +25,18 @@ pub(super) async fn run(app: &App, keys: Vec<SessionKey>, json: bool) -> Result<
             report
         }
     });
-    let reports: Vec<Report> = futures::future::join_all(waiting).await.into_iter().flatten().collect();
+    let reports: Vec<Report> = futures::future::join_all(waiting)
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
     if json {
-        say_json(&reports.iter().map(|report| value(app, report)).collect::<Vec<_>>())?;
+        say_json(
+            &reports
+                .iter()
+                .map(|report| value(app, report))
+                .collect::<Vec<_>>(),
+        )?;
     } else {
         for report in &reports {
             tell(app, report)?;
@@ -35,7 +44,9 @@ pub(super) async fn run(app: &App, keys: Vec<SessionKey>, json: bool) -> Result<
     }
     match reports.iter().find(|report| !report.ok()) {
         None => Ok(()),
-        Some(failed) => Err(Stop::Quiet(failed.failure.as_ref().map_or(1, |f| f.class.exit_code()))),
+        Some(failed) => Err(Stop::Quiet(
+            failed.failure.as_ref().map_or(1, |f| f.class.exit_code()),
+        )),
     }
 }
 
@@ -58,16 +69,24 @@ fn tell(app: &App, report: &Report) -> Result<(), Stop> {
         (_, How::Extended) => say(&format!("{key}: extended, {file} ({seconds:.1} s)")),
         (_, How::Probed | How::Kept) => say(&format!("{key}: alive, {file} ({seconds:.1} s)")),
         (Some(failure), how) => {
-            let step = failure.step.map(|step| format!("step {step}: ")).unwrap_or_default();
+            let step = failure
+                .step
+                .map(|step| format!("step {step}: "))
+                .unwrap_or_default();
             let verb = if how == How::Held { "held" } else { "failed" };
-            complain(&format!("{key}: {verb}: {}: {step}{}", failure.class, failure.message));
+            complain(&format!(
+                "{key}: {verb}: {}: {step}{}",
+                failure.class, failure.message
+            ));
             if let Some(folder) = &report.artefacts {
                 complain(&format!("{key}: what was seen is in {}", folder.display()));
             }
             Ok(())
         }
         (None, _) => {
-            complain(&format!("{key}: another process is renewing it and did not finish in time"));
+            complain(&format!(
+                "{key}: another process is renewing it and did not finish in time"
+            ));
             Ok(())
         }
     }

@@ -143,7 +143,11 @@ enum Stop {
 impl From<anyhow::Error> for Stop {
     fn from(error: anyhow::Error) -> Self {
         if let Some(files) = error.downcast_ref::<FilesError>() {
-            let code = if matches!(files, FilesError::Busy { .. }) { 4 } else { 1 };
+            let code = if matches!(files, FilesError::Busy { .. }) {
+                4
+            } else {
+                1
+            };
             return Self::Told(code, files.to_string());
         }
         if let Some(failure) = error.downcast_ref::<Failure>() {
@@ -185,7 +189,11 @@ impl From<std::io::Error> for Stop {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     harden();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(&format!("the runtime does not start: {error}"));
@@ -231,7 +239,13 @@ fn say_json(value: &impl serde::Serialize) -> Result<(), Stop> {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Stop> {
-    let Arguments { root, set, json, verbose, verb } = arguments;
+    let Arguments {
+        root,
+        set,
+        json,
+        verbose,
+        verb,
+    } = arguments;
     match verb {
         Verb::Completions { shell } => {
             let mut text = Vec::new();
@@ -245,7 +259,10 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         _ => {}
     }
     if !root.is_dir() {
-        let message = format!("--root {} is not a folder; it is the one that holds config.toml and sites/", root.display());
+        let message = format!(
+            "--root {} is not a folder; it is the one that holds config.toml and sites/",
+            root.display()
+        );
         return Err(Stop::Told(2, message));
     }
     let overrides = Overrides::new(readable_variables(), set);
@@ -262,31 +279,52 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Doctor => doctor::run(&root, &settings, json).await,
         Verb::Login { sites, all } => {
             let keys = wanted(&settings, &sites, all)?;
-            with_app(&root, settings, async |app| login::run(app, keys, json).await).await
+            with_app(&root, settings, async |app| {
+                login::run(app, keys, json).await
+            })
+            .await
         }
         Verb::Check { site } => {
             let key = one(&settings, &site)?;
-            with_app(&root, settings, async |app| status::check(app, &key, json).await).await
+            with_app(&root, settings, async |app| {
+                status::check(app, &key, json).await
+            })
+            .await
         }
         Verb::Status => with_app(&root, settings, async |app| status::run(app, json)).await,
         Verb::Export { site, format, url } => {
             let key = one(&settings, &site)?;
-            with_app(&root, settings, async |app| state::export(app, &key, format, url)).await
+            with_app(&root, settings, async |app| {
+                state::export(app, &key, format, url)
+            })
+            .await
         }
         Verb::Import { site, file } => {
             let key = one(&settings, &site)?;
-            with_app(&root, settings, async |app| state::import(app, &key, &file).await).await
+            with_app(&root, settings, async |app| {
+                state::import(app, &key, &file).await
+            })
+            .await
         }
         Verb::Hold { site, why } => {
             let key = one(&settings, &site)?;
-            with_app(&root, settings, async |app| state::hold(app, &key, &why).await).await
+            with_app(&root, settings, async |app| {
+                state::hold(app, &key, &why).await
+            })
+            .await
         }
         Verb::Release { site } => {
             let key = one(&settings, &site)?;
             with_app(&root, settings, async |app| state::release(app, &key).await).await
         }
-        Verb::AutoLogin { auth_folder, site_list } => {
-            with_app(&root, settings, async |app| auto_login::run(app, &auth_folder, &site_list).await).await
+        Verb::AutoLogin {
+            auth_folder,
+            site_list,
+        } => {
+            with_app(&root, settings, async |app| {
+                auto_login::run(app, &auth_folder, &site_list).await
+            })
+            .await
         }
         Verb::Demo { .. } | Verb::Completions { .. } => Ok(()),
     }
@@ -299,7 +337,8 @@ async fn with_app(
 ) -> Result<(), Stop> {
     let app = App::new(root, settings)?;
     let interrupted = async {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         tokio::select! {
             told = tokio::signal::ctrl_c() => told,
             _ = terminate.recv() => Ok(()),
@@ -316,16 +355,23 @@ async fn with_app(
 async fn demo(port: u16, life: std::time::Duration) -> Result<(), Stop> {
     let password = std::env::var("DEMO_PASSWORD").unwrap_or_default();
     if password.is_empty() {
-        return Err(Stop::Told(2, "set DEMO_PASSWORD to the password that the demo site is to accept".to_owned()));
+        return Err(Stop::Told(
+            2,
+            "set DEMO_PASSWORD to the password that the demo site is to accept".to_owned(),
+        ));
     }
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| {
         Stop::Told(1, format!("the demo site cannot use port {port}: {e}; choose another with --port or DEMO_PORT"))
     })?;
     let address = listener.local_addr()?;
-    say(&format!("the demo site is at http://{address}/login; its user is demo"))?;
-    let life = chrono::TimeDelta::from_std(life).map_err(|e| Stop::Told(2, format!("--life: {e}")))?;
+    say(&format!(
+        "the demo site is at http://{address}/login; its user is demo"
+    ))?;
+    let life =
+        chrono::TimeDelta::from_std(life).map_err(|e| Stop::Told(2, format!("--life: {e}")))?;
     let stop = async {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
         let terminated = async {
             match &mut terminate {
                 Some(terminate) => terminate.recv().await,
@@ -340,42 +386,63 @@ async fn demo(port: u16, life: std::time::Duration) -> Result<(), Stop> {
     Ok(crate::demo::serve(listener, SecretString::from(password), life, stop).await?)
 }
 
-
 /// Libraries that may put what they send, and so secrets, into their logs are never heard.
 const SILENT: &str = "chromiumoxide=off,async_tungstenite=off,tungstenite=off,tokio_tungstenite=off,hyper=off,hyper_util=off,reqwest=off,h2=off,rustls=off";
 
 fn log(config: &LogConfig, as_daemon: bool) {
-    let filter = if as_daemon { format!("{},{SILENT}", config.filter) } else { "off".to_owned() };
+    let filter = if as_daemon {
+        format!("{},{SILENT}", config.filter)
+    } else {
+        "off".to_owned()
+    };
     // The configuration has checked the filter.
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(format!("info,{SILENT}")));
+    let filter =
+        EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(format!("info,{SILENT}")));
     let human = match config.format {
         LogFormat::Human => true,
         LogFormat::Json => false,
         LogFormat::Auto => std::io::stderr().is_terminal(),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let _ = match human {
         true => builder.with_target(false).try_init(),
-        false => builder.json().flatten_event(true).with_target(false).try_init(),
+        false => builder
+            .json()
+            .flatten_event(true)
+            .with_target(false)
+            .try_init(),
     };
 }
 
 fn sites_check(settings: &Settings, json: bool) -> Result<(), Stop> {
     let told = |list: &[Diagnostic]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     if json {
-        let recipes: Vec<_> = settings.recipes.iter().map(|r| r.site.to_string()).collect();
+        let recipes: Vec<_> = settings
+            .recipes
+            .iter()
+            .map(|r| r.site.to_string())
+            .collect();
         say_json(&serde_json::json!({
             "recipes": recipes, "problems": told(&settings.problems), "warnings": told(&settings.warnings),
         }))?;
     } else {
-        for line in told(&settings.problems).iter().chain(&told(&settings.warnings)) {
+        for line in told(&settings.problems)
+            .iter()
+            .chain(&told(&settings.warnings))
+        {
             say(line)?;
         }
         if settings.problems.is_empty() {
             say(&format!("{} recipes, no mistake", settings.recipes.len()))?;
         }
     }
-    if settings.problems.is_empty() { Ok(()) } else { Err(Stop::Quiet(3)) }
+    if settings.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Stop::Quiet(3))
+    }
 }
 
 /// The sessions of a site, or of one account.
@@ -383,18 +450,32 @@ fn wanted(settings: &Settings, sites: &[String], all: bool) -> Result<Vec<Sessio
     if all {
         refuse_broken(settings, None)?;
         let all = settings.recipes.iter().flat_map(|r| {
-            r.accounts.iter().map(|a| SessionKey { site: r.site.clone(), account: a.name.clone(), within: None })
+            r.accounts.iter().map(|a| SessionKey {
+                site: r.site.clone(),
+                account: a.name.clone(),
+                within: None,
+            })
         });
         return Ok(all.collect());
     }
     let mut keys = Vec::new();
     for name in sites {
-        let key: SessionKey = name.parse().map_err(|e: crate::ids::NameError| Stop::Told(2, e.to_string()))?;
+        let key: SessionKey = name
+            .parse()
+            .map_err(|e: crate::ids::NameError| Stop::Told(2, e.to_string()))?;
         refuse_broken(settings, Some(key.site.as_str()))?;
-        let Some(recipe) = settings.recipes.get(&key.site) else { return Err(no_such(settings, name)) };
-        let accounts = recipe.accounts.iter().filter(|a| key.account.is_none() || a.name == key.account);
+        let Some(recipe) = settings.recipes.get(&key.site) else {
+            return Err(no_such(settings, name));
+        };
+        let accounts = recipe
+            .accounts
+            .iter()
+            .filter(|a| key.account.is_none() || a.name == key.account);
         let before = keys.len();
-        keys.extend(accounts.map(|a| SessionKey { account: a.name.clone(), ..key.clone() }));
+        keys.extend(accounts.map(|a| SessionKey {
+            account: a.name.clone(),
+            ..key.clone()
+        }));
         if keys.len() == before {
             return Err(no_such(settings, name));
         }
@@ -403,7 +484,9 @@ fn wanted(settings: &Settings, sites: &[String], all: bool) -> Result<Vec<Sessio
 }
 
 fn one(settings: &Settings, name: &str) -> Result<SessionKey, Stop> {
-    let key: SessionKey = name.parse().map_err(|e: crate::ids::NameError| Stop::Told(2, e.to_string()))?;
+    let key: SessionKey = name
+        .parse()
+        .map_err(|e: crate::ids::NameError| Stop::Told(2, e.to_string()))?;
     refuse_broken(settings, Some(key.site.as_str()))?;
     let recipe = settings.recipes.get(&key.site);
     match recipe.is_some_and(|r| r.accounts.iter().any(|a| a.name == key.account)) {
@@ -435,7 +518,10 @@ fn no_such(settings: &Settings, name: &str) -> Stop {
 /// Stops where the recipe that is asked for is the one that is broken.
 fn refuse_broken(settings: &Settings, site: Option<&str>) -> Result<(), Stop> {
     for problem in &settings.problems {
-        let stem = problem.path.file_stem().map(|s| s.to_string_lossy().into_owned());
+        let stem = problem
+            .path
+            .file_stem()
+            .map(|s| s.to_string_lossy().into_owned());
         if site.is_none_or(|site| stem.as_deref() == Some(site)) {
             return Err(Stop::Told(3, problem.to_string()));
         }
@@ -445,5 +531,6 @@ fn refuse_broken(settings: &Settings, site: Option<&str>) -> Result<(), Stop> {
 
 /// The environment, without what is no UTF-8.
 fn readable_variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

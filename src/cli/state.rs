@@ -41,14 +41,28 @@ impl From<Form> for Format {
     }
 }
 
-pub(super) fn export(app: &App, key: &SessionKey, form: Form, url: Option<Url>) -> Result<(), Stop> {
+pub(super) fn export(
+    app: &App,
+    key: &SessionKey,
+    form: Form,
+    url: Option<Url>,
+) -> Result<(), Stop> {
     let renewer = app.queue.renewer();
     let Some(state) = renewer.files().load(key)? else {
-        return Err(Stop::Told(5, format!("{key} has no session yet; `jarkeeper login {key}` makes one")));
+        return Err(Stop::Told(
+            5,
+            format!("{key} has no session yet; `jarkeeper login {key}` makes one"),
+        ));
     };
     let settings = renewer.settings();
-    let url = url.or_else(|| settings.recipes.get(&key.site).map(|recipe| recipe.url.clone()));
-    let text = formats::export(&state, form.into(), url.as_ref(), Utc::now()).map_err(|e| Stop::Told(1, e.to_string()))?;
+    let url = url.or_else(|| {
+        settings
+            .recipes
+            .get(&key.site)
+            .map(|recipe| recipe.url.clone())
+    });
+    let text = formats::export(&state, form.into(), url.as_ref(), Utc::now())
+        .map_err(|e| Stop::Told(1, e.to_string()))?;
     say(&text)
 }
 
@@ -57,22 +71,33 @@ pub(super) async fn import(app: &App, key: &SessionKey, file: &Path) -> Result<(
         let mut text = String::new();
         match file.as_os_str() == "-" {
             true => std::io::stdin().take(MOST).read_to_string(&mut text)?,
-            false => std::fs::File::open(file)?.take(MOST).read_to_string(&mut text)?,
+            false => std::fs::File::open(file)?
+                .take(MOST)
+                .read_to_string(&mut text)?,
         };
         Ok(text)
     };
-    let text = read().map_err(|e| Stop::Told(1, format!("{} cannot be read: {e}", file.display())))?;
-    let state = formats::import(&text).map_err(|e| Stop::Told(1, format!("{}: {e}", file.display())))?;
+    let text =
+        read().map_err(|e| Stop::Told(1, format!("{} cannot be read: {e}", file.display())))?;
+    let state =
+        formats::import(&text).map_err(|e| Stop::Told(1, format!("{}: {e}", file.display())))?;
     app.queue.renewer().import(key, state).await?;
-    say(&format!("{key}: alive, {}", app.queue.renewer().files().state_path(key).display()))
+    say(&format!(
+        "{key}: alive, {}",
+        app.queue.renewer().files().state_path(key).display()
+    ))
 }
 
 pub(super) async fn hold(app: &App, key: &SessionKey, why: &str) -> Result<(), Stop> {
     app.queue.renewer().hold(key, why).await?;
-    say(&format!("{key} is left alone until: jarkeeper release {key}"))
+    say(&format!(
+        "{key} is left alone until: jarkeeper release {key}"
+    ))
 }
 
 pub(super) async fn release(app: &App, key: &SessionKey) -> Result<(), Stop> {
     app.queue.renewer().release(key).await?;
-    say(&format!("{key} is released; the daemon goes on with it, or: jarkeeper login {key}"))
+    say(&format!(
+        "{key} is released; the daemon goes on with it, or: jarkeeper login {key}"
+    ))
 }

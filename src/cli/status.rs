@@ -32,15 +32,25 @@ pub(super) fn run(app: &App, json: bool) -> Result<(), Stop> {
     let mut rows = Vec::new();
     for key in renewer.keys() {
         let kept = renewer.kept(&key)?;
-        let Some(view) = renewer.with_plan(&key, &kept, |plan| view(now, &kept.record, plan)) else { continue };
+        let Some(view) = renewer.with_plan(&key, &kept, |plan| view(now, &kept.record, plan))
+        else {
+            continue;
+        };
         rows.push((key, view));
     }
     let combinations: Vec<_> = settings.recipes.combinations().into_iter().collect();
     if json {
-        let sessions: Vec<Value> = rows.iter().map(|(key, view)| value(app, key, view)).collect();
+        let sessions: Vec<Value> = rows
+            .iter()
+            .map(|(key, view)| value(app, key, view))
+            .collect();
         return say_json(&sessions);
     }
-    let mut table = vec![["ACCOUNT", "ALIVE", "EXPIRES", "NEXT RENEWAL", "LAST RESULT"].map(str::to_owned).to_vec()];
+    let mut table = vec![
+        ["ACCOUNT", "ALIVE", "EXPIRES", "NEXT RENEWAL", "LAST RESULT"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for (key, view) in &rows {
         let alive = match (&view.hold, view.alive) {
             (Some(hold), _) => format!("held ({})", hold.class),
@@ -50,19 +60,41 @@ pub(super) fn run(app: &App, json: bool) -> Result<(), Stop> {
         };
         let last = match &view.last_error {
             Some(error) => format!("{} {}", error.class, ago(now, error.at)),
-            None => view.last_result.map_or_else(|| "-".to_owned(), |r| r.word().replace('_', " ")),
+            None => view
+                .last_result
+                .map_or_else(|| "-".to_owned(), |r| r.word().replace('_', " ")),
         };
-        table.push(vec![key.to_string(), alive, when(now, view.expires_at), when(now, view.next_renewal_at), last]);
+        table.push(vec![
+            key.to_string(),
+            alive,
+            when(now, view.expires_at),
+            when(now, view.next_renewal_at),
+            last,
+        ]);
     }
-    let widths: Vec<usize> =
-        (0..5).map(|c| table.iter().map(|row| row[c].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..5)
+        .map(|c| {
+            table
+                .iter()
+                .map(|row| row[c].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
     for row in &table {
-        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<_> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         say(cells.join("  ").trim_end())?;
     }
     for (key, view) in &rows {
         if let Some(hold) = &view.hold {
-            say(&format!("\n{key} is held: {}\nWhen that is mended: jarkeeper release {key}", hold.why))?;
+            say(&format!(
+                "\n{key} is held: {}\nWhen that is mended: jarkeeper release {key}",
+                hold.why
+            ))?;
         }
     }
     for combination in combinations {

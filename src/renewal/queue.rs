@@ -35,7 +35,10 @@ struct Job {
 impl Queue {
     /// An empty queue.
     pub fn new(renewer: Renewer) -> Self {
-        Self(Arc::new(Inner { renewer, state: Mutex::default() }))
+        Self(Arc::new(Inner {
+            renewer,
+            state: Mutex::default(),
+        }))
     }
 
     /// What the queue works with.
@@ -55,11 +58,19 @@ impl Queue {
                 job.again |= cause == Cause::FileChange;
                 return;
             }
-            state.running.insert(key.clone(), Job { waiting: vec![tell], again: false });
+            state.running.insert(
+                key.clone(),
+                Job {
+                    waiting: vec![tell],
+                    again: false,
+                },
+            );
             let queue = self.clone();
             // Reaps what has ended, so that the set does not grow.
             while state.tasks.try_join_next().is_some() {}
-            state.tasks.spawn(async move { queue.run(key, cause).await });
+            state
+                .tasks
+                .spawn(async move { queue.run(key, cause).await });
         });
         told
     }
@@ -69,10 +80,19 @@ impl Queue {
         loop {
             let report = self.0.renewer.renew(&key, cause).await;
             let waiting = self.with(|state| {
-                let again = state.running.get_mut(&key).is_some_and(|job| std::mem::take(&mut job.again));
+                let again = state
+                    .running
+                    .get_mut(&key)
+                    .is_some_and(|job| std::mem::take(&mut job.again));
                 match again && !state.closed {
                     true => None,
-                    false => Some(state.running.remove(&key).map(|job| job.waiting).unwrap_or_default()),
+                    false => Some(
+                        state
+                            .running
+                            .remove(&key)
+                            .map(|job| job.waiting)
+                            .unwrap_or_default(),
+                    ),
                 }
             });
             match waiting {
@@ -100,14 +120,26 @@ impl Queue {
             state.closed = true;
             std::mem::take(&mut state.tasks)
         });
-        let ended = tokio::time::timeout(patience, async { while tasks.join_next().await.is_some() {} }).await;
+        let ended = tokio::time::timeout(patience, async {
+            while tasks.join_next().await.is_some() {}
+        })
+        .await;
         if ended.is_err() {
-            tracing::warn!(cancelled = tasks.len(), "renewals did not end in time and are cancelled");
+            tracing::warn!(
+                cancelled = tasks.len(),
+                "renewals did not end in time and are cancelled"
+            );
             tasks.shutdown().await;
         }
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut self.0.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        change(
+            &mut self
+                .0
+                .state
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
     }
 }

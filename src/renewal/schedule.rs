@@ -26,7 +26,11 @@ const BUSY: TimeDelta = TimeDelta::seconds(15);
 const SOONEST: TimeDelta = TimeDelta::seconds(1);
 
 /// Keeps every session of the settings fresh, until dropped.
-pub async fn run(queue: Queue, mut settings: watch::Receiver<Arc<Settings>>, clock: fn() -> DateTime<Utc>) {
+pub async fn run(
+    queue: Queue,
+    mut settings: watch::Receiver<Arc<Settings>>,
+    clock: fn() -> DateTime<Utc>,
+) {
     let mut wake: HashMap<SessionKey, (DateTime<Utc>, Cause)> = HashMap::new();
     let mut ended: JoinSet<Option<Report>> = JoinSet::new();
     let mut last = clock();
@@ -88,7 +92,11 @@ pub async fn run(queue: Queue, mut settings: watch::Receiver<Arc<Settings>>, clo
 }
 
 fn fingerprints(settings: &Settings) -> BTreeMap<String, String> {
-    settings.recipes.iter().map(|r| (r.site.to_string(), r.fingerprint.clone())).collect()
+    settings
+        .recipes
+        .iter()
+        .map(|r| (r.site.to_string(), r.fingerprint.clone()))
+        .collect()
 }
 
 /// Looks at every session soon; at many of them spread over a minute.
@@ -101,7 +109,11 @@ fn plan_all(
     let keys = queue.renewer().keys();
     let many = keys.len() > AT_ONCE;
     for key in keys {
-        let at = if many { now + spread(&mut rand::rng()) } else { now };
+        let at = if many {
+            now + spread(&mut rand::rng())
+        } else {
+            now
+        };
         wake.insert(key, (at, cause));
     }
 }
@@ -117,9 +129,15 @@ fn after(queue: &Queue, report: &Report, now: DateTime<Utc>) -> DateTime<Utc> {
             return now + BUSY * 4;
         }
     };
-    let wake = queue.renewer().with_plan(&report.key, &kept, |plan| next_wake(now, &kept.record, plan));
+    let wake = queue.renewer().with_plan(&report.key, &kept, |plan| {
+        next_wake(now, &kept.record, plan)
+    });
     // A failure before any record could be written leaves the decision as it was; it must not spin.
-    let soonest = if report.failure.is_some() { BUSY } else { SOONEST };
+    let soonest = if report.failure.is_some() {
+        BUSY
+    } else {
+        SOONEST
+    };
     wake.map_or(now + BUSY * 4, |at| at.max(now + soonest))
 }
 
@@ -149,17 +167,29 @@ impl Cron {
     }
 }
 
-async fn scheduled(times: &[(SiteName, String)], queue: &Queue) -> Result<JobScheduler, JobSchedulerError> {
+async fn scheduled(
+    times: &[(SiteName, String)],
+    queue: &Queue,
+) -> Result<JobScheduler, JobSchedulerError> {
     let scheduler = JobScheduler::new().await?;
     for (site, cron) in times {
         // The scheduler wants seconds; recipes may leave them out, as crontab(5) does.
         let five = cron.split_whitespace().count() == 5;
-        let cron = if five { format!("0 {cron}") } else { cron.clone() };
+        let cron = if five {
+            format!("0 {cron}")
+        } else {
+            cron.clone()
+        };
         let (queue, site) = (queue.clone(), site.clone());
         let job = Job::new_async(cron.as_str(), move |_, _| {
             let (queue, site) = (queue.clone(), site.clone());
             Box::pin(async move {
-                for key in queue.renewer().keys().into_iter().filter(|key| key.site == site) {
+                for key in queue
+                    .renewer()
+                    .keys()
+                    .into_iter()
+                    .filter(|key| key.site == site)
+                {
                     drop(queue.submit(key, Cause::Cron));
                 }
             })

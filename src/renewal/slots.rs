@@ -85,7 +85,12 @@ impl Slots {
     }
 
     fn state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        change(
+            &mut self
+                .0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
     }
 }
 
@@ -102,7 +107,11 @@ mod tests {
         let slots = Slots::default();
         let held = slots.take(Urgency::Open, 1).await;
         let mut waiting = Vec::new();
-        for urgency in [Urgency::Open, Urgency::Expired(Utc::now()), Urgency::Ends(Utc::now())] {
+        for urgency in [
+            Urgency::Open,
+            Urgency::Expired(Utc::now()),
+            Urgency::Ends(Utc::now()),
+        ] {
             let slots = slots.clone();
             let (told, first) = oneshot::channel();
             let task = tokio::spawn(async move {

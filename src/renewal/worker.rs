@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::slots::Slots;
 use super::{
-    Cause, Decision, Event, Ledger, Outcome, Plan, Reason, Record, apply, decide, enough, hold, line, release,
-    secret_tag, urgency, verdict,
+    Cause, Decision, Event, Ledger, Outcome, Plan, Reason, Record, apply, decide, enough, hold,
+    line, release, secret_tag, urgency, verdict,
 };
 use crate::browser::Browser;
 use crate::failure::{Failure, FailureClass};
@@ -96,7 +96,10 @@ pub struct Report {
 impl Report {
     /// Whether there is a live session now.
     pub fn ok(&self) -> bool {
-        matches!(self.how, How::Kept | How::Probed | How::Extended | How::LoggedIn)
+        matches!(
+            self.how,
+            How::Kept | How::Probed | How::Extended | How::LoggedIn
+        )
     }
 }
 
@@ -124,7 +127,17 @@ impl Renewer {
         clock: fn() -> DateTime<Utc>,
     ) -> Self {
         let (slots, collisions) = (Slots::default(), Arc::default());
-        Self { files, browser, prober, settings, root, environment, slots, collisions, clock }
+        Self {
+            files,
+            browser,
+            prober,
+            settings,
+            root,
+            environment,
+            slots,
+            collisions,
+            clock,
+        }
     }
 
     /// The files that it writes.
@@ -144,11 +157,19 @@ impl Renewer {
         for recipe in settings.recipes.iter() {
             for account in &recipe.accounts {
                 let (site, account) = (recipe.site.clone(), account.name.clone());
-                keys.push(SessionKey { site, account, within: None });
+                keys.push(SessionKey {
+                    site,
+                    account,
+                    within: None,
+                });
             }
         }
         for combination in settings.recipes.combinations() {
-            keys.extend(self.parts(&combination).into_iter().filter(|key| key.within.is_some()));
+            keys.extend(
+                self.parts(&combination)
+                    .into_iter()
+                    .filter(|key| key.within.is_some()),
+            );
         }
         keys
     }
@@ -157,15 +178,24 @@ impl Renewer {
     pub fn parts(&self, combination: &Combination) -> Vec<SessionKey> {
         let settings = self.settings();
         let part = |site: &crate::ids::SiteName| {
-            let own = settings.recipes.get(site).is_some_and(|recipe| recipe.own_sessions);
-            SessionKey { within: own.then(|| combination.clone()), ..SessionKey::of(site.clone()) }
+            let own = settings
+                .recipes
+                .get(site)
+                .is_some_and(|recipe| recipe.own_sessions);
+            SessionKey {
+                within: own.then(|| combination.clone()),
+                ..SessionKey::of(site.clone())
+            }
         };
         combination.sites().iter().map(part).collect()
     }
 
     /// Why a combination cannot be made, where two of its sites set the same cookie.
     pub fn collision(&self, combination: &Combination) -> Option<String> {
-        self.collisions.lock().ok().and_then(|known| known.get(combination).cloned())
+        self.collisions
+            .lock()
+            .ok()
+            .and_then(|known| known.get(combination).cloned())
     }
 
     /// What is kept beside a session's state.
@@ -177,7 +207,12 @@ impl Renewer {
     }
 
     /// The plan of a session as the recipe stands, without its secret; `None` where there is no such session.
-    pub fn with_plan<T>(&self, key: &SessionKey, kept: &Kept, look: impl FnOnce(&Plan<'_>) -> T) -> Option<T> {
+    pub fn with_plan<T>(
+        &self,
+        key: &SessionKey,
+        kept: &Kept,
+        look: impl FnOnce(&Plan<'_>) -> T,
+    ) -> Option<T> {
         let settings = self.settings();
         let recipe = settings.recipes.get(&key.site)?;
         Some(look(&plan(recipe, &kept.learned, None)))
@@ -197,8 +232,16 @@ impl Renewer {
                     Some(account) => {
                         let (renewer, recipe, settings) = (self, &*recipe, &*settings);
                         let artefacts_of = None;
-                        let mut work =
-                            Work { renewer, key, recipe, account, settings, lease, cause, artefacts: artefacts_of };
+                        let mut work = Work {
+                            renewer,
+                            key,
+                            recipe,
+                            account,
+                            settings,
+                            lease,
+                            cause,
+                            artefacts: artefacts_of,
+                        };
                         let ended = work.run().await;
                         artefacts = work.artefacts;
                         match ended {
@@ -217,10 +260,18 @@ impl Renewer {
                 let artefacts = artefacts.as_ref().map(|p| p.display().to_string());
                 tracing::warn!(site, ?cause, duration_ms, class = %failure.class, artefacts, "renewal failed: {}", failure.message);
             }
-            (_, How::Extended | How::LoggedIn) => tracing::info!(site, ?cause, duration_ms, ?how, "session renewed"),
+            (_, How::Extended | How::LoggedIn) => {
+                tracing::info!(site, ?cause, duration_ms, ?how, "session renewed")
+            }
             _ => tracing::debug!(site, ?cause, duration_ms, ?how, "session looked at"),
         }
-        Report { key: key.clone(), how, failure, artefacts, took }
+        Report {
+            key: key.clone(),
+            how,
+            failure,
+            artefacts,
+            took,
+        }
     }
 
     async fn begin(
@@ -229,12 +280,19 @@ impl Renewer {
         cause: Cause,
     ) -> Result<Option<(Arc<Settings>, Arc<Recipe>, Lease)>, Failure> {
         let settings = self.settings();
-        let recipe = Arc::clone(settings.recipes.get(&key.site).ok_or_else(|| unknown(key))?);
+        let recipe = Arc::clone(
+            settings
+                .recipes
+                .get(&key.site)
+                .ok_or_else(|| unknown(key))?,
+        );
         let lease = match cause {
             Cause::Command => {
                 let timeout = recipe.timeout.unwrap_or(settings.config.login.timeout);
                 let deadline = Instant::now() + timeout.to_std().unwrap_or_default() + LEASE;
-                self.files.lease_wait(&key.site, key.account.as_ref(), deadline).await?
+                self.files
+                    .lease_wait(&key.site, key.account.as_ref(), deadline)
+                    .await?
             }
             _ => self.files.lease(&key.site, key.account.as_ref())?,
         };
@@ -259,12 +317,20 @@ impl Renewer {
         let mut states = Vec::new();
         for part in parts {
             // A part that is still to come will bring the combination with it.
-            let Some(state) = self.files.load(part)? else { return Ok(()) };
+            let Some(state) = self.files.load(part)? else {
+                return Ok(());
+            };
             states.push((part.site.clone(), state));
         }
-        let borrowed: Vec<_> = states.iter().map(|(site, state)| (site.clone(), state)).collect();
+        let borrowed: Vec<_> = states
+            .iter()
+            .map(|(site, state)| (site.clone(), state))
+            .collect();
         let joined = join(&borrowed);
-        let mut known = self.collisions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self
+            .collisions
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         match joined {
             Ok(state) => {
                 known.remove(combination);
@@ -290,22 +356,42 @@ impl Renewer {
         let Some((settings, recipe, lease)) = self.begin(key, Cause::Command).await? else {
             return Err(busy(key));
         };
-        let account = recipe.accounts.iter().find(|a| a.name == key.account).ok_or_else(|| unknown(key))?;
+        let account = recipe
+            .accounts
+            .iter()
+            .find(|a| a.name == key.account)
+            .ok_or_else(|| unknown(key))?;
         let (cause, artefacts) = (Cause::Command, None);
-        let work =
-            Work { renewer: self, key, recipe: &recipe, account, settings: &settings, lease, cause, artefacts };
+        let work = Work {
+            renewer: self,
+            key,
+            recipe: &recipe,
+            account,
+            settings: &settings,
+            lease,
+            cause,
+            artefacts,
+        };
         let mut kept = self.kept(key)?;
         let state = match work.look(&kept.learned, &state).await? {
             Liveness::In(renewed) => renewed.unwrap_or(state),
             Liveness::Out(seen) => {
-                let message = format!("the imported session is not logged in: {seen}; nothing was changed");
+                let message =
+                    format!("the imported session is not logged in: {seen}; nothing was changed");
                 return Err(Failure::new(FailureClass::NotProven, message));
             }
             Liveness::Unknown(failure) => return Err(failure),
         };
         work.write(&state)?;
         let expires_at = ends_at(&state, &kept.learned.matter);
-        work.note(&mut kept, Outcome::Renewed { expires_at, login: false }, None)
+        work.note(
+            &mut kept,
+            Outcome::Renewed {
+                expires_at,
+                login: false,
+            },
+            None,
+        )
     }
 
     /// Looks whether a session is alive, keeping the cookies that the site renewed.
@@ -316,13 +402,27 @@ impl Renewer {
         let Some((settings, recipe, lease)) = self.begin(key, Cause::Command).await? else {
             return Err(busy(key));
         };
-        let account = recipe.accounts.iter().find(|a| a.name == key.account).ok_or_else(|| unknown(key))?;
+        let account = recipe
+            .accounts
+            .iter()
+            .find(|a| a.name == key.account)
+            .ok_or_else(|| unknown(key))?;
         let (cause, artefacts) = (Cause::Command, None);
-        let work =
-            Work { renewer: self, key, recipe: &recipe, account, settings: &settings, lease, cause, artefacts };
+        let work = Work {
+            renewer: self,
+            key,
+            recipe: &recipe,
+            account,
+            settings: &settings,
+            lease,
+            cause,
+            artefacts,
+        };
         let mut kept = self.kept(key)?;
         let Some(state) = self.files.load(key)? else {
-            return Ok(Err(format!("there is no session yet; `jarkeeper login {key}` makes one")));
+            return Ok(Err(format!(
+                "there is no session yet; `jarkeeper login {key}` makes one"
+            )));
         };
         match work.look(&kept.learned, &state).await? {
             Liveness::In(renewed) => {
@@ -346,7 +446,9 @@ impl Renewer {
     /// # Errors
     /// Another process is at the session, or the record cannot be written.
     pub async fn hold(&self, key: &SessionKey, why: &str) -> Result<(), Failure> {
-        let Some((_, _, lease)) = self.begin(key, Cause::Command).await? else { return Err(busy(key)) };
+        let Some((_, _, lease)) = self.begin(key, Cause::Command).await? else {
+            return Err(busy(key));
+        };
         let mut kept = self.kept(key)?;
         kept.record = hold((self.clock)(), kept.record, why);
         Ok(self.files.write_record(&lease, key, &kept)?)
@@ -357,12 +459,21 @@ impl Renewer {
     /// # Errors
     /// Another process is at the session, or the record cannot be written.
     pub async fn release(&self, key: &SessionKey) -> Result<(), Failure> {
-        let Some((_, recipe, lease)) = self.begin(key, Cause::Command).await? else { return Err(busy(key)) };
-        let account = recipe.accounts.iter().find(|a| a.name == key.account).ok_or_else(|| unknown(key))?;
-        let credentials = vault::credentials(account, &self.root, self.environment.as_ref()).await.ok();
+        let Some((_, recipe, lease)) = self.begin(key, Cause::Command).await? else {
+            return Err(busy(key));
+        };
+        let account = recipe
+            .accounts
+            .iter()
+            .find(|a| a.name == key.account)
+            .ok_or_else(|| unknown(key))?;
+        let credentials = vault::credentials(account, &self.root, self.environment.as_ref())
+            .await
+            .ok();
         let tag = credentials.map(|c| secret_tag(key.to_string().as_bytes(), &c));
         let now = (self.clock)();
-        self.files.append_ledger(&lease, &line(now, tag, Event::Released))?;
+        self.files
+            .append_ledger(&lease, &line(now, tag, Event::Released))?;
         let mut kept = self.kept(key)?;
         kept.record = release(now, kept.record);
         Ok(self.files.write_record(&lease, key, &kept)?)
@@ -386,7 +497,11 @@ impl Work<'_> {
             }
             let tag = match kept.record.hold.is_some() || kept.record.backoff.is_some() {
                 // Only a changed secret lifts some holds, so it must be looked at.
-                true => self.credentials(&mut credentials).await.ok().map(|c| self.tag(c)),
+                true => self
+                    .credentials(&mut credentials)
+                    .await
+                    .ok()
+                    .map(|c| self.tag(c)),
                 false => None,
             };
             let plan = plan(self.recipe, &kept.learned, tag);
@@ -405,7 +520,9 @@ impl Work<'_> {
                 }
                 Decision::Renew(reason) => {
                     files.verify_write(&self.lease)?;
-                    how = self.make(&mut kept, state, reason, &mut credentials).await?;
+                    how = self
+                        .make(&mut kept, state, reason, &mut credentials)
+                        .await?;
                 }
             }
         }
@@ -425,16 +542,33 @@ impl Work<'_> {
         let kept = self.renewer.kept(self.key)?;
         let plan = plan(self.recipe, learned, None);
         let config = &self.settings.config.browser;
-        let _slot = self.renewer.slots.take(urgency(self.now(), &kept.record, &plan), config.contexts).await;
-        login::alive(&self.renewer.browser, config, self.recipe, learned, state, self.deadline()).await
+        let _slot = self
+            .renewer
+            .slots
+            .take(urgency(self.now(), &kept.record, &plan), config.contexts)
+            .await;
+        login::alive(
+            &self.renewer.browser,
+            config,
+            self.recipe,
+            learned,
+            state,
+            self.deadline(),
+        )
+        .await
     }
 
     fn prober(&self) -> Prober {
-        self.renewer.prober.within(self.settings.config.renewal.probe_timeout)
+        self.renewer
+            .prober
+            .within(self.settings.config.renewal.probe_timeout)
     }
 
     fn deadline(&self) -> Instant {
-        let timeout = self.recipe.timeout.unwrap_or(self.settings.config.login.timeout);
+        let timeout = self
+            .recipe
+            .timeout
+            .unwrap_or(self.settings.config.login.timeout);
         Instant::now() + timeout.to_std().unwrap_or_default()
     }
 
@@ -452,7 +586,14 @@ impl Work<'_> {
                 self.note(kept, Outcome::Dead, None)
             }
             Liveness::Unknown(failure) => {
-                self.note(kept, Outcome::Failed { failure: &failure, artefacts: None }, None)?;
+                self.note(
+                    kept,
+                    Outcome::Failed {
+                        failure: &failure,
+                        artefacts: None,
+                    },
+                    None,
+                )?;
                 Err(failure)
             }
         }
@@ -469,7 +610,11 @@ impl Work<'_> {
         let dead = kept.record.died_at.is_some();
         let alive = state.as_ref().filter(|_| !dead);
         if let (Some(state), Some(rule)) = (alive, rule(self.recipe, &kept.learned)) {
-            match self.prober().probe(&rule, state, self.recipe.ignore_https_errors).await {
+            match self
+                .prober()
+                .probe(&rule, state, self.recipe.ignore_https_errors)
+                .await
+            {
                 Liveness::In(renewed) => {
                     let state = renewed.as_ref().unwrap_or(state);
                     let expires_at = ends_at(state, &kept.learned.matter);
@@ -479,13 +624,27 @@ impl Work<'_> {
                         self.write(state)?;
                     }
                     if content {
-                        self.note(kept, Outcome::Renewed { expires_at, login: false }, None)?;
+                        self.note(
+                            kept,
+                            Outcome::Renewed {
+                                expires_at,
+                                login: false,
+                            },
+                            None,
+                        )?;
                         return Ok(How::Extended);
                     }
                 }
                 Liveness::Out(_) => {}
                 Liveness::Unknown(failure) => {
-                    self.note(kept, Outcome::Failed { failure: &failure, artefacts: None }, None)?;
+                    self.note(
+                        kept,
+                        Outcome::Failed {
+                            failure: &failure,
+                            artefacts: None,
+                        },
+                        None,
+                    )?;
                     return Err(failure);
                 }
             }
@@ -493,13 +652,24 @@ impl Work<'_> {
         let credentials = match self.credentials(credentials).await {
             Ok(credentials) => credentials.clone(),
             Err(failure) => {
-                self.note(kept, Outcome::Failed { failure: &failure, artefacts: None }, None)?;
+                self.note(
+                    kept,
+                    Outcome::Failed {
+                        failure: &failure,
+                        artefacts: None,
+                    },
+                    None,
+                )?;
                 return Err(failure);
             }
         };
         let plan = plan(self.recipe, &kept.learned, None);
         let config = &self.settings.config.browser;
-        let slot = self.renewer.slots.take(urgency(self.now(), &kept.record, &plan), config.contexts).await;
+        let slot = self
+            .renewer
+            .slots
+            .take(urgency(self.now(), &kept.record, &plan), config.contexts)
+            .await;
         let seed = state.as_ref();
         let mut made = self.login(kept, &credentials, seed, reason).await;
         if let (Ok(visit), Some(_)) = (&made, seed)
@@ -518,15 +688,33 @@ impl Work<'_> {
                 self.write(&done.state)?;
                 let expires_at = ends_at(&done.state, &done.learned.matter);
                 kept.learned = done.learned;
-                self.note(kept, Outcome::Renewed { expires_at, login: done.submitted }, tag)?;
-                Ok(if done.submitted { How::LoggedIn } else { How::Extended })
+                self.note(
+                    kept,
+                    Outcome::Renewed {
+                        expires_at,
+                        login: done.submitted,
+                    },
+                    tag,
+                )?;
+                Ok(if done.submitted {
+                    How::LoggedIn
+                } else {
+                    How::Extended
+                })
             }
             Err(failed) => {
                 let redactor = Redactor::of(&credentials);
                 let mut failure = failed.failure.clone();
                 failure.message = redactor.blot(&failure.message);
                 let folder = self.keep_evidence(&failure, &failed, &redactor);
-                self.note(kept, Outcome::Failed { failure: &failure, artefacts: folder.as_deref() }, tag)?;
+                self.note(
+                    kept,
+                    Outcome::Failed {
+                        failure: &failure,
+                        artefacts: folder.as_deref(),
+                    },
+                    tag,
+                )?;
                 Err(failure)
             }
         }
@@ -550,7 +738,12 @@ impl Work<'_> {
             Ok(files.append_ledger(&self.lease, &line(clock(), Some(tag), Event::Submit))?)
         };
         let (recipe, learned) = (self.recipe, &kept.learned);
-        let attempt = Attempt { recipe, credentials, learned, gate: &gate };
+        let attempt = Attempt {
+            recipe,
+            credentials,
+            learned,
+            gate: &gate,
+        };
         let deadline = self.deadline();
         let (browser, config) = (&self.renewer.browser, &self.settings.config.browser);
         let prober = self.prober();
@@ -561,12 +754,18 @@ impl Work<'_> {
                 // Nothing below may wait longer than its deadline; what does is hung.
                 let message = "the login did not end in time and was given up";
                 let failure = Failure::new(FailureClass::BrowserLost, message).after_submit();
-                Err(Box::new(Failed { failure, evidence: None }))
+                Err(Box::new(Failed {
+                    failure,
+                    evidence: None,
+                }))
             }
         };
         let event = match &ended {
             Ok(done) => done.submitted.then(|| verdict(Ok(()))),
-            Err(failed) => failed.failure.submitted.then(|| verdict(Err(&failed.failure))),
+            Err(failed) => failed
+                .failure
+                .submitted
+                .then(|| verdict(Err(&failed.failure))),
         };
         if let Some(event) = event
             && let Err(error) = files.append_ledger(&self.lease, &line(clock(), Some(tag), event))
@@ -576,7 +775,10 @@ impl Work<'_> {
         ended
     }
 
-    async fn credentials<'c>(&self, known: &'c mut Option<Credentials>) -> Result<&'c Credentials, Failure> {
+    async fn credentials<'c>(
+        &self,
+        known: &'c mut Option<Credentials>,
+    ) -> Result<&'c Credentials, Failure> {
         if known.is_none() {
             let environment = self.renewer.environment.as_ref();
             *known = Some(vault::credentials(self.account, &self.renewer.root, environment).await?);
@@ -597,23 +799,46 @@ impl Work<'_> {
     fn note(&self, kept: &mut Kept, outcome: Outcome<'_>, tag: Option<u16>) -> Result<(), Failure> {
         let learned = kept.learned.clone();
         let plan = plan(self.recipe, &learned, tag);
-        kept.record = apply(self.now(), std::mem::take(&mut kept.record), &plan, outcome, &mut rand::rng());
-        Ok(self.renewer.files.write_record(&self.lease, self.key, kept)?)
+        kept.record = apply(
+            self.now(),
+            std::mem::take(&mut kept.record),
+            &plan,
+            outcome,
+            &mut rand::rng(),
+        );
+        Ok(self
+            .renewer
+            .files
+            .write_record(&self.lease, self.key, kept)?)
     }
 
     /// Writes what the page looked like, without the secrets.
-    fn keep_evidence(&mut self, failure: &Failure, failed: &Failed, redactor: &Redactor) -> Option<String> {
+    fn keep_evidence(
+        &mut self,
+        failure: &Failure,
+        failed: &Failed,
+        redactor: &Redactor,
+    ) -> Option<String> {
         let evidence = failed.evidence.as_ref()?;
         let keep = self.settings.config.artefacts.keep;
         if keep == 0 {
             return None;
         }
-        let step = failure.step.map(|step| format!("step {step}: ")).unwrap_or_default();
+        let step = failure
+            .step
+            .map(|step| format!("step {step}: "))
+            .unwrap_or_default();
         let told = format!("{}: {step}{}\n", failure.class, failure.message);
         let write = || {
-            let folder = self.renewer.files.new_artefact_folder(self.key, self.now())?;
+            let folder = self
+                .renewer
+                .files
+                .new_artefact_folder(self.key, self.now())?;
             folder.write("failure.txt", told.as_bytes())?;
-            folder.write("console.txt", redactor.blot(&evidence.console.join("\n")).as_bytes())?;
+            folder.write(
+                "console.txt",
+                redactor.blot(&evidence.console.join("\n")).as_bytes(),
+            )?;
             if let Some(html) = &evidence.html {
                 folder.write("page.html", redactor.blot(html).as_bytes())?;
             }
@@ -638,17 +863,28 @@ impl Work<'_> {
 
 fn plan<'a>(recipe: &'a Recipe, learned: &Learned, secret_tag: Option<u16>) -> Plan<'a> {
     let has_probe = rule(recipe, learned).is_some();
-    Plan { fingerprint: &recipe.fingerprint, secret_tag, renewal: &recipe.renewal, has_probe }
+    Plan {
+        fingerprint: &recipe.fingerprint,
+        secret_tag,
+        renewal: &recipe.renewal,
+        has_probe,
+    }
 }
 
 /// How to probe this session by plain HTTP: as the recipe says, else as was learned with this recipe.
 fn rule(recipe: &Recipe, learned: &Learned) -> Option<Rule> {
-    let learned = learned.rule.clone().filter(|_| learned.fingerprint == recipe.fingerprint);
+    let learned = learned
+        .rule
+        .clone()
+        .filter(|_| learned.fingerprint == recipe.fingerprint);
     recipe.probe.as_ref().map(Rule::from).or(learned)
 }
 
 fn unknown(key: &SessionKey) -> Failure {
-    let message = format!("there is no recipe for {key}; write sites/{}.toml", key.site);
+    let message = format!(
+        "there is no recipe for {key}; write sites/{}.toml",
+        key.site
+    );
     Failure::new(FailureClass::RecipeWrong, message)
 }
 
@@ -656,4 +892,3 @@ fn busy(key: &SessionKey) -> Failure {
     let message = format!("another process is at {key} and did not finish in time");
     Failure::new(FailureClass::Timeout, message)
 }
-

@@ -5,6 +5,7 @@ pub mod dials;
 mod entry;
 mod faults;
 mod foreign;
+pub mod keeper;
 mod pages;
 pub mod realsites;
 mod routes;
@@ -12,4 +13,5 @@ pub mod site;
 pub mod state;
 mod wire;
 
+pub use keeper::{Keeper, run};
 pub use site::Site;

@@ -1,0 +1,238 @@
+//! A Jarkeeper in a temporary folder, in this process, on the Chromium that all tests share.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jarkeeper::browser::Browser;
+use jarkeeper::config::Config;
+use jarkeeper::ids::SessionKey;
+use jarkeeper::login::Prober;
+use jarkeeper::renewal::{Cause, How, Kept, Queue, Renewer, Report};
+use jarkeeper::session::{Files, StorageState};
+use jarkeeper::sites;
+use jarkeeper::watch::Settings;
+use tokio::sync::watch;
+
+/// One runtime for all tests: the shared Chromium's connection lives in it.
+static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap()
+});
+
+static BROWSER: LazyLock<Browser> = LazyLock::new(|| {
+    // Chromium ends with the test process, whose end closes its pipe; its folder is removed by the next run.
+    let folders = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chromium");
+    Browser::new(&folders, &std::env::var("PATH").unwrap()).unwrap()
+});
+
+/// Longest time for one test: a wait that never ends must not stop the suite.
+const TEST: Duration = Duration::from_secs(240);
+
+/// Runs a test that uses the shared Chromium.
+pub fn run(test: impl Future<Output = ()> + Send + 'static) {
+    RUNTIME.block_on(async {
+        let task = tokio::spawn(test);
+        match tokio::time::timeout(TEST, task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => panic!("the test did not end within {} s", TEST.as_secs()),
+        }
+    });
+}
+
+/// The shared Chromium.
+pub fn browser() -> Browser {
+    BROWSER.clone()
+}
+
+/// The configuration of tests: as shipped, and without Chromium's sandbox where they run as root.
+pub fn config() -> Config {
+    let mut config = Config::default();
+    config.browser.sandbox = !rustix::process::geteuid().is_root();
+    // The shared Chromium is only started anew when its configuration differs.
+    config.browser.idle = TimeDelta::hours(1);
+    config.login.timeout = TimeDelta::seconds(40);
+    config
+}
+
+/// See the module.
+pub struct Keeper {
+    root: Arc<tempfile::TempDir>,
+    environment: Arc<Mutex<HashMap<String, String>>>,
+    change: watch::Sender<Arc<Settings>>,
+    pub queue: Queue,
+}
+
+impl Keeper {
+    /// With no recipe yet.
+    pub fn new() -> Self {
+        Self::over(
+            Arc::new(tempfile::tempdir().unwrap()),
+            Arc::default(),
+            browser(),
+            Utc::now,
+        )
+    }
+
+    /// The same with another browser and another clock.
+    pub fn with(browser: Browser, clock: fn() -> DateTime<Utc>) -> Self {
+        Self::over(
+            Arc::new(tempfile::tempdir().unwrap()),
+            Arc::default(),
+            browser,
+            clock,
+        )
+    }
+
+    /// As after a restart: another process on the same folder.
+    pub fn restarted(&self) -> Self {
+        let keeper = Self::over(
+            Arc::clone(&self.root),
+            Arc::clone(&self.environment),
+            browser(),
+            Utc::now,
+        );
+        keeper.reload();
+        keeper
+    }
+
+    fn over(
+        root: Arc<tempfile::TempDir>,
+        environment: Arc<Mutex<HashMap<String, String>>>,
+        browser: Browser,
+        clock: fn() -> DateTime<Utc>,
+    ) -> Self {
+        let files = Files::open(&root.path().join(".auth")).unwrap();
+        let prober = Prober::new(TimeDelta::seconds(10)).unwrap();
+        let settings = Settings {
+            config: config(),
+            ..Settings::default()
+        };
+        let (change, settings) = watch::channel(Arc::new(settings));
+        let lookup = {
+            let environment = Arc::clone(&environment);
+            Arc::new(move |name: &str| environment.lock().unwrap().get(name).cloned())
+        };
+        let path = root.path().to_owned();
+        let renewer = Renewer::new(files, browser, prober, settings, path, lookup, clock);
+        Self {
+            root,
+            environment,
+            change,
+            queue: Queue::new(renewer),
+        }
+    }
+
+    /// The folder with `sites/` and `.auth/`.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Sets an environment variable as the recipes see it.
+    pub fn env(&self, name: &str, value: &str) -> &Self {
+        self.environment
+            .lock()
+            .unwrap()
+            .insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Writes a recipe and puts it in force.
+    pub fn recipe(&self, name: &str, text: &str) -> &Self {
+        let sites = self.root().join("sites");
+        std::fs::create_dir_all(&sites).unwrap();
+        std::fs::write(sites.join(format!("{name}.toml")), text).unwrap();
+        self.reload();
+        self
+    }
+
+    /// Changes the configuration in force.
+    pub fn configure(&self, change: impl FnOnce(&mut Config)) -> &Self {
+        let mut settings = Settings::clone(&self.change.borrow());
+        change(&mut settings.config);
+        self.change.send_replace(Arc::new(settings));
+        self
+    }
+
+    fn reload(&self) {
+        let environment = self.environment.lock().unwrap().clone();
+        let present = Settings::clone(&self.change.borrow());
+        let loaded = sites::load(
+            &self.root().join("sites"),
+            &|name| environment.get(name).cloned(),
+            &present.recipes,
+        );
+        assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+        self.change.send_replace(Arc::new(Settings {
+            recipes: loaded.recipes,
+            ..present
+        }));
+    }
+
+    /// The settings, for what watches them.
+    pub fn settings(&self) -> watch::Receiver<Arc<Settings>> {
+        self.change.subscribe()
+    }
+
+    /// Renews for this cause and waits for the end.
+    pub async fn renew(&self, key: &str, cause: Cause) -> Report {
+        self.queue
+            .submit(key.parse().unwrap(), cause)
+            .await
+            .unwrap()
+    }
+
+    /// Renews as a person would who asks for it.
+    pub async fn login(&self, key: &str) -> Report {
+        self.renew(key, Cause::Command).await
+    }
+
+    /// Renews, and fails the test unless there is a live session then.
+    pub async fn must_login(&self, key: &str) -> How {
+        let report = self.login(key).await;
+        assert!(report.ok(), "{}: {:?}", key, report.failure);
+        report.how
+    }
+
+    /// The state file's path.
+    pub fn path(&self, key: &str) -> PathBuf {
+        self.queue
+            .renewer()
+            .files()
+            .state_path(&key.parse().unwrap())
+    }
+
+    /// The state as it is on the disk.
+    pub fn state(&self, key: &str) -> Option<StorageState> {
+        self.queue
+            .renewer()
+            .files()
+            .load(&key.parse().unwrap())
+            .unwrap()
+    }
+
+    /// The record and what was learned.
+    pub fn kept(&self, key: &str) -> Kept {
+        let key: SessionKey = key.parse().unwrap();
+        self.queue.renewer().kept(&key).unwrap()
+    }
+
+    /// Changes the record on the disk, as time or another process would.
+    pub async fn tamper(&self, key: &str, change: impl FnOnce(&mut Kept)) {
+        let key: SessionKey = key.parse().unwrap();
+        let files = self.queue.renewer().files();
+        let lease = files
+            .lease(&key.site, key.account.as_ref())
+            .unwrap()
+            .unwrap();
+        let mut kept = self.queue.renewer().kept(&key).unwrap();
+        change(&mut kept);
+        files.write_record(&lease, &key, &kept).unwrap();
+    }
+}
