@@ -6,11 +6,16 @@ use axum::http::{HeaderMap, HeaderValue};
 use super::dials::{CookieKind, Dials, ExtraCookie};
 
 /// Name of the session cookie.
-pub fn session_name(dials: &Dials) -> &'static str {
+pub fn session_name(dials: &Dials) -> String {
     match dials.cookie {
-        CookieKind::HostPrefix => "__Host-sid",
-        CookieKind::Plain | CookieKind::Partitioned => "sid",
+        CookieKind::HostPrefix => format!("__Host-{}", named(dials, "sid")),
+        CookieKind::Plain | CookieKind::Partitioned => named(dials, "sid"),
     }
+}
+
+/// The name of one of this site's cookies.
+pub fn named(dials: &Dials, name: &str) -> String {
+    format!("{}{name}", dials.cookie_prefix)
 }
 
 /// Sets the session cookie, and at the login (`first`) those beside it.

@@ -15,6 +15,12 @@ pub struct Dials {
     pub cookie_life: Option<u64>,
     /// Attributes of the session cookie.
     pub cookie: CookieKind,
+    /// What the names of all cookies begin with: two sites of one host, with the same one, take each other's.
+    pub cookie_prefix: &'static str,
+    /// A login ends the user's other sessions, as Magento's administration has it.
+    pub single_session: bool,
+    /// A session is good only for the `User-Agent` that logged in.
+    pub bound_to_agent: bool,
     /// How long the server keeps a session; `None`: until [`super::Site::invalidate`].
     pub session_life: Option<Duration>,
     /// Whether each signed-in answer starts the cookie's life and the session's life anew.
@@ -53,6 +59,9 @@ impl Default for Dials {
             form: FormShape::Usual,
             cookie_life: Some(3600),
             cookie: CookieKind::Plain,
+            cookie_prefix: "",
+            single_session: false,
+            bound_to_agent: false,
             session_life: None,
             sliding: false,
             extra_cookies: Vec::new(),
@@ -140,6 +149,16 @@ pub enum FormShape {
     Watched,
     /// A search field and a newsletter form come before the login form.
     AmongOthers,
+    /// Only a search field and a newsletter form: nothing to sign in with.
+    OnlyOthers,
+    /// A form to change the password (present, new, new again), and nothing to sign in with.
+    ChangePassword,
+    /// The usual form, not displayed, behind a button for single sign-on.
+    Undisplayed,
+    /// The usual form, but it posts to the foreign origin.
+    PostsElsewhere,
+    /// The usual form, but by GET: the password would stand in the URL.
+    ByGet,
 }
 
 /// Attributes of the session cookie.

@@ -15,7 +15,7 @@ use super::cookies::{self, cookie};
 use super::dials::{Dials, Fault, FaultOn, FormShape, Login, Obstacle};
 use super::faults;
 use super::pages;
-use super::routes::{form_page, home_path};
+use super::routes::{agent, form_page, home_path};
 use super::site::Shared;
 use super::state::{Outcome, Submission};
 use super::wire::Wire;
@@ -99,7 +99,7 @@ pub async fn submit(
 ) -> Response {
     let dials = shared.dials();
     let token = fields.get("token").cloned().unwrap_or_default();
-    let own = cookie(&headers, "visit").as_ref() == Some(&token)
+    let own = cookie(&headers, &cookies::named(&dials, "visit")).as_ref() == Some(&token)
         && shared.with(|state| state.tokens.remove(&token));
     let (outcome, user) = match receive(&shared, &wire, &fields, own).await {
         Ok(judged) => judged,
@@ -113,9 +113,9 @@ pub async fn submit(
             );
             Html(pages::page("One moment", &script)).into_response()
         }
-        Outcome::Accepted => enter(&shared, &dials, &user),
+        Outcome::Accepted => enter(&shared, &dials, &headers, &user),
         Outcome::Further => {
-            let set = format!("pending={}; Path=/; HttpOnly", pend(&shared, &user));
+            let set = pending_cookie(&dials, &pend(&shared, &user));
             ([(SET_COOKIE, set)], Redirect::to(next_page(&dials))).into_response()
         }
         _ => {
@@ -136,6 +136,11 @@ fn next_page(dials: &Dials) -> &'static str {
     }
 }
 
+fn pending_cookie(dials: &Dials, ticket: &str) -> String {
+    let name = cookies::named(dials, "pending");
+    format!("{name}={ticket}; Path=/; HttpOnly")
+}
+
 /// Remembers that this user has shown a good password.
 pub fn pend(shared: &Shared, user: &str) -> String {
     shared.with(|state| {
@@ -146,8 +151,8 @@ pub fn pend(shared: &Shared, user: &str) -> String {
 }
 
 /// The answer to an accepted login: the cookies, and the way to the protected page.
-fn enter(shared: &Shared, dials: &Dials, user: &str) -> Response {
-    let id = shared.with(|state| state.admit(user, dials));
+fn enter(shared: &Shared, dials: &Dials, headers: &HeaderMap, user: &str) -> Response {
+    let id = shared.with(|state| state.admit(user, agent(headers), dials));
     let to = match dials.dead_session {
         true => "/welcome".to_owned(),
         false => home_path(dials, user),
@@ -160,6 +165,7 @@ fn enter(shared: &Shared, dials: &Dials, user: &str) -> Response {
 pub async fn api_login(
     State(shared): Site,
     Extension(wire): Extension<Wire>,
+    headers: HeaderMap,
     Json(fields): Json<Fields>,
 ) -> Response {
     let dials = shared.dials();
@@ -169,7 +175,7 @@ pub async fn api_login(
     };
     match outcome {
         Outcome::Accepted => {
-            let id = shared.with(|state| state.admit(&user, &dials));
+            let id = shared.with(|state| state.admit(&user, agent(&headers), &dials));
             let mut answer = json!({ "ok": true, "page": pages::inner_home(&dials, &user), "home": home_path(&dials, &user) });
             if dials.login.keeps_a_token() {
                 answer["token"] = Value::from(id);
@@ -180,7 +186,7 @@ pub async fn api_login(
             answer
         }
         Outcome::Further => {
-            let set = format!("pending={}; Path=/; HttpOnly", pend(&shared, &user));
+            let set = pending_cookie(&dials, &pend(&shared, &user));
             (
                 [(SET_COOKIE, set)],
                 Json(json!({ "next": next_page(&dials) })),
@@ -194,22 +200,26 @@ pub async fn api_login(
     }
 }
 
-pub async fn second_hop(State(shared): Site, Query(query): Query<Fields>) -> Response {
+pub async fn second_hop(
+    State(shared): Site,
+    headers: HeaderMap,
+    Query(query): Query<Fields>,
+) -> Response {
     let ticket = query.get("ticket").cloned().unwrap_or_default();
     match shared.with(|state| state.pending.remove(&ticket)) {
-        Some(user) => enter(&shared, &shared.dials(), &user),
+        Some(user) => enter(&shared, &shared.dials(), &headers, &user),
         None => StatusCode::FORBIDDEN.into_response(),
     }
 }
 
 fn pending(shared: &Shared, headers: &HeaderMap) -> Option<String> {
-    let ticket = cookie(headers, "pending")?;
+    let ticket = cookie(headers, &cookies::named(&shared.dials(), "pending"))?;
     shared.with(|state| state.pending.get(&ticket).cloned())
 }
 
 pub async fn consent(State(shared): Site, headers: HeaderMap) -> Response {
     match pending(&shared, &headers) {
-        Some(user) => enter(&shared, &shared.dials(), &user),
+        Some(user) => enter(&shared, &shared.dials(), &headers, &user),
         None => StatusCode::FORBIDDEN.into_response(),
     }
 }
@@ -243,7 +253,7 @@ pub async fn enter_code(
         fits && state.codes.insert(code)
     });
     match (fits, fresh) {
-        (_, true) => enter(&shared, &dials, &user),
+        (_, true) => enter(&shared, &dials, &headers, &user),
         (true, false) => Html(pages::code("This code was used already.")).into_response(),
         (false, _) => Html(pages::code("This code is not right.")).into_response(),
     }

@@ -104,7 +104,12 @@ pub fn login(dials: &Dials, token: &str, foreign: &str, message: &str) -> String
         Login::ForeignFrame => {
             format!("<iframe title='Sign in' src='{foreign}/frame'></iframe>")
         }
-        _ => form(dials, dials.flavour.words().login, token),
+        _ => {
+            let elsewhere = dials.form == FormShape::PostsElsewhere;
+            let origin = if elsewhere { foreign } else { "" };
+            let action = format!("{origin}{}", dials.flavour.words().login);
+            form(dials, &action, token)
+        }
     };
     let mut body = format!("<h1>Sign in</h1>{alert}{form}");
     for nuisance in &dials.nuisances {
@@ -169,13 +174,22 @@ pub fn form(dials: &Dials, action: &str, token: &str) -> String {
         Login::Frame | Login::ForeignFrame => " target=_top",
         _ => "",
     };
+    let method = match dials.form {
+        FormShape::ByGet => "get",
+        _ => "post",
+    };
     let form = match dials.login {
         Login::WithoutForm => format!("<div id=f>{fields}</div>"),
-        _ => format!("<form id=f method=post action='{action}'{target}>{fields}</form>"),
+        _ => format!("<form id=f method={method} action='{action}'{target}>{fields}</form>"),
     };
     let form = match dials.form {
         FormShape::Missing => return "<p>Sign-in is being rebuilt. Come back tomorrow.</p>".into(),
         FormShape::Register => return REGISTER.into(),
+        FormShape::OnlyOthers => return OTHERS.into(),
+        FormShape::ChangePassword => return CHANGE.into(),
+        FormShape::Undisplayed => format!(
+            "<a href=/sso role=button>Continue with single sign-on</a><div style='display:none'>{form}</div>"
+        ),
         FormShape::AmongOthers => format!("{OTHERS}{form}"),
         FormShape::Late => format!(
             "<div id=late></div><script>setTimeout(() => {{ late.innerHTML = `{form}`; wire() }}, 700)</script>"
@@ -310,6 +324,11 @@ srcdoc=\"<div role=checkbox aria-label='I am not a robot'></div>\"></iframe></di
 const REGISTER: &str = "<form method=post action=/register><label>Choose a username <input name=username autocomplete=username></label>\
 <label>Choose a password <input name=password type=password autocomplete=new-password></label>\
 <label>Repeat it <input name=repeat type=password autocomplete=new-password></label><button>Create account</button></form>";
+
+const CHANGE: &str = "<form method=post action=/password><label>Present password \
+<input name=old type=password autocomplete=current-password></label><label>New password \
+<input name=new type=password autocomplete=new-password></label><label>New password again \
+<input name=again type=password autocomplete=new-password></label><button>Change password</button></form>";
 
 const OTHERS: &str = "<form role=search action=/search><input type=search name=q placeholder=Search><button>Search</button></form>\
 <form method=post action=/newsletter><label>Newsletter <input type=email name=news placeholder='Your e-mail'></label><button>Subscribe</button></form>";

@@ -35,6 +35,8 @@ pub struct State {
 pub struct Session {
     /// Whose it is.
     pub user: String,
+    /// The `User-Agent` that logged in.
+    pub agent: String,
     /// When the server forgets it; `None`: never.
     pub ends: Option<Instant>,
 }
@@ -111,11 +113,15 @@ impl State {
     }
 
     /// A new session; with a dead one only its name is made.
-    pub fn admit(&mut self, user: &str, dials: &Dials) -> String {
+    pub fn admit(&mut self, user: &str, agent: &str, dials: &Dials) -> String {
         let id = self.fresh("s");
+        if dials.single_session {
+            self.sessions.retain(|_, session| session.user != user);
+        }
         if !dials.dead_session {
             let session = Session {
                 user: user.to_owned(),
+                agent: agent.to_owned(),
                 ends: ends(dials.session_life),
             };
             self.sessions.insert(id.clone(), session);
@@ -124,9 +130,12 @@ impl State {
     }
 
     /// The user of a living session; a sliding one starts anew.
-    pub fn user(&mut self, id: &str, dials: &Dials) -> Option<String> {
+    pub fn user(&mut self, id: &str, agent: &str, dials: &Dials) -> Option<String> {
         self.living();
         let session = self.sessions.get_mut(id)?;
+        if dials.bound_to_agent && session.agent != agent {
+            return None;
+        }
         if dials.sliding {
             session.ends = ends(dials.session_life);
         }
