@@ -24,7 +24,7 @@ type Site = State<Arc<Shared>>;
 type Fields = HashMap<String, String>;
 
 /// Counts a submitted login and judges it; the error is the answer of a fault.
-pub async fn receive(
+pub(crate) async fn receive(
     shared: &Shared,
     wire: &Wire,
     fields: &Fields,
@@ -82,7 +82,7 @@ pub async fn receive(
 }
 
 /// What a person reads after a login that was not accepted.
-pub fn message(outcome: Outcome) -> &'static str {
+pub(crate) fn message(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Locked => "This account is locked after too many failed attempts.",
         Outcome::Stale => "This form has expired. Please try again.",
@@ -91,7 +91,7 @@ pub fn message(outcome: Outcome) -> &'static str {
     }
 }
 
-pub async fn submit(
+pub(crate) async fn submit(
     State(shared): Site,
     Extension(wire): Extension<Wire>,
     headers: HeaderMap,
@@ -142,7 +142,7 @@ fn pending_cookie(dials: &Dials, ticket: &str) -> String {
 }
 
 /// Remembers that this user has shown a good password.
-pub fn pend(shared: &Shared, user: &str) -> String {
+pub(crate) fn pend(shared: &Shared, user: &str) -> String {
     shared.with(|state| {
         let ticket = state.fresh("p");
         state.pending.insert(ticket.clone(), user.to_owned());
@@ -162,7 +162,7 @@ fn enter(shared: &Shared, dials: &Dials, headers: &HeaderMap, user: &str) -> Res
     answer
 }
 
-pub async fn api_login(
+pub(crate) async fn api_login(
     State(shared): Site,
     Extension(wire): Extension<Wire>,
     headers: HeaderMap,
@@ -200,7 +200,7 @@ pub async fn api_login(
     }
 }
 
-pub async fn second_hop(
+pub(crate) async fn second_hop(
     State(shared): Site,
     headers: HeaderMap,
     Query(query): Query<Fields>,
@@ -217,18 +217,18 @@ fn pending(shared: &Shared, headers: &HeaderMap) -> Option<String> {
     shared.with(|state| state.pending.get(&ticket).cloned())
 }
 
-pub async fn consent(State(shared): Site, headers: HeaderMap) -> Response {
+pub(crate) async fn consent(State(shared): Site, headers: HeaderMap) -> Response {
     match pending(&shared, &headers) {
         Some(user) => enter(&shared, &shared.dials(), &headers, &user),
         None => StatusCode::FORBIDDEN.into_response(),
     }
 }
 
-pub async fn code_page() -> Html<String> {
+pub(crate) async fn code_page() -> Html<String> {
     Html(pages::code(""))
 }
 
-pub async fn enter_code(
+pub(crate) async fn enter_code(
     State(shared): Site,
     headers: HeaderMap,
     Form(fields): Form<Fields>,

@@ -3,17 +3,17 @@
 use super::dials::{Dials, ExtraCookie, Flavour, FormShape, Login, Nuisance, Obstacle};
 
 /// Where the pages of a flavour are, and what its fields are called.
-pub struct Words {
+pub(crate) struct Words {
     /// Path of the login page; credentials are posted to it too.
-    pub login: &'static str,
+    pub(crate) login: &'static str,
     /// Path of the protected page, `NAME` standing for the user.
-    pub home: &'static str,
+    pub(crate) home: &'static str,
     username: Field,
     password: Field,
     button: &'static str,
     button_attributes: &'static str,
     /// A word that only the signed-in protected page has.
-    pub keyword: &'static str,
+    pub(crate) keyword: &'static str,
 }
 
 struct Field {
@@ -23,7 +23,7 @@ struct Field {
 
 impl Flavour {
     /// The words of this flavour.
-    pub fn words(self) -> Words {
+    pub(crate) fn words(self) -> Words {
         let field = |label, attributes| Field { label, attributes };
         let (login, home, username, password, button, keyword) = match self {
             Self::Plain => (
@@ -84,7 +84,7 @@ impl Flavour {
 }
 
 /// A whole page.
-pub fn page(title: &str, body: &str) -> String {
+pub(crate) fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>\
          <link rel=stylesheet href=/style.css><link rel=icon href='data:,'><main>{body}</main></html>"
@@ -94,7 +94,7 @@ pub fn page(title: &str, body: &str) -> String {
 /// The login page, or what stands where it was.
 ///
 /// `token` is the CSRF token, `foreign` the base URL of the other origin, `message` what the last try led to.
-pub fn login(dials: &Dials, token: &str, foreign: &str, message: &str) -> String {
+pub(crate) fn login(dials: &Dials, token: &str, foreign: &str, message: &str) -> String {
     let alert = match message {
         "" => String::new(),
         text => format!("<p role=alert class=error>{text}</p>"),
@@ -119,7 +119,7 @@ pub fn login(dials: &Dials, token: &str, foreign: &str, message: &str) -> String
 }
 
 /// The form by itself, sent to `action`.
-pub fn form(dials: &Dials, action: &str, token: &str) -> String {
+pub(crate) fn form(dials: &Dials, action: &str, token: &str) -> String {
     let words = dials.flavour.words();
     let renamed = dials.form == FormShape::Renamed;
     let input = |field: &Field, name: &str, kind: &str, complete: &str| {
@@ -223,7 +223,7 @@ fn after(login: Login) -> &'static str {
 }
 
 /// The signed-in page.
-pub fn home(dials: &Dials, user: &str) -> String {
+pub(crate) fn home(dials: &Dials, user: &str) -> String {
     let mut body = inner_home(dials, user);
     for extra in &dials.extra_cookies {
         match extra {
@@ -244,7 +244,7 @@ pub fn home(dials: &Dials, user: &str) -> String {
 }
 
 /// What a script puts into the document after a login without a navigation.
-pub fn inner_home(dials: &Dials, user: &str) -> String {
+pub(crate) fn inner_home(dials: &Dials, user: &str) -> String {
     let keyword = dials.flavour.words().keyword;
     format!(
         "<h1>{keyword}</h1><p>Signed in as <b id=user>{user}</b>. <a href=/logout>Sign out</a></p>"
@@ -252,7 +252,7 @@ pub fn inner_home(dials: &Dials, user: &str) -> String {
 }
 
 /// The protected page of a site that keeps a token: an empty shell that asks the API.
-pub fn shell(dials: &Dials) -> String {
+pub(crate) fn shell(dials: &Dials) -> String {
     let read = match dials.login {
         Login::LocalStorage => "ask(localStorage.getItem('token'))",
         Login::SessionStorage => "ask(sessionStorage.getItem('token'))",
@@ -265,7 +265,7 @@ pub fn shell(dials: &Dials) -> String {
 }
 
 /// The page that asks for the one-time code.
-pub fn code(message: &str) -> String {
+pub(crate) fn code(message: &str) -> String {
     let body = format!(
         "<h1>Two-step verification</h1><p role=alert class=error>{message}</p>\
          <form method=post action=/login/code><label>One-time code \
@@ -276,7 +276,7 @@ pub fn code(message: &str) -> String {
 }
 
 /// The page that stands between a good password and a session.
-pub fn obstacle(obstacle: Obstacle) -> String {
+pub(crate) fn obstacle(obstacle: Obstacle) -> String {
     let body = match obstacle {
         Obstacle::Consent => {
             "<h1>We have new terms</h1><form method=post action=/consent>\

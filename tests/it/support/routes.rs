@@ -24,7 +24,7 @@ use super::wire::{Tap, Wire};
 type Site = State<Arc<Shared>>;
 
 /// Serves the site itself; dropping the future closes the port.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut router = Router::new()
         .route("/login/frame", get(frame))
         .route("/login/code", get(entry::code_page).post(entry::enter_code))
@@ -64,7 +64,7 @@ const HOMES: [&str; 5] = [
 ];
 
 /// A listener of this thread's runtime, from one that was bound before it.
-pub fn tap(listener: TcpListener) -> Tap {
+pub(crate) fn tap(listener: TcpListener) -> Tap {
     listener.set_nonblocking(true).unwrap();
     Tap(tokio::net::TcpListener::from_std(listener).unwrap())
 }
@@ -117,7 +117,7 @@ fn seen(request: &Request, home: bool) -> Seen {
 }
 
 /// The `User-Agent`; empty where there is none.
-pub fn agent(headers: &HeaderMap) -> &str {
+pub(crate) fn agent(headers: &HeaderMap) -> &str {
     let agent = headers.get(USER_AGENT);
     agent
         .and_then(|value| value.to_str().ok())
@@ -130,7 +130,7 @@ fn signed_in(shared: &Shared, dials: &Dials, headers: &HeaderMap) -> Option<(Str
     Some((id, user))
 }
 
-pub fn home_path(dials: &Dials, user: &str) -> String {
+pub(crate) fn home_path(dials: &Dials, user: &str) -> String {
     dials.flavour.words().home.replace("NAME", user)
 }
 
@@ -146,7 +146,12 @@ async fn login_page(State(shared): Site, headers: HeaderMap) -> Response {
     }
 }
 
-pub fn form_page(shared: &Shared, dials: &Dials, status: StatusCode, message: &str) -> Response {
+pub(crate) fn form_page(
+    shared: &Shared,
+    dials: &Dials,
+    status: StatusCode,
+    message: &str,
+) -> Response {
     let token = give_token(shared);
     let page = pages::login(dials, &token, &shared.foreign, message);
     (status, [(SET_COOKIE, visit(dials, &token))], Html(page)).into_response()
@@ -235,7 +240,7 @@ async fn logout(State(shared): Site, headers: HeaderMap) -> Response {
 }
 
 /// The style sheet: every page has one to fetch.
-pub async fn style() -> Response {
+pub(crate) async fn style() -> Response {
     (
         [(CONTENT_TYPE, "text/css")],
         "main { font-family: sans-serif }",
