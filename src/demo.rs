@@ -4,7 +4,6 @@
 //! site like any other, reached through HTTP alone.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -165,16 +164,13 @@ async fn notes(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
         return Redirect::to("/login").into_response();
     };
     let clock = |at: DateTime<Utc>| at.format("%H:%M:%S").to_string();
-    let mut body = format!(
+    let body = format!(
         r#"<header><h1>Notebook</h1><form method="post" action="/logout"><button class="quiet">Sign out</button></form></header>
-<p class="session">Signed in as <b>{USER}</b>, login number {}, {} to {} UTC.</p>"#,
+<p class="session">Signed in as <b>{USER}</b>, login number {}, {} to {} UTC.</p>{NOTES}"#,
         visit.login,
         clock(visit.since),
         clock(visit.until)
     );
-    for (title, text) in NOTES {
-        let _ = write!(body, "<article><h2>{title}</h2><p>{text}</p></article>");
-    }
     page("Notebook", &body)
 }
 
@@ -231,20 +227,12 @@ fn token() -> std::io::Result<String> {
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
-const NOTES: [(&str, &str); 3] = [
-    (
-        "It works",
-        "Jarkeeper reads this page with the cookies of a login that it made by itself.",
-    ),
-    (
-        "Watch it",
-        "Leave the daemon running: the login number above grows, and the page stays open to whoever holds the state file.",
-    ),
-    (
-        "Break it",
-        "Sign out in a browser that carries the same cookies: the next probe notices, and the next renewal repairs it.",
-    ),
-];
+const NOTES: &str = "
+<article><h2>It works</h2><p>Jarkeeper reads this page with the cookies of a login that it made by itself.</p></article>
+<article><h2>Watch it</h2><p>Leave the daemon running: the login number above grows, and the page stays open to whoever
+holds the state file.</p></article>
+<article><h2>Break it</h2><p>Sign out in a browser that carries the same cookies: the next probe notices, and the next
+renewal repairs it.</p></article>";
 
 const CSS: &str = "
 :root { color-scheme: light dark; --ink: #1f2430; --paper: #faf7f0; --card: #fff; --line: #e4dccb; --accent: #2f6f5e }

@@ -332,3 +332,40 @@ async fn each_flavour_has_its_own_pages() {
         assert!(page.contains(flavour.words().keyword), "{page}");
     }
 }
+
+#[tokio::test]
+async fn a_session_can_be_bound_to_its_agent_and_be_the_only_one() {
+    let site = Site::with(|dials| {
+        dials.bound_to_agent = true;
+        dials.single_session = true;
+        dials.cookie_prefix = "a_";
+    });
+    let (first, second) = (Visitor::new(), Visitor::new());
+    let answer = first.login(&site, Site::PASSWORD).await.unwrap();
+    assert!(cookies(&answer)[0].starts_with("a_sid="));
+    let other = first.0.get(site.home_url()).header("user-agent", "other");
+    assert_eq!(other.send().await.unwrap().status(), 303);
+    assert_eq!(first.get(&site.home_url()).await.status(), 200);
+    second.login(&site, Site::PASSWORD).await.unwrap();
+    assert_eq!(first.get(&site.home_url()).await.status(), 303);
+    assert_eq!(second.get(&site.home_url()).await.status(), 200);
+}
+
+#[tokio::test]
+async fn some_shapes_of_the_form_give_the_password_away() {
+    let site = Site::start();
+    let visitor = Visitor::new();
+    for (shape, telling) in [
+        (FormShape::ByGet, "method=get action='/login'".to_owned()),
+        (
+            FormShape::PostsElsewhere,
+            format!("action='{}/login'", site.foreign()),
+        ),
+        (FormShape::ChangePassword, "Present password".to_owned()),
+        (FormShape::Undisplayed, "display:none".to_owned()),
+    ] {
+        site.turn(|dials| dials.form = shape);
+        let page = visitor.get(&site.login_url()).await.text().await.unwrap();
+        assert!(page.contains(&telling), "{page}");
+    }
+}

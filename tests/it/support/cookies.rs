@@ -6,15 +6,20 @@ use axum::http::{HeaderMap, HeaderValue};
 use super::dials::{CookieKind, Dials, ExtraCookie};
 
 /// Name of the session cookie.
-pub fn session_name(dials: &Dials) -> &'static str {
+pub(crate) fn session_name(dials: &Dials) -> String {
     match dials.cookie {
-        CookieKind::HostPrefix => "__Host-sid",
-        CookieKind::Plain | CookieKind::Partitioned => "sid",
+        CookieKind::HostPrefix => format!("__Host-{}", named(dials, "sid")),
+        CookieKind::Plain | CookieKind::Partitioned => named(dials, "sid"),
     }
 }
 
+/// The name of one of this site's cookies.
+pub(crate) fn named(dials: &Dials, name: &str) -> String {
+    format!("{}{name}", dials.cookie_prefix)
+}
+
 /// Sets the session cookie, and at the login (`first`) those beside it.
-pub fn set(headers: &mut HeaderMap, dials: &Dials, id: &str, first: bool) {
+pub(crate) fn set(headers: &mut HeaderMap, dials: &Dials, id: &str, first: bool) {
     let kind = match dials.cookie {
         CookieKind::Plain => "SameSite=Lax",
         CookieKind::HostPrefix => "Secure; SameSite=Strict",
@@ -65,7 +70,7 @@ fn add(headers: &mut HeaderMap, line: String) {
 }
 
 /// The value of a request's cookie.
-pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let lines = headers.get_all(COOKIE).into_iter();
     let mut pairs = lines
         .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok())

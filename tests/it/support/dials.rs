@@ -4,45 +4,51 @@ use std::time::Duration;
 
 /// Everything that can be turned. The default is a plain, well-behaved site.
 #[derive(Debug, Clone)]
-pub struct Dials {
+pub(crate) struct Dials {
     /// How the page takes the credentials to the server, and where the session is kept.
-    pub login: Login,
+    pub(crate) login: Login,
     /// What the fields and the button are called, and where the pages are.
-    pub flavour: Flavour,
+    pub(crate) flavour: Flavour,
     /// What the form looks like.
-    pub form: FormShape,
+    pub(crate) form: FormShape,
     /// `Max-Age` of the session cookie in seconds; `None`: a cookie that ends with the browser.
-    pub cookie_life: Option<u64>,
+    pub(crate) cookie_life: Option<u64>,
     /// Attributes of the session cookie.
-    pub cookie: CookieKind,
+    pub(crate) cookie: CookieKind,
+    /// What the names of all cookies begin with: two sites of one host, with the same one, take each other's.
+    pub(crate) cookie_prefix: &'static str,
+    /// A login ends the user's other sessions, as Magento's administration has it.
+    pub(crate) single_session: bool,
+    /// A session is good only for the `User-Agent` that logged in.
+    pub(crate) bound_to_agent: bool,
     /// How long the server keeps a session; `None`: until [`super::Site::invalidate`].
-    pub session_life: Option<Duration>,
+    pub(crate) session_life: Option<Duration>,
     /// Whether each signed-in answer starts the cookie's life and the session's life anew.
-    pub sliding: bool,
+    pub(crate) sliding: bool,
     /// Cookies set beside the session's, with the answer to an accepted login.
-    pub extra_cookies: Vec<ExtraCookie>,
+    pub(crate) extra_cookies: Vec<ExtraCookie>,
     /// The login is answered like a good one, but its cookie opens nothing (a soft failure).
-    pub dead_session: bool,
+    pub(crate) dead_session: bool,
     /// What the protected page answers to somebody signed out.
-    pub signed_out: SignedOut,
+    pub(crate) signed_out: SignedOut,
     /// Status of the answer to a wrong password: 200 or 401; the page is the form again, with a message.
-    pub wrong_password_status: u16,
+    pub(crate) wrong_password_status: u16,
     /// Wrong passwords until the account is locked, for good; `None`: never.
-    pub lock_after: Option<usize>,
+    pub(crate) lock_after: Option<usize>,
     /// What the site asks for beside the password.
-    pub obstacle: Option<Obstacle>,
+    pub(crate) obstacle: Option<Obstacle>,
     /// Base32 secret of the one-time code asked on a second page; a code is refused the second time.
-    pub totp: Option<String>,
+    pub(crate) totp: Option<String>,
     /// The login page sends the browser to a look-alike on the foreign origin.
-    pub look_alike: bool,
+    pub(crate) look_alike: bool,
     /// What goes wrong with answers.
-    pub fault: Option<Fault>,
+    pub(crate) fault: Option<Fault>,
     /// Which answers `fault` strikes.
-    pub fault_on: FaultOn,
+    pub(crate) fault_on: FaultOn,
     /// What the login page does beside showing a form.
-    pub nuisances: Vec<Nuisance>,
+    pub(crate) nuisances: Vec<Nuisance>,
     /// Answers to submissions wait until this is turned off again.
-    pub hold_submissions: bool,
+    pub(crate) hold_submissions: bool,
 }
 
 impl Default for Dials {
@@ -53,6 +59,9 @@ impl Default for Dials {
             form: FormShape::Usual,
             cookie_life: Some(3600),
             cookie: CookieKind::Plain,
+            cookie_prefix: "",
+            single_session: false,
+            bound_to_agent: false,
             session_life: None,
             sliding: false,
             extra_cookies: Vec::new(),
@@ -73,7 +82,7 @@ impl Default for Dials {
 
 /// How credentials travel, and where the session is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Login {
+pub(crate) enum Login {
     /// A classic POST with a CSRF token that belongs to a cookie, answered by 303 and the session cookie.
     Form,
     /// `fetch` without a navigation: the answer sets the cookie, the script swaps the document, the URL stays.
@@ -96,7 +105,7 @@ pub enum Login {
 
 impl Login {
     /// Whether the session is a token in web storage, and no cookie.
-    pub fn keeps_a_token(self) -> bool {
+    pub(crate) fn keeps_a_token(self) -> bool {
         matches!(
             self,
             Self::LocalStorage | Self::SessionStorage | Self::IndexedDb
@@ -106,7 +115,7 @@ impl Login {
 
 /// Names of fields and pages: a plain site, or one of WebArena's four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flavour {
+pub(crate) enum Flavour {
     /// Labels "Username" and "Password", button "Sign in"; `/login`, `/notes`.
     Plain,
     /// Labels "Email" and "Password", button "Sign In"; `/customer/account/login/`, `/wishlist/`.
@@ -121,7 +130,7 @@ pub enum Flavour {
 
 /// What the form looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FormShape {
+pub(crate) enum FormShape {
     /// As its [`Flavour`] says.
     Usual,
     /// There is none: "Sign-in is being rebuilt".
@@ -140,11 +149,21 @@ pub enum FormShape {
     Watched,
     /// A search field and a newsletter form come before the login form.
     AmongOthers,
+    /// Only a search field and a newsletter form: nothing to sign in with.
+    OnlyOthers,
+    /// A form to change the password (present, new, new again), and nothing to sign in with.
+    ChangePassword,
+    /// The usual form, not displayed, behind a button for single sign-on.
+    Undisplayed,
+    /// The usual form, but it posts to the foreign origin.
+    PostsElsewhere,
+    /// The usual form, but by GET: the password would stand in the URL.
+    ByGet,
 }
 
 /// Attributes of the session cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CookieKind {
+pub(crate) enum CookieKind {
     /// `sid`; HttpOnly, SameSite=Lax.
     Plain,
     /// `__Host-sid`; Secure, HttpOnly, SameSite=Strict (Chromium takes 127.0.0.1 for secure).
@@ -155,7 +174,7 @@ pub enum CookieKind {
 
 /// A cookie beside the session's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExtraCookie {
+pub(crate) enum ExtraCookie {
     /// `theme=dark`, for a year, not HttpOnly.
     Preference,
     /// `widget=…; Partitioned`.
@@ -180,7 +199,7 @@ pub enum ExtraCookie {
 
 /// What the protected page answers to somebody signed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignedOut {
+pub(crate) enum SignedOut {
     /// 303 to the login page.
     Redirect,
     /// 200 with the login form in place of the page.
@@ -191,7 +210,7 @@ pub enum SignedOut {
 
 /// What a site asks for beside the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Obstacle {
+pub(crate) enum Obstacle {
     /// A CAPTCHA stands in the login form.
     CaptchaBefore,
     /// A CAPTCHA page comes after a good password, instead of a session.
@@ -202,7 +221,7 @@ pub enum Obstacle {
 
 /// What goes wrong with an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// This status and a short page, with `Retry-After` where given (seconds, or an HTTP date).
     Status(u16, Option<String>),
     /// The right answer, at one byte a second.
@@ -219,7 +238,7 @@ pub enum Fault {
 
 /// Which requests a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultOn {
+pub(crate) enum FaultOn {
     /// All.
     Everything,
     /// Submitted credentials: they arrive and are counted, then the fault comes instead of an answer.
@@ -230,7 +249,7 @@ pub enum FaultOn {
 
 /// What the login page does beside showing a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nuisance {
+pub(crate) enum Nuisance {
     /// Calls `alert` for ever.
     AlertLoop,
     /// Starts the download of a body that never ends.

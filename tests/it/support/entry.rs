@@ -15,7 +15,7 @@ use super::cookies::{self, cookie};
 use super::dials::{Dials, Fault, FaultOn, FormShape, Login, Obstacle};
 use super::faults;
 use super::pages;
-use super::routes::{form_page, home_path};
+use super::routes::{agent, form_page, home_path};
 use super::site::Shared;
 use super::state::{Outcome, Submission};
 use super::wire::Wire;
@@ -24,7 +24,7 @@ type Site = State<Arc<Shared>>;
 type Fields = HashMap<String, String>;
 
 /// Counts a submitted login and judges it; the error is the answer of a fault.
-pub async fn receive(
+pub(crate) async fn receive(
     shared: &Shared,
     wire: &Wire,
     fields: &Fields,
@@ -82,7 +82,7 @@ pub async fn receive(
 }
 
 /// What a person reads after a login that was not accepted.
-pub fn message(outcome: Outcome) -> &'static str {
+pub(crate) fn message(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Locked => "This account is locked after too many failed attempts.",
         Outcome::Stale => "This form has expired. Please try again.",
@@ -91,7 +91,7 @@ pub fn message(outcome: Outcome) -> &'static str {
     }
 }
 
-pub async fn submit(
+pub(crate) async fn submit(
     State(shared): Site,
     Extension(wire): Extension<Wire>,
     headers: HeaderMap,
@@ -99,7 +99,7 @@ pub async fn submit(
 ) -> Response {
     let dials = shared.dials();
     let token = fields.get("token").cloned().unwrap_or_default();
-    let own = cookie(&headers, "visit").as_ref() == Some(&token)
+    let own = cookie(&headers, &cookies::named(&dials, "visit")).as_ref() == Some(&token)
         && shared.with(|state| state.tokens.remove(&token));
     let (outcome, user) = match receive(&shared, &wire, &fields, own).await {
         Ok(judged) => judged,
@@ -113,9 +113,9 @@ pub async fn submit(
             );
             Html(pages::page("One moment", &script)).into_response()
         }
-        Outcome::Accepted => enter(&shared, &dials, &user),
+        Outcome::Accepted => enter(&shared, &dials, &headers, &user),
         Outcome::Further => {
-            let set = format!("pending={}; Path=/; HttpOnly", pend(&shared, &user));
+            let set = pending_cookie(&dials, &pend(&shared, &user));
             ([(SET_COOKIE, set)], Redirect::to(next_page(&dials))).into_response()
         }
         _ => {
@@ -136,8 +136,13 @@ fn next_page(dials: &Dials) -> &'static str {
     }
 }
 
+fn pending_cookie(dials: &Dials, ticket: &str) -> String {
+    let name = cookies::named(dials, "pending");
+    format!("{name}={ticket}; Path=/; HttpOnly")
+}
+
 /// Remembers that this user has shown a good password.
-pub fn pend(shared: &Shared, user: &str) -> String {
+pub(crate) fn pend(shared: &Shared, user: &str) -> String {
     shared.with(|state| {
         let ticket = state.fresh("p");
         state.pending.insert(ticket.clone(), user.to_owned());
@@ -146,8 +151,8 @@ pub fn pend(shared: &Shared, user: &str) -> String {
 }
 
 /// The answer to an accepted login: the cookies, and the way to the protected page.
-fn enter(shared: &Shared, dials: &Dials, user: &str) -> Response {
-    let id = shared.with(|state| state.admit(user, dials));
+fn enter(shared: &Shared, dials: &Dials, headers: &HeaderMap, user: &str) -> Response {
+    let id = shared.with(|state| state.admit(user, agent(headers), dials));
     let to = match dials.dead_session {
         true => "/welcome".to_owned(),
         false => home_path(dials, user),
@@ -157,9 +162,10 @@ fn enter(shared: &Shared, dials: &Dials, user: &str) -> Response {
     answer
 }
 
-pub async fn api_login(
+pub(crate) async fn api_login(
     State(shared): Site,
     Extension(wire): Extension<Wire>,
+    headers: HeaderMap,
     Json(fields): Json<Fields>,
 ) -> Response {
     let dials = shared.dials();
@@ -169,7 +175,7 @@ pub async fn api_login(
     };
     match outcome {
         Outcome::Accepted => {
-            let id = shared.with(|state| state.admit(&user, &dials));
+            let id = shared.with(|state| state.admit(&user, agent(&headers), &dials));
             let mut answer = json!({ "ok": true, "page": pages::inner_home(&dials, &user), "home": home_path(&dials, &user) });
             if dials.login.keeps_a_token() {
                 answer["token"] = Value::from(id);
@@ -180,7 +186,7 @@ pub async fn api_login(
             answer
         }
         Outcome::Further => {
-            let set = format!("pending={}; Path=/; HttpOnly", pend(&shared, &user));
+            let set = pending_cookie(&dials, &pend(&shared, &user));
             (
                 [(SET_COOKIE, set)],
                 Json(json!({ "next": next_page(&dials) })),
@@ -194,31 +200,35 @@ pub async fn api_login(
     }
 }
 
-pub async fn second_hop(State(shared): Site, Query(query): Query<Fields>) -> Response {
+pub(crate) async fn second_hop(
+    State(shared): Site,
+    headers: HeaderMap,
+    Query(query): Query<Fields>,
+) -> Response {
     let ticket = query.get("ticket").cloned().unwrap_or_default();
     match shared.with(|state| state.pending.remove(&ticket)) {
-        Some(user) => enter(&shared, &shared.dials(), &user),
+        Some(user) => enter(&shared, &shared.dials(), &headers, &user),
         None => StatusCode::FORBIDDEN.into_response(),
     }
 }
 
 fn pending(shared: &Shared, headers: &HeaderMap) -> Option<String> {
-    let ticket = cookie(headers, "pending")?;
+    let ticket = cookie(headers, &cookies::named(&shared.dials(), "pending"))?;
     shared.with(|state| state.pending.get(&ticket).cloned())
 }
 
-pub async fn consent(State(shared): Site, headers: HeaderMap) -> Response {
+pub(crate) async fn consent(State(shared): Site, headers: HeaderMap) -> Response {
     match pending(&shared, &headers) {
-        Some(user) => enter(&shared, &shared.dials(), &user),
+        Some(user) => enter(&shared, &shared.dials(), &headers, &user),
         None => StatusCode::FORBIDDEN.into_response(),
     }
 }
 
-pub async fn code_page() -> Html<String> {
+pub(crate) async fn code_page() -> Html<String> {
     Html(pages::code(""))
 }
 
-pub async fn enter_code(
+pub(crate) async fn enter_code(
     State(shared): Site,
     headers: HeaderMap,
     Form(fields): Form<Fields>,
@@ -243,7 +253,7 @@ pub async fn enter_code(
         fits && state.codes.insert(code)
     });
     match (fits, fresh) {
-        (_, true) => enter(&shared, &dials, &user),
+        (_, true) => enter(&shared, &dials, &headers, &user),
         (true, false) => Html(pages::code("This code was used already.")).into_response(),
         (false, _) => Html(pages::code("This code is not right.")).into_response(),
     }

@@ -19,7 +19,7 @@ use super::site::Shared;
 use super::wire::Wire;
 
 /// Lets a fault strike; `None`: the right answer follows, only slower.
-pub async fn strike(fault: &Fault, wire: &Wire) -> Option<Response> {
+pub(crate) async fn strike(fault: &Fault, wire: &Wire) -> Option<Response> {
     static HOP: AtomicU64 = AtomicU64::new(0);
     let answer = match fault {
         Fault::Status(status, retry_after) => {
@@ -50,7 +50,7 @@ pub async fn strike(fault: &Fault, wire: &Wire) -> Option<Response> {
 }
 
 /// The URLs that the nuisances of the login page ask for.
-pub fn nuisances() -> Router<Arc<Shared>> {
+pub(crate) fn nuisances() -> Router<Arc<Shared>> {
     Router::new()
         .route("/style.css", get(super::routes::style))
         .route("/endless", get(endless))

@@ -19,7 +19,7 @@ use super::state::Outcome;
 use super::wire::Wire;
 
 /// Serves the foreign origin.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let router = Router::new().fallback(answer).with_state(shared);
     axum::serve(tap(listener), router).await.unwrap();
 }

@@ -1,17 +1,18 @@
 //! What the tests log in to: a small site with dials, and the real applications.
 
 mod cookies;
-pub mod dials;
+pub(crate) mod dials;
 mod entry;
 mod faults;
 mod foreign;
 pub mod keeper;
 mod pages;
-pub mod realsites;
+pub(crate) mod realsites;
 mod routes;
-pub mod site;
-pub mod state;
+pub(crate) mod site;
+pub(crate) mod state;
 mod wire;
 
 pub use keeper::{Keeper, run};
 pub use site::Site;
+pub(crate) use site::Site;

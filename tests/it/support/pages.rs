@@ -3,17 +3,17 @@
 use super::dials::{Dials, ExtraCookie, Flavour, FormShape, Login, Nuisance, Obstacle};
 
 /// Where the pages of a flavour are, and what its fields are called.
-pub struct Words {
+pub(crate) struct Words {
     /// Path of the login page; credentials are posted to it too.
-    pub login: &'static str,
+    pub(crate) login: &'static str,
     /// Path of the protected page, `NAME` standing for the user.
-    pub home: &'static str,
+    pub(crate) home: &'static str,
     username: Field,
     password: Field,
     button: &'static str,
     button_attributes: &'static str,
     /// A word that only the signed-in protected page has.
-    pub keyword: &'static str,
+    pub(crate) keyword: &'static str,
 }
 
 struct Field {
@@ -23,7 +23,7 @@ struct Field {
 
 impl Flavour {
     /// The words of this flavour.
-    pub fn words(self) -> Words {
+    pub(crate) fn words(self) -> Words {
         let field = |label, attributes| Field { label, attributes };
         let (login, home, username, password, button, keyword) = match self {
             Self::Plain => (
@@ -84,7 +84,7 @@ impl Flavour {
 }
 
 /// A whole page.
-pub fn page(title: &str, body: &str) -> String {
+pub(crate) fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>\
          <link rel=stylesheet href=/style.css><link rel=icon href='data:,'><main>{body}</main></html>"
@@ -94,7 +94,7 @@ pub fn page(title: &str, body: &str) -> String {
 /// The login page, or what stands where it was.
 ///
 /// `token` is the CSRF token, `foreign` the base URL of the other origin, `message` what the last try led to.
-pub fn login(dials: &Dials, token: &str, foreign: &str, message: &str) -> String {
+pub(crate) fn login(dials: &Dials, token: &str, foreign: &str, message: &str) -> String {
     let alert = match message {
         "" => String::new(),
         text => format!("<p role=alert class=error>{text}</p>"),
@@ -104,7 +104,12 @@ pub fn login(dials: &Dials, token: &str, foreign: &str, message: &str) -> String
         Login::ForeignFrame => {
             format!("<iframe title='Sign in' src='{foreign}/frame'></iframe>")
         }
-        _ => form(dials, dials.flavour.words().login, token),
+        _ => {
+            let elsewhere = dials.form == FormShape::PostsElsewhere;
+            let origin = if elsewhere { foreign } else { "" };
+            let action = format!("{origin}{}", dials.flavour.words().login);
+            form(dials, &action, token)
+        }
     };
     let mut body = format!("<h1>Sign in</h1>{alert}{form}");
     for nuisance in &dials.nuisances {
@@ -114,7 +119,7 @@ pub fn login(dials: &Dials, token: &str, foreign: &str, message: &str) -> String
 }
 
 /// The form by itself, sent to `action`.
-pub fn form(dials: &Dials, action: &str, token: &str) -> String {
+pub(crate) fn form(dials: &Dials, action: &str, token: &str) -> String {
     let words = dials.flavour.words();
     let renamed = dials.form == FormShape::Renamed;
     let input = |field: &Field, name: &str, kind: &str, complete: &str| {
@@ -169,13 +174,22 @@ pub fn form(dials: &Dials, action: &str, token: &str) -> String {
         Login::Frame | Login::ForeignFrame => " target=_top",
         _ => "",
     };
+    let method = match dials.form {
+        FormShape::ByGet => "get",
+        _ => "post",
+    };
     let form = match dials.login {
         Login::WithoutForm => format!("<div id=f>{fields}</div>"),
-        _ => format!("<form id=f method=post action='{action}'{target}>{fields}</form>"),
+        _ => format!("<form id=f method={method} action='{action}'{target}>{fields}</form>"),
     };
     let form = match dials.form {
         FormShape::Missing => return "<p>Sign-in is being rebuilt. Come back tomorrow.</p>".into(),
         FormShape::Register => return REGISTER.into(),
+        FormShape::OnlyOthers => return OTHERS.into(),
+        FormShape::ChangePassword => return CHANGE.into(),
+        FormShape::Undisplayed => format!(
+            "<a href=/sso role=button>Continue with single sign-on</a><div style='display:none'>{form}</div>"
+        ),
         FormShape::AmongOthers => format!("{OTHERS}{form}"),
         FormShape::Late => format!(
             "<div id=late></div><script>setTimeout(() => {{ late.innerHTML = `{form}`; wire() }}, 700)</script>"
@@ -209,7 +223,7 @@ fn after(login: Login) -> &'static str {
 }
 
 /// The signed-in page.
-pub fn home(dials: &Dials, user: &str) -> String {
+pub(crate) fn home(dials: &Dials, user: &str) -> String {
     let mut body = inner_home(dials, user);
     for extra in &dials.extra_cookies {
         match extra {
@@ -230,7 +244,7 @@ pub fn home(dials: &Dials, user: &str) -> String {
 }
 
 /// What a script puts into the document after a login without a navigation.
-pub fn inner_home(dials: &Dials, user: &str) -> String {
+pub(crate) fn inner_home(dials: &Dials, user: &str) -> String {
     let keyword = dials.flavour.words().keyword;
     format!(
         "<h1>{keyword}</h1><p>Signed in as <b id=user>{user}</b>. <a href=/logout>Sign out</a></p>"
@@ -238,7 +252,7 @@ pub fn inner_home(dials: &Dials, user: &str) -> String {
 }
 
 /// The protected page of a site that keeps a token: an empty shell that asks the API.
-pub fn shell(dials: &Dials) -> String {
+pub(crate) fn shell(dials: &Dials) -> String {
     let read = match dials.login {
         Login::LocalStorage => "ask(localStorage.getItem('token'))",
         Login::SessionStorage => "ask(sessionStorage.getItem('token'))",
@@ -251,7 +265,7 @@ pub fn shell(dials: &Dials) -> String {
 }
 
 /// The page that asks for the one-time code.
-pub fn code(message: &str) -> String {
+pub(crate) fn code(message: &str) -> String {
     let body = format!(
         "<h1>Two-step verification</h1><p role=alert class=error>{message}</p>\
          <form method=post action=/login/code><label>One-time code \
@@ -262,7 +276,7 @@ pub fn code(message: &str) -> String {
 }
 
 /// The page that stands between a good password and a session.
-pub fn obstacle(obstacle: Obstacle) -> String {
+pub(crate) fn obstacle(obstacle: Obstacle) -> String {
     let body = match obstacle {
         Obstacle::Consent => {
             "<h1>We have new terms</h1><form method=post action=/consent>\
@@ -310,6 +324,11 @@ srcdoc=\"<div role=checkbox aria-label='I am not a robot'></div>\"></iframe></di
 const REGISTER: &str = "<form method=post action=/register><label>Choose a username <input name=username autocomplete=username></label>\
 <label>Choose a password <input name=password type=password autocomplete=new-password></label>\
 <label>Repeat it <input name=repeat type=password autocomplete=new-password></label><button>Create account</button></form>";
+
+const CHANGE: &str = "<form method=post action=/password><label>Present password \
+<input name=old type=password autocomplete=current-password></label><label>New password \
+<input name=new type=password autocomplete=new-password></label><label>New password again \
+<input name=again type=password autocomplete=new-password></label><button>Change password</button></form>";
 
 const OTHERS: &str = "<form role=search action=/search><input type=search name=q placeholder=Search><button>Search</button></form>\
 <form method=post action=/newsletter><label>Newsletter <input type=email name=news placeholder='Your e-mail'></label><button>Subscribe</button></form>";

@@ -13,38 +13,38 @@ use serde::Deserialize;
 
 /// What `site.json` says about an application, as far as tests need it.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The username; empty where only a password is asked for.
-    pub user: String,
+    pub(crate) user: String,
     /// The password.
-    pub password: String,
+    pub(crate) password: String,
     /// Base32 secret of the one-time codes, where the user has one.
-    pub totp_secret: Option<String>,
+    pub(crate) totp_secret: Option<String>,
     /// What plain HTTP sees with the session's cookies and without.
-    pub live: Live,
+    pub(crate) live: Live,
     /// Whether cookies alone bring the session back.
     #[serde(default = "yes")]
-    pub replay_cookies: bool,
+    pub(crate) replay_cookies: bool,
     /// Whether cookies and web storage together do.
     #[serde(default = "yes")]
-    pub replay_all: bool,
+    pub(crate) replay_all: bool,
     /// When `SESSION_TTL` is read; absent where a session cannot be made short.
-    pub ttl: Option<String>,
+    pub(crate) ttl: Option<String>,
 }
 
 /// One GET, signed in and signed out.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Live {
+pub(crate) struct Live {
     /// Path and query.
-    pub path: String,
+    pub(crate) path: String,
     /// Status with the session.
     #[serde(rename = "in")]
-    pub signed_in: u16,
+    pub(crate) signed_in: u16,
     /// Status without.
     #[serde(rename = "out")]
-    pub signed_out: u16,
+    pub(crate) signed_out: u16,
     /// A pattern that only the signed-in answer has, where the statuses are the same.
-    pub text: Option<String>,
+    pub(crate) text: Option<String>,
 }
 
 fn yes() -> bool {
@@ -52,13 +52,13 @@ fn yes() -> bool {
 }
 
 /// A running application; it stops on drop, also when a test panics.
-pub struct RealSite {
+pub(crate) struct RealSite {
     /// The application's name.
-    pub app: String,
+    pub(crate) app: String,
     /// Base URL, without a slash at the end.
-    pub base: String,
+    pub(crate) base: String,
     /// What its `site.json` says.
-    pub facts: Facts,
+    pub(crate) facts: Facts,
     scripts: Scripts,
     /// Keeps every other test from this installation; the kernel lets go of it whatever happens to this process.
     _sole: File,
@@ -76,12 +76,12 @@ struct Scripts {
 
 impl RealSite {
     /// Starts an application, installing it first if needed; `None`, and one line on stderr, where there are no scripts.
-    pub async fn start(app: &str) -> Option<Self> {
+    pub(crate) async fn start(app: &str) -> Option<Self> {
         Self::launch(app, None).await
     }
 
     /// The same, asking for sessions that live this many seconds; see the application's README for what it makes of it.
-    pub async fn start_short(app: &str, seconds: u32) -> Option<Self> {
+    pub(crate) async fn start_short(app: &str, seconds: u32) -> Option<Self> {
         Self::launch(app, Some(seconds)).await
     }
 
@@ -131,25 +131,25 @@ impl RealSite {
     }
 
     /// Ends every session on the server's side.
-    pub async fn invalidate(&self) {
+    pub(crate) async fn invalidate(&self) {
         let scripts = self.scripts.clone();
         let run = move || scripts.run("invalidate");
         tokio::task::spawn_blocking(run).await.unwrap();
     }
 
     /// The URL of a path.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
     /// The application's recipe, of `tests/it/recipes`; [`RealSite::env`] has what it names.
-    pub fn recipe(&self) -> String {
+    pub(crate) fn recipe(&self) -> String {
         let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/recipes");
         fs::read_to_string(recipes.join(format!("{}.toml", self.app))).unwrap()
     }
 
     /// The variables that the recipe names: `BASE`, `REALSITE_PASSWORD` and `REALSITE_TOTP`.
-    pub fn env(&self, name: &str) -> Option<String> {
+    pub(crate) fn env(&self, name: &str) -> Option<String> {
         match name {
             "BASE" => Some(self.base.clone()),
             "REALSITE_PASSWORD" => Some(self.facts.password.clone()),

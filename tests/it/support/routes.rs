@@ -24,7 +24,7 @@ use super::wire::{Tap, Wire};
 type Site = State<Arc<Shared>>;
 
 /// Serves the site itself; dropping the future closes the port.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut router = Router::new()
         .route("/login/frame", get(frame))
         .route("/login/code", get(entry::code_page).post(entry::enter_code))
@@ -64,7 +64,7 @@ const HOMES: [&str; 5] = [
 ];
 
 /// A listener of this thread's runtime, from one that was bound before it.
-pub fn tap(listener: TcpListener) -> Tap {
+pub(crate) fn tap(listener: TcpListener) -> Tap {
     listener.set_nonblocking(true).unwrap();
     Tap(tokio::net::TcpListener::from_std(listener).unwrap())
 }
@@ -107,26 +107,30 @@ async fn weather(
 }
 
 fn seen(request: &Request, home: bool) -> Seen {
-    let agent = request.headers().get(USER_AGENT);
     Seen {
         method: request.method().to_string(),
         path: request.uri().to_string(),
         browser: request.headers().contains_key("sec-fetch-mode"),
         home,
-        agent: agent
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned(),
+        agent: agent(request.headers()).to_owned(),
     }
 }
 
+/// The `User-Agent`; empty where there is none.
+pub(crate) fn agent(headers: &HeaderMap) -> &str {
+    let agent = headers.get(USER_AGENT);
+    agent
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
 fn signed_in(shared: &Shared, dials: &Dials, headers: &HeaderMap) -> Option<(String, String)> {
-    let id = cookie(headers, cookies::session_name(dials))?;
-    let user = shared.with(|state| state.user(&id, dials))?;
+    let id = cookie(headers, &cookies::session_name(dials))?;
+    let user = shared.with(|state| state.user(&id, agent(headers), dials))?;
     Some((id, user))
 }
 
-pub fn home_path(dials: &Dials, user: &str) -> String {
+pub(crate) fn home_path(dials: &Dials, user: &str) -> String {
     dials.flavour.words().home.replace("NAME", user)
 }
 
@@ -142,10 +146,15 @@ async fn login_page(State(shared): Site, headers: HeaderMap) -> Response {
     }
 }
 
-pub fn form_page(shared: &Shared, dials: &Dials, status: StatusCode, message: &str) -> Response {
+pub(crate) fn form_page(
+    shared: &Shared,
+    dials: &Dials,
+    status: StatusCode,
+    message: &str,
+) -> Response {
     let token = give_token(shared);
     let page = pages::login(dials, &token, &shared.foreign, message);
-    (status, [(SET_COOKIE, visit(&token))], Html(page)).into_response()
+    (status, [(SET_COOKIE, visit(dials, &token))], Html(page)).into_response()
 }
 
 async fn frame(State(shared): Site) -> Response {
@@ -153,7 +162,7 @@ async fn frame(State(shared): Site) -> Response {
     let token = give_token(&shared);
     let form = pages::form(&dials, dials.flavour.words().login, &token);
     let page = Html(pages::page("Sign in", &form));
-    ([(SET_COOKIE, visit(&token))], page).into_response()
+    ([(SET_COOKIE, visit(&dials, &token))], page).into_response()
 }
 
 fn give_token(shared: &Shared) -> String {
@@ -164,8 +173,9 @@ fn give_token(shared: &Shared) -> String {
     })
 }
 
-fn visit(token: &str) -> String {
-    format!("visit={token}; Path=/; HttpOnly; SameSite=Lax")
+fn visit(dials: &Dials, token: &str) -> String {
+    let name = cookies::named(dials, "visit");
+    format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax")
 }
 
 async fn api_me(State(shared): Site, headers: HeaderMap) -> Response {
@@ -174,7 +184,7 @@ async fn api_me(State(shared): Site, headers: HeaderMap) -> Response {
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let id = bearer.and_then(|value| value.strip_prefix("Bearer "));
-    match id.and_then(|id| shared.with(|state| state.user(id, &dials))) {
+    match id.and_then(|id| shared.with(|state| state.user(id, agent(&headers), &dials))) {
         Some(user) => {
             Json(json!({ "user": user, "page": pages::inner_home(&dials, &user) })).into_response()
         }
@@ -218,7 +228,7 @@ async fn hurdle(State(shared): Site) -> Html<String> {
 async fn logout(State(shared): Site, headers: HeaderMap) -> Response {
     let dials = shared.dials();
     let name = cookies::session_name(&dials);
-    if let Some(id) = cookie(&headers, name) {
+    if let Some(id) = cookie(&headers, &name) {
         shared.with(|state| state.sessions.remove(&id));
     }
     let set = format!("{name}=; Path=/; Max-Age=0");
@@ -230,7 +240,7 @@ async fn logout(State(shared): Site, headers: HeaderMap) -> Response {
 }
 
 /// The style sheet: every page has one to fetch.
-pub async fn style() -> Response {
+pub(crate) async fn style() -> Response {
     (
         [(CONTENT_TYPE, "text/css")],
         "main { font-family: sans-serif }",

@@ -11,21 +11,21 @@ use super::state::{Seen, State, Submission};
 use super::{foreign, routes};
 
 /// A running test site. It has a thread of its own, so that it answers also while a test blocks, and ends on drop.
-pub struct Site {
+pub(crate) struct Site {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// What the site's handlers share with the test.
-pub struct Shared {
+pub(crate) struct Shared {
     /// `http://127.0.0.1:PORT`, without a slash at the end.
-    pub base: String,
+    pub(crate) base: String,
     /// The other origin, `http://127.0.0.2:PORT`: another site to a browser.
-    pub foreign: String,
+    pub(crate) foreign: String,
     dials: Mutex<Dials>,
     state: Mutex<State>,
     /// Grows by one with every change of the dials or the state.
-    pub changes: watch::Sender<u64>,
+    pub(crate) changes: watch::Sender<u64>,
     mode: watch::Sender<Mode>,
     /// Whether the site's port takes connections.
     listening: watch::Sender<bool>,
@@ -40,12 +40,12 @@ enum Mode {
 
 impl Shared {
     /// The dials as they stand.
-    pub fn dials(&self) -> Dials {
+    pub(crate) fn dials(&self) -> Dials {
         lock(&self.dials).clone()
     }
 
     /// Changes or reads the state, and wakes who waits for a change.
-    pub fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let result = act(&mut lock(&self.state));
         self.changes.send_modify(|n| *n += 1);
         result
@@ -58,17 +58,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Site {
     /// The first user.
-    pub const USER: &'static str = "demo";
+    pub(crate) const USER: &'static str = "demo";
     /// The first user's password; it looks different in a URL, in HTML and in JSON.
-    pub const PASSWORD: &'static str = "Teal<9041>&\"otter";
+    pub(crate) const PASSWORD: &'static str = "Teal<9041>&\"otter";
 
     /// A plain, well-behaved site.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(|_| {})
     }
 
     /// A site with these dials turned.
-    pub fn with(turn: impl FnOnce(&mut Dials)) -> Self {
+    pub(crate) fn with(turn: impl FnOnce(&mut Dials)) -> Self {
         let mut dials = Dials::default();
         turn(&mut dials);
         let own = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -95,22 +95,22 @@ impl Site {
     }
 
     /// Base URL, without a slash at the end.
-    pub fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.shared.base
     }
 
     /// The URL of a path.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.shared.base)
     }
 
     /// The login page's URL.
-    pub fn login_url(&self) -> String {
+    pub(crate) fn login_url(&self) -> String {
         self.url(self.shared.dials().flavour.words().login)
     }
 
     /// The protected page's URL.
-    pub fn home_url(&self) -> String {
+    pub(crate) fn home_url(&self) -> String {
         self.url(
             &self
                 .shared
@@ -123,12 +123,12 @@ impl Site {
     }
 
     /// The other origin's base URL.
-    pub fn foreign(&self) -> &str {
+    pub(crate) fn foreign(&self) -> &str {
         &self.shared.foreign
     }
 
     /// The three-line recipe for this site, its password taken from an environment variable.
-    pub fn recipe(&self, variable: &str) -> String {
+    pub(crate) fn recipe(&self, variable: &str) -> String {
         format!(
             "url = \"{}\"\nusername = \"{}\"\npassword = {{ env = \"{variable}\" }}\n",
             self.login_url(),
@@ -137,53 +137,53 @@ impl Site {
     }
 
     /// Turns dials while the site runs.
-    pub fn turn(&self, turn: impl FnOnce(&mut Dials)) {
+    pub(crate) fn turn(&self, turn: impl FnOnce(&mut Dials)) {
         turn(&mut lock(&self.shared.dials));
         self.shared.changes.send_modify(|n| *n += 1);
     }
 
     /// Ends every session on the server, as a restart or an administrator would.
-    pub fn invalidate(&self) {
+    pub(crate) fn invalidate(&self) {
         self.shared.with(|state| state.sessions.clear());
     }
 
     /// Gives the first user another password. Sessions stay.
-    pub fn set_password(&self, password: &str) {
+    pub(crate) fn set_password(&self, password: &str) {
         self.set_account(Self::USER, password);
     }
 
     /// Adds an account, or gives it another password.
-    pub fn set_account(&self, user: &str, password: &str) {
+    pub(crate) fn set_account(&self, user: &str, password: &str) {
         self.shared.with(|state| state.set_password(user, password));
     }
 
     /// Opens a locked account again.
-    pub fn unlock(&self) {
+    pub(crate) fn unlock(&self) {
         self.shared.with(|state| state.failures.clear());
     }
 
     /// Every login submitted so far, on this site and in its foreign frame, in order.
-    pub fn submissions(&self) -> Vec<Submission> {
+    pub(crate) fn submissions(&self) -> Vec<Submission> {
         lock(&self.shared.state).submissions.clone()
     }
 
     /// Every one-time code entered so far, in order.
-    pub fn codes(&self) -> Vec<String> {
+    pub(crate) fn codes(&self) -> Vec<String> {
         lock(&self.shared.state).entered.clone()
     }
 
     /// Every request so far, in order.
-    pub fn requests(&self) -> Vec<Seen> {
+    pub(crate) fn requests(&self) -> Vec<Seen> {
         lock(&self.shared.state).requests.clone()
     }
 
     /// How often the protected page was asked for by something that is not a browser.
-    pub fn probes(&self) -> usize {
+    pub(crate) fn probes(&self) -> usize {
         self.count(|seen| seen.home && !seen.browser)
     }
 
     /// How often the protected page was asked for by a browser.
-    pub fn visits(&self) -> usize {
+    pub(crate) fn visits(&self) -> usize {
         self.count(|seen| seen.home && seen.browser)
     }
 
@@ -193,17 +193,17 @@ impl Site {
     }
 
     /// Sessions that are alive on the server.
-    pub fn sessions(&self) -> usize {
+    pub(crate) fn sessions(&self) -> usize {
         self.shared.with(|state| state.living())
     }
 
     /// Everything that was sent to the foreign origin: request lines, headers and bodies, one request each.
-    pub fn received_on_foreign(&self) -> Vec<String> {
+    pub(crate) fn received_on_foreign(&self) -> Vec<String> {
         lock(&self.shared.state).foreign.clone()
     }
 
     /// How many requests to the foreign origin carried this text, as it is or percent-encoded.
-    pub fn leaks(&self, secret: &str) -> usize {
+    pub(crate) fn leaks(&self, secret: &str) -> usize {
         let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         let received = self.received_on_foreign();
         let leaks = |text: &&String| text.contains(secret) || text.contains(&encoded);
@@ -211,12 +211,12 @@ impl Site {
     }
 
     /// Waits until this many logins were submitted.
-    pub async fn until_submissions(&self, count: usize) {
+    pub(crate) async fn until_submissions(&self, count: usize) {
         self.until(|state| state.submissions.len() >= count).await;
     }
 
     /// Waits until the state is as asked; looks after every change.
-    pub async fn until(&self, mut ready: impl FnMut(&mut State) -> bool) {
+    pub(crate) async fn until(&self, mut ready: impl FnMut(&mut State) -> bool) {
         let mut changes = self.shared.changes.subscribe();
         loop {
             changes.mark_unchanged();
@@ -228,12 +228,12 @@ impl Site {
     }
 
     /// Closes the port: connections are refused from now on.
-    pub async fn close_port(&self) {
+    pub(crate) async fn close_port(&self) {
         self.go(Mode::Closed, false).await;
     }
 
     /// Opens the same port again.
-    pub async fn open_port(&self) {
+    pub(crate) async fn open_port(&self) {
         self.go(Mode::Open, true).await;
     }
 

@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 
 /// What a handler can do to the connection that its request came on.
 #[derive(Debug, Clone, Default)]
-pub struct Wire(Arc<Flags>);
+pub(crate) struct Wire(Arc<Flags>);
 
 #[derive(Debug, Default)]
 struct Flags {
@@ -25,18 +25,18 @@ struct Flags {
 
 impl Wire {
     /// The next byte of an answer becomes a reset.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.0.cut.store(true, Ordering::Relaxed);
     }
 
     /// From now on answers drip at one byte a second, or no longer do.
-    pub fn slow(&self, on: bool) {
+    pub(crate) fn slow(&self, on: bool) {
         self.0.slow.store(on, Ordering::Relaxed);
     }
 }
 
 /// A listener whose connections carry a [`Wire`].
-pub struct Tap(pub TcpListener);
+pub(crate) struct Tap(pub(crate) TcpListener);
 
 impl Listener for Tap {
     type Io = Stream;
@@ -65,7 +65,7 @@ impl Connected<IncomingStream<'_, Tap>> for Wire {
 }
 
 /// One connection.
-pub struct Stream {
+pub(crate) struct Stream {
     tcp: TcpStream,
     wire: Wire,
     pause: Option<Pin<Box<Sleep>>>,
