@@ -8,4 +8,5 @@ pub mod ids;
 pub mod secret;
 pub mod session;
 pub mod sites;
+pub mod vault;
 pub mod watch;
