@@ -41,14 +41,17 @@ impl Overrides {
         }
     }
 
-    /// Path, value, and where it comes from, in the order in which they are laid over each other.
-    fn settings(&self) -> Result<Vec<(Vec<String>, &str, String)>, Diagnostic> {
+    /// In the order in which they are laid over each other.
+    fn settings(&self) -> Result<Vec<Setting<'_>>, Diagnostic> {
         let mut settings = Vec::new();
         for (name, value) in &self.variables {
             let rest = &name[PREFIX.len()..];
             if let Some((section, key)) = rest.split_once("__") {
-                let path = vec![section.to_lowercase(), key.to_lowercase()];
-                settings.push((path, value.as_str(), name.clone()));
+                settings.push(Setting {
+                    path: [section.to_lowercase(), key.to_lowercase()],
+                    value,
+                    from: name.clone(),
+                });
             } else if let Some((section, key)) = rest.split_once('_')
                 && SECTIONS.contains(&section)
             {
@@ -64,7 +67,7 @@ impl Overrides {
         for flag in &self.flags {
             let parts = flag.split_once('=').and_then(|(path, value)| {
                 let (section, key) = path.split_once('.')?;
-                Some((vec![section.to_owned(), key.to_owned()], value))
+                Some(([section.to_owned(), key.to_owned()], value))
             });
             let Some((path, value)) = parts else {
                 return Err(Diagnostic::of(
@@ -73,10 +76,23 @@ impl Overrides {
                     "for example: --set browser.sandbox=false",
                 ));
             };
-            settings.push((path, value, format!("--set {flag}")));
+            settings.push(Setting {
+                path,
+                value,
+                from: format!("--set {flag}"),
+            });
         }
         Ok(settings)
     }
+}
+
+/// One value that is laid over the file.
+struct Setting<'a> {
+    /// Section and key.
+    path: [String; 2],
+    value: &'a str,
+    /// The variable or the flag, for messages.
+    from: String,
 }
 
 impl fmt::Debug for Overrides {
@@ -99,9 +115,9 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Config, Diagnostic> {
     };
     // The file is checked alone first: an override must not hide a mistake until the day it is taken away.
     document.shape::<Config>().map_err(name_section)?;
-    for (path, value, from) in overrides.settings()? {
-        let place = Place::Outside(from.into());
-        lay(&mut document.root, &path, value, &place);
+    for setting in overrides.settings()? {
+        let place = Place::Outside(setting.from.into());
+        lay(&mut document.root, &setting.path, setting.value, &place);
     }
     document.shape().map_err(name_section)
 }
@@ -288,6 +304,7 @@ mod tests {
     fn the_shipped_file_is_the_defaults_and_explains_every_key() {
         let shipped = std::fs::read_to_string(SHIPPED).unwrap();
         assert_eq!(with(&shipped, &[], &[]).unwrap(), Config::default());
+        assert_eq!(known("").join(" "), SECTIONS.join(" ").to_lowercase());
         for section in known("") {
             let (_, rest) = shipped
                 .split_once(&format!("\n[{section}]\n"))
