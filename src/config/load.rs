@@ -76,11 +76,9 @@ impl Overrides {
                     "for example: --set browser.sandbox=false",
                 ));
             };
-            settings.push(Setting {
-                path,
-                value,
-                from: format!("--set {flag}"),
-            });
+            // The value stays out of it: the address of a remote browser is as good as a password.
+            let from = format!("--set {}.{}", path[0], path[1]);
+            settings.push(Setting { path, value, from });
         }
         Ok(settings)
     }
@@ -98,7 +96,7 @@ struct Setting<'a> {
 impl fmt::Debug for Overrides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.variables.iter().map(|(name, _)| name).collect();
-        write!(f, "Overrides({names:?}, {:?})", self.flags)
+        write!(f, "Overrides({names:?}, {} flags)", self.flags.len())
     }
 }
 
@@ -426,15 +424,18 @@ mod tests {
             with("", &[], &["login.timeout=soon"]),
         ]
         .map(|result| result.unwrap_err().to_string());
+        let hidden = "browser.cdp_url=ftp://h/hunter2";
+        let error = with("", &[], &[hidden]).unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
         insta::assert_snapshot!(all.join("\n"), @r##"
         JARKEEPER_BROWSER__SANDBX: unknown key "sandbx"; did you mean "sandbox"?
         JARKEEPER_BROWSER__SANDBOX: "sandbox" must be true or false, not text; for example: sandbox = true
         JARKEEPER_BROWSER_SANDBOX: this variable sets nothing; two underscores stand between section and key: JARKEEPER_BROWSER__SANDBOX
-        --set browser.contexts=many: "contexts" must be a whole number, 0 or more, not text; write it without quotes
-        --set browser.contexts=0: 0 is out of range; it may be 1 to 32
+        --set browser.contexts: "contexts" must be a whole number, 0 or more, not text; write it without quotes
+        --set browser.contexts: 0 is out of range; it may be 1 to 32
         --set browser=1: this flag has not the shape SECTION.KEY=VALUE; for example: --set browser.sandbox=false
-        --set brwser.contexts=1: unknown key "brwser"; did you mean "browser"?
-        --set login.timeout=soon: "soon" is not a length of time; write it like "90s", "15m", "12h" or "7d"
+        --set brwser.contexts: unknown key "brwser"; did you mean "browser"?
+        --set login.timeout: "soon" is not a length of time; write it like "90s", "15m", "12h" or "7d"
         "##);
     }
 

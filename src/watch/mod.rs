@@ -457,6 +457,64 @@ mod tests {
         assert!(receiver.has_changed().unwrap());
     }
 
+    /// What is logged while something is done.
+    #[derive(Clone, Default)]
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Log {
+        fn of(act: impl FnOnce()) -> String {
+            let log = Self::default();
+            let writer = log.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_writer(move || writer.clone())
+                .with_max_level(tracing::Level::WARN)
+                .without_time()
+                .with_ansi(false)
+                .finish();
+            tracing::subscriber::with_default(subscriber, act);
+            let bytes = log.0.lock().unwrap().clone();
+            String::from_utf8(bytes).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_problem_is_logged_once_and_again_when_it_comes_back() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("sites")).unwrap();
+        let (mut reader, _receiver) = reader(root.path());
+        let recipe = root.path().join("sites/a.toml");
+        let broken = "url = \"http://a/\"\npassword = \"hunter2\"\npasswort = 1";
+        std::fs::write(&recipe, broken).unwrap();
+        let log = Log::of(|| {
+            reader.again();
+            reader.again();
+            // Another problem beside it does not repeat the first.
+            std::fs::write(root.path().join("config.toml"), "x = 1").unwrap();
+            reader.again();
+        });
+        assert_eq!(log.matches("sites/a.toml:3:1").count(), 1, "{log}");
+        assert_eq!(log.matches("config.toml:1:1").count(), 1, "{log}");
+        assert!(log.contains("line=3 column=1"), "{log}");
+        assert!(!log.contains("hunter2"), "{log}");
+        let log = Log::of(|| {
+            std::fs::write(&recipe, GOOD).unwrap();
+            reader.again();
+            std::fs::write(&recipe, broken).unwrap();
+            reader.again();
+        });
+        assert_eq!(log.matches("sites/a.toml:3:1").count(), 1, "{log}");
+    }
+
     #[test]
     fn a_root_that_went_away_takes_nothing_with_it() {
         let root = tempfile::tempdir().unwrap();

@@ -174,6 +174,23 @@ fn every_key_is_understood() {
 }
 
 #[test]
+fn a_variable_in_a_url_stands_for_what_a_shell_would_take() {
+    let url = |text: &str| {
+        let text = format!("url = \"{text}\"\npassword = {{ env = \"W\" }}");
+        good(&text).url.to_string()
+    };
+    assert_eq!(url("http://h:${PORT}/a"), "http://h:8080/a");
+    assert_eq!(url("http://h:${PORT:-9}/a"), "http://h:8080/a");
+    assert_eq!(url("http://h:${UNSET:-9}/a"), "http://h:9/a");
+    assert_eq!(url("http://h:${EMPTY:-9}/a"), "http://h:9/a");
+    assert_eq!(
+        url("http://${UNSET:-b}:${PORT}/${UNSET:-}"),
+        "http://b:8080/"
+    );
+    assert_eq!(url("http://h/$PORT"), "http://h/$PORT");
+}
+
+#[test]
 fn one_proof_and_a_bare_probe_need_no_list_and_no_table() {
     let recipe = good(&format!(
         "{HEAD}proof = {{ url = \"/home\" }}\nprobe = \"/me\""
