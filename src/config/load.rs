@@ -41,14 +41,17 @@ impl Overrides {
         }
     }
 
-    /// Path, value, and where it comes from, in the order in which they are laid over each other.
-    fn settings(&self) -> Result<Vec<(Vec<String>, &str, String)>, Diagnostic> {
+    /// In the order in which they are laid over each other.
+    fn settings(&self) -> Result<Vec<Setting<'_>>, Diagnostic> {
         let mut settings = Vec::new();
         for (name, value) in &self.variables {
             let rest = &name[PREFIX.len()..];
             if let Some((section, key)) = rest.split_once("__") {
-                let path = vec![section.to_lowercase(), key.to_lowercase()];
-                settings.push((path, value.as_str(), name.clone()));
+                settings.push(Setting {
+                    path: [section.to_lowercase(), key.to_lowercase()],
+                    value,
+                    from: name.clone(),
+                });
             } else if let Some((section, key)) = rest.split_once('_')
                 && SECTIONS.contains(&section)
             {
@@ -64,7 +67,7 @@ impl Overrides {
         for flag in &self.flags {
             let parts = flag.split_once('=').and_then(|(path, value)| {
                 let (section, key) = path.split_once('.')?;
-                Some((vec![section.to_owned(), key.to_owned()], value))
+                Some(([section.to_owned(), key.to_owned()], value))
             });
             let Some((path, value)) = parts else {
                 return Err(Diagnostic::of(
@@ -73,16 +76,27 @@ impl Overrides {
                     "for example: --set browser.sandbox=false",
                 ));
             };
-            settings.push((path, value, format!("--set {flag}")));
+            // The value stays out of it: the address of a remote browser is as good as a password.
+            let from = format!("--set {}.{}", path[0], path[1]);
+            settings.push(Setting { path, value, from });
         }
         Ok(settings)
     }
 }
 
+/// One value that is laid over the file.
+struct Setting<'a> {
+    /// Section and key.
+    path: [String; 2],
+    value: &'a str,
+    /// The variable or the flag, for messages.
+    from: String,
+}
+
 impl fmt::Debug for Overrides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.variables.iter().map(|(name, _)| name).collect();
-        write!(f, "Overrides({names:?}, {:?})", self.flags)
+        write!(f, "Overrides({names:?}, {} flags)", self.flags.len())
     }
 }
 
@@ -99,9 +113,9 @@ pub fn load(root: &Path, overrides: &Overrides) -> Result<Config, Diagnostic> {
     };
     // The file is checked alone first: an override must not hide a mistake until the day it is taken away.
     document.shape::<Config>().map_err(name_section)?;
-    for (path, value, from) in overrides.settings()? {
-        let place = Place::Outside(from.into());
-        lay(&mut document.root, &path, value, &place);
+    for setting in overrides.settings()? {
+        let place = Place::Outside(setting.from.into());
+        lay(&mut document.root, &setting.path, setting.value, &place);
     }
     document.shape().map_err(name_section)
 }
@@ -288,6 +302,7 @@ mod tests {
     fn the_shipped_file_is_the_defaults_and_explains_every_key() {
         let shipped = std::fs::read_to_string(SHIPPED).unwrap();
         assert_eq!(with(&shipped, &[], &[]).unwrap(), Config::default());
+        assert_eq!(known("").join(" "), SECTIONS.join(" ").to_lowercase());
         for section in known("") {
             let (_, rest) = shipped
                 .split_once(&format!("\n[{section}]\n"))
@@ -409,15 +424,18 @@ mod tests {
             with("", &[], &["login.timeout=soon"]),
         ]
         .map(|result| result.unwrap_err().to_string());
+        let hidden = "browser.cdp_url=ftp://h/hunter2";
+        let error = with("", &[], &[hidden]).unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
         insta::assert_snapshot!(all.join("\n"), @r##"
         JARKEEPER_BROWSER__SANDBX: unknown key "sandbx"; did you mean "sandbox"?
         JARKEEPER_BROWSER__SANDBOX: "sandbox" must be true or false, not text; for example: sandbox = true
         JARKEEPER_BROWSER_SANDBOX: this variable sets nothing; two underscores stand between section and key: JARKEEPER_BROWSER__SANDBOX
-        --set browser.contexts=many: "contexts" must be a whole number, 0 or more, not text; write it without quotes
-        --set browser.contexts=0: 0 is out of range; it may be 1 to 32
+        --set browser.contexts: "contexts" must be a whole number, 0 or more, not text; write it without quotes
+        --set browser.contexts: 0 is out of range; it may be 1 to 32
         --set browser=1: this flag has not the shape SECTION.KEY=VALUE; for example: --set browser.sandbox=false
-        --set brwser.contexts=1: unknown key "brwser"; did you mean "browser"?
-        --set login.timeout=soon: "soon" is not a length of time; write it like "90s", "15m", "12h" or "7d"
+        --set brwser.contexts: unknown key "brwser"; did you mean "browser"?
+        --set login.timeout: "soon" is not a length of time; write it like "90s", "15m", "12h" or "7d"
         "##);
     }
 

@@ -3,27 +3,25 @@
 //! Owns: when to read again. Door: [`read`], [`start`]. It looks at folders, not at files: an editor that saves by rename, a
 //! folder made later and a file behind a link are all seen.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
-use std::ffi::OsString;
-use std::path::{Component, Path, PathBuf};
+mod folders;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode, EventKind};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::config::{self, Config, Diagnostic, Overrides};
 use crate::sites::{self, Recipes};
+use folders::Folders;
 
 /// Quiet that must follow a change before files are read: an editor's save is several changes.
 const QUIET: Duration = Duration::from_millis(200);
 /// Longest time for which changes that never pause put off the reading.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Most links on the way to one file, as in the kernel.
-const LINKS: usize = 40;
 
 /// Gives the value of an environment variable, for `${NAME}` in recipes.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -208,155 +206,6 @@ impl Reader {
             if self.told.insert(it.clone()) {
                 let (path, line, column) = (it.path.display(), it.line, it.column);
                 tracing::warn!(%path, line, column, "{it}");
-            }
-        }
-    }
-}
-
-/// The folders that are watched: those in which the files stand, and those of every link on the way to one.
-struct Folders {
-    watcher: RecommendedWatcher,
-    watched: BTreeSet<PathBuf>,
-}
-
-impl Folders {
-    fn new(root: &Path, wake: Arc<Notify>) -> Result<Self, Diagnostic> {
-        let base = resolved(root);
-        let (config, sites) = (base.join("config.toml"), base.join("sites"));
-        let relevant = move |path: &Path| {
-            // Beside them the root holds whatever its owner keeps there; elsewhere a link may have any name.
-            path.parent() != Some(&base)
-                || path == config
-                || path == sites
-                || path.symlink_metadata().is_ok_and(|meta| meta.is_symlink())
-        };
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let changed = match event {
-                // Our own reading opens and closes files too.
-                Ok(event) => match event.kind {
-                    EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
-                        event.paths.iter().any(|path| relevant(path))
-                    }
-                    EventKind::Access(_) => false,
-                    // Events were lost, or the event names nothing: look.
-                    _ => event.paths.is_empty() || event.paths.iter().any(|path| relevant(path)),
-                },
-                Err(_) => true,
-            };
-            if changed {
-                wake.notify_one();
-            }
-        });
-        Ok(Self {
-            watcher: watcher.map_err(|error| unwatchable(root, &error))?,
-            watched: BTreeSet::new(),
-        })
-    }
-
-    /// Watches what is to be watched now. A folder made anew under an old name is watched anew.
-    fn arm(&mut self, root: &Path) -> Vec<Diagnostic> {
-        let wanted = folders(root);
-        for gone in self.watched.difference(&wanted) {
-            // It may be deleted; then its watch is gone by itself.
-            let _ = self.watcher.unwatch(gone);
-        }
-        let mut problems = Vec::new();
-        for folder in &wanted {
-            let watched = self.watcher.watch(folder, RecursiveMode::NonRecursive);
-            match watched {
-                Ok(()) => {}
-                // Deleted meanwhile: the folder above tells of it.
-                Err(_) if *folder != resolved(root) && !folder.exists() => {}
-                Err(error) => problems.push(unwatchable(folder, &error)),
-            }
-        }
-        self.watched = wanted;
-        problems
-    }
-}
-
-fn unwatchable(path: &Path, error: &notify::Error) -> Diagnostic {
-    let help = match &error.kind {
-        notify::ErrorKind::MaxFilesWatch => "raise the limit: sysctl fs.inotify.max_user_watches",
-        // EMFILE, 24: the limit of instances is told in no better way.
-        notify::ErrorKind::Io(io) if io.raw_os_error() == Some(24) => {
-            "raise the limit: sysctl fs.inotify.max_user_instances"
-        }
-        notify::ErrorKind::PathNotFound => "make this folder, or name another with --root",
-        _ => "see that it is a folder that the user who runs jarkeeper may read",
-    };
-    // notify repeats the path, which stands before the message already.
-    let what = match &error.kind {
-        notify::ErrorKind::PathNotFound => "there is no such folder".to_owned(),
-        notify::ErrorKind::Io(io) => format!("cannot be watched for changes: {io}"),
-        _ => format!("cannot be watched for changes: {error}"),
-    };
-    Diagnostic::of(path, what, help)
-}
-
-/// The path without links; as it is where it leads nowhere.
-fn resolved(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
-}
-
-/// The folders to watch for `config.toml` and `sites/` below `root`, each by its path without links, so that none is
-/// watched under two names.
-fn folders(root: &Path) -> BTreeSet<PathBuf> {
-    let root = resolved(root);
-    let mut folders = BTreeSet::new();
-    trace(&root, Path::new("config.toml"), &mut folders);
-    trace(&root, Path::new("sites"), &mut folders);
-    let sites = resolved(&root.join("sites"));
-    if sites.is_dir() {
-        for entry in std::fs::read_dir(&sites).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
-                trace(&sites, Path::new(&entry.file_name()), &mut folders);
-            }
-        }
-        folders.insert(sites);
-    }
-    folders.insert(root);
-    folders
-}
-
-/// Adds the folder of every link on the way from `start` along `path`, and the folder in which the way ends.
-fn trace(start: &Path, path: &Path, folders: &mut BTreeSet<PathBuf>) {
-    let parts = |path: &Path| -> VecDeque<OsString> {
-        path.components()
-            .filter(|part| !matches!(part, Component::CurDir | Component::Prefix(_)))
-            .map(|part| part.as_os_str().to_owned())
-            .collect()
-    };
-    let mut at = start.to_owned();
-    let mut todo = parts(path);
-    let mut links = 0;
-    while let Some(part) = todo.pop_front() {
-        // An absolute part ("/") replaces what was there; ".." is resolved, as links before it are.
-        let next = match part == ".." {
-            true => at.parent().unwrap_or(&at).to_owned(),
-            false => at.join(&part),
-        };
-        match std::fs::read_link(&next) {
-            Ok(target) => {
-                folders.insert(at.clone());
-                links += 1;
-                if links > LINKS {
-                    return;
-                }
-                let mut first = parts(&target);
-                first.append(&mut todo);
-                todo = first;
-            }
-            Err(_) if next.exists() => {
-                if todo.is_empty() {
-                    folders.insert(at.clone());
-                }
-                at = next;
-            }
-            // The way ends here until someone makes what is missing.
-            Err(_) => {
-                folders.insert(at);
-                return;
             }
         }
     }
@@ -608,6 +457,64 @@ mod tests {
         assert!(receiver.has_changed().unwrap());
     }
 
+    /// What is logged while something is done.
+    #[derive(Clone, Default)]
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Log {
+        fn of(act: impl FnOnce()) -> String {
+            let log = Self::default();
+            let writer = log.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_writer(move || writer.clone())
+                .with_max_level(tracing::Level::WARN)
+                .without_time()
+                .with_ansi(false)
+                .finish();
+            tracing::subscriber::with_default(subscriber, act);
+            let bytes = log.0.lock().unwrap().clone();
+            String::from_utf8(bytes).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_problem_is_logged_once_and_again_when_it_comes_back() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("sites")).unwrap();
+        let (mut reader, _receiver) = reader(root.path());
+        let recipe = root.path().join("sites/a.toml");
+        let broken = "url = \"http://a/\"\npassword = \"hunter2\"\npasswort = 1";
+        std::fs::write(&recipe, broken).unwrap();
+        let log = Log::of(|| {
+            reader.again();
+            reader.again();
+            // Another problem beside it does not repeat the first.
+            std::fs::write(root.path().join("config.toml"), "x = 1").unwrap();
+            reader.again();
+        });
+        assert_eq!(log.matches("sites/a.toml:3:1").count(), 1, "{log}");
+        assert_eq!(log.matches("config.toml:1:1").count(), 1, "{log}");
+        assert!(log.contains("line=3 column=1"), "{log}");
+        assert!(!log.contains("hunter2"), "{log}");
+        let log = Log::of(|| {
+            std::fs::write(&recipe, GOOD).unwrap();
+            reader.again();
+            std::fs::write(&recipe, broken).unwrap();
+            reader.again();
+        });
+        assert_eq!(log.matches("sites/a.toml:3:1").count(), 1, "{log}");
+    }
+
     #[test]
     fn a_root_that_went_away_takes_nothing_with_it() {
         let root = tempfile::tempdir().unwrap();
@@ -618,20 +525,6 @@ mod tests {
         reader.again();
         let now = receiver.borrow();
         assert_eq!((now.recipes.len(), now.problems.len()), (1, 1));
-    }
-
-    #[test]
-    fn links_that_lead_nowhere_or_in_a_circle_do_no_harm() {
-        use std::os::unix::fs::symlink;
-        let root = tempfile::tempdir().unwrap();
-        symlink("config.toml", root.path().join("config.toml")).unwrap();
-        symlink("far/away", root.path().join("sites")).unwrap();
-        std::fs::create_dir(root.path().join("far")).unwrap();
-        let base = resolved(root.path());
-        assert_eq!(
-            folders(&base),
-            BTreeSet::from([base.clone(), base.join("far")])
-        );
     }
 
     #[tokio::test]
