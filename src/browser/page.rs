@@ -156,10 +156,7 @@ impl Page {
             error = navigation => return error,
             arrived = ready => arrived,
         };
-        if let Some((url, code)) = self.observed.read(|seen| seen.failed_document.clone()) {
-            let url = Url::parse(&url).map_or(shown, |url| super::shown(&url));
-            return Err(BrowserError::Navigation { url, code });
-        }
+        self.loaded()?;
         match arrived {
             true => Ok(()),
             false if self.observed.read(|seen| seen.crashed) => Err(BrowserError::Lost(what)),
@@ -169,6 +166,20 @@ impl Page {
 
     fn late(&self, what: String) -> BrowserError {
         BrowserError::Timeout { what, after_ms: 0 }
+    }
+
+    /// Why the page's newest document could not be loaded, where it could not.
+    ///
+    /// # Errors
+    /// [`BrowserError::Navigation`] with Chromium's word.
+    pub fn loaded(&self) -> Result<(), BrowserError> {
+        match self.observed.read(|seen| seen.failed_document.clone()) {
+            None => Ok(()),
+            Some((url, code)) => {
+                let url = Url::parse(&url).map_or(url, |url| super::shown(&url));
+                Err(BrowserError::Navigation { url, code })
+            }
+        }
     }
 
     /// Waits until no request is under way and nothing has happened for `quiet`; says whether that came before `until`.
@@ -191,6 +202,14 @@ impl Page {
     /// How many requests the page has sent.
     pub fn requests_sent(&self) -> u64 {
         self.observed.read(|seen| seen.requests_sent)
+    }
+
+    /// Waits until the page has sent more than `sent` requests, at most until `until`; says whether it has.
+    pub async fn sends(&self, sent: u64, until: Instant) -> bool {
+        let until = until.min(self.deadline);
+        self.observed
+            .until(until, |seen| seen.requests_sent > sent)
+            .await
     }
 
     /// The answers that came after the mark, at most the last 200.

@@ -269,12 +269,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
     let settings = watch::read(&root, &overrides, &app::environment())?;
     log(&settings.config.log, verbose || matches!(verb, Verb::Serve));
     match verb {
-        Verb::Serve => {
-            for told in settings.problems.iter().chain(&settings.warnings) {
-                tracing::warn!("{told}");
-            }
-            Ok(app::serve(root, overrides, settings).await?)
-        }
+        Verb::Serve => Ok(app::serve(root, overrides, settings).await?),
         Verb::Sites(SitesVerb::Check) => sites_check(&settings, json),
         Verb::Doctor => doctor::run(&root, &settings, json).await,
         Verb::Login { sites, all } => {

@@ -68,9 +68,9 @@ pub(super) async fn run(
                 let element = page.node(&frame, field).await?;
                 type_code(page, attempt, progress, &element).await?;
                 // Many sites go on by themselves at the last digit.
-                page.settle(QUIET, Instant::now() + SIGN).await;
-                if page.requests_sent() == sent {
+                if !page.sends(sent, Instant::now() + AGAIN * 2).await {
                     page.press("Enter").await?;
+                    page.sends(sent, Instant::now() + SIGN).await;
                 }
                 page.settle(QUIET, page.deadline()).await;
             }
@@ -247,6 +247,7 @@ async fn submit(
     let mut entered = form.submit.is_none();
     loop {
         page.settle(QUIET, page.deadline()).await;
+        page.loaded()?;
         let now = match page.frames().await?.contains(frame) {
             true => snapshot(page, frame).await?,
             false => return Ok(None),

@@ -355,6 +355,7 @@ async fn prove(
                             Url::parse(&page.url()).unwrap_or_else(|_| recipe.url.clone());
                         let done = captured(context, attempt, progress, None, clock).await?;
                         let before = progress.before.as_ref();
+                        let deadline = page.deadline();
                         if replays(
                             browser,
                             config,
@@ -362,14 +363,13 @@ async fn prove(
                             &landing,
                             &done.state,
                             before,
-                            page.deadline(),
+                            deadline,
                         )
                         .await?
                         {
                             return Ok(done);
                         }
-                        let message = "the login went through, but what it left (cookies, localStorage, IndexedDB) does not bring the session back in a fresh browser";
-                        return Err(Failure::new(FailureClass::NotProven, message));
+                        seen = "what it left (cookies, localStorage, IndexedDB) does not bring the session back in a fresh browser".to_owned();
                     }
                     Asked::Silent => {}
                 }
@@ -527,6 +527,7 @@ async fn shows_in(
 
 /// Fails where the page tells that the login was refused.
 async fn told(page: &Page, recipe: &Recipe, mark: u64, progress: &Progress) -> Result<(), Failure> {
+    page.loaded()?;
     if progress.submitted_at.is_none() {
         return Ok(());
     }
@@ -657,7 +658,7 @@ async fn type_code(
 }
 
 async fn look_closely(page: &Page) -> Evidence {
-    const EACH: Duration = Duration::from_secs(3);
+    const EACH: Duration = Duration::from_secs(8);
     let screenshot = tokio::time::timeout(EACH, page.screenshot())
         .await
         .ok()

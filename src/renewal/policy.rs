@@ -8,7 +8,8 @@ use super::record::{Hold, Record};
 use crate::failure::FailureClass;
 use crate::sites::recipe::Renewal;
 
-/// An answer this young is not asked for again: the worker asks, applies, and decides once more.
+/// An answer this young is not asked for again, unless somebody doubts it: then the worker goes on with
+/// [`Cause::Schedule`] once the session was seen alive.
 const FRESH: TimeDelta = TimeDelta::seconds(10);
 
 /// How often a held session is looked at: its secret may have changed, its state may be dead by now.
@@ -306,7 +307,8 @@ fn asked(
         Cause::Report => Reason::Report,
     };
     let age = record.proven_at.map(|at| now.signed_duration_since(at));
-    if age.is_some_and(|age| age < FRESH) {
+    let doubts = matches!(cause, Cause::Command | Cause::Report);
+    if !doubts && age.is_some_and(|age| age < FRESH) {
         return None;
     }
     match owed {

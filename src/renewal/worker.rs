@@ -243,7 +243,7 @@ impl Renewer {
                             artefacts: artefacts_of,
                         };
                         let ended = work.run().await;
-                        artefacts = work.artefacts;
+                        artefacts = work.artefacts.take();
                         match ended {
                             Ok((how, why)) => (how, why),
                             Err(failure) => (How::Failed, Some(failure)),
@@ -517,12 +517,16 @@ impl Work<'_> {
                     how = How::Probed;
                     let Some(state) = state else { continue };
                     self.probe(&mut kept, &state).await?;
+                    if kept.record.died_at.is_none() {
+                        self.cause = Cause::Schedule;
+                    }
                 }
                 Decision::Renew(reason) => {
                     files.verify_write(&self.lease)?;
                     how = self
                         .make(&mut kept, state, reason, &mut credentials)
                         .await?;
+                    self.cause = Cause::Schedule;
                 }
             }
         }

@@ -150,7 +150,6 @@ fn cookies_keep_every_attribute_and_hostile_ones_are_left_out() {
                 ExtraCookie::PublicSuffix,
                 ExtraCookie::Odd,
                 ExtraCookie::Empty,
-                ExtraCookie::Huge(8 << 20),
             ];
         })
         .await;

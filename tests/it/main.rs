@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod realsites;

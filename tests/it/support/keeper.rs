@@ -35,24 +35,22 @@ static BROWSER: LazyLock<Browser> = LazyLock::new(|| {
 const TEST: Duration = Duration::from_secs(240);
 
 /// Runs a test that uses the shared Chromium.
-pub fn run(test: impl Future<Output = ()> + Send + 'static) {
-    RUNTIME.block_on(async {
-        let task = tokio::spawn(test);
-        match tokio::time::timeout(TEST, task).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => panic!("the test did not end within {} s", TEST.as_secs()),
-        }
-    });
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    let ended = RUNTIME.block_on(async { tokio::time::timeout(TEST, test).await });
+    assert!(
+        ended.is_ok(),
+        "the test did not end within {} s",
+        TEST.as_secs()
+    );
 }
 
 /// The shared Chromium.
-pub fn browser() -> Browser {
+pub(crate) fn browser() -> Browser {
     BROWSER.clone()
 }
 
 /// The configuration of tests: as shipped, and without Chromium's sandbox where they run as root.
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     let mut config = Config::default();
     config.browser.sandbox = !rustix::process::geteuid().is_root();
     // The shared Chromium is only started anew when its configuration differs.
@@ -62,16 +60,16 @@ pub fn config() -> Config {
 }
 
 /// See the module.
-pub struct Keeper {
+pub(crate) struct Keeper {
     root: Arc<tempfile::TempDir>,
     environment: Arc<Mutex<HashMap<String, String>>>,
     change: watch::Sender<Arc<Settings>>,
-    pub queue: Queue,
+    pub(crate) queue: Queue,
 }
 
 impl Keeper {
     /// With no recipe yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::over(
             Arc::new(tempfile::tempdir().unwrap()),
             Arc::default(),
@@ -81,7 +79,7 @@ impl Keeper {
     }
 
     /// The same with another browser and another clock.
-    pub fn with(browser: Browser, clock: fn() -> DateTime<Utc>) -> Self {
+    pub(crate) fn with(browser: Browser, clock: fn() -> DateTime<Utc>) -> Self {
         Self::over(
             Arc::new(tempfile::tempdir().unwrap()),
             Arc::default(),
@@ -91,7 +89,7 @@ impl Keeper {
     }
 
     /// As after a restart: another process on the same folder.
-    pub fn restarted(&self) -> Self {
+    pub(crate) fn restarted(&self) -> Self {
         let keeper = Self::over(
             Arc::clone(&self.root),
             Arc::clone(&self.environment),
@@ -130,12 +128,12 @@ impl Keeper {
     }
 
     /// The folder with `sites/` and `.auth/`.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.root.path()
     }
 
     /// Sets an environment variable as the recipes see it.
-    pub fn env(&self, name: &str, value: &str) -> &Self {
+    pub(crate) fn env(&self, name: &str, value: &str) -> &Self {
         self.environment
             .lock()
             .unwrap()
@@ -144,7 +142,7 @@ impl Keeper {
     }
 
     /// Writes a recipe and puts it in force.
-    pub fn recipe(&self, name: &str, text: &str) -> &Self {
+    pub(crate) fn recipe(&self, name: &str, text: &str) -> &Self {
         let sites = self.root().join("sites");
         std::fs::create_dir_all(&sites).unwrap();
         std::fs::write(sites.join(format!("{name}.toml")), text).unwrap();
@@ -153,7 +151,7 @@ impl Keeper {
     }
 
     /// Changes the configuration in force.
-    pub fn configure(&self, change: impl FnOnce(&mut Config)) -> &Self {
+    pub(crate) fn configure(&self, change: impl FnOnce(&mut Config)) -> &Self {
         let mut settings = Settings::clone(&self.change.borrow());
         change(&mut settings.config);
         self.change.send_replace(Arc::new(settings));
@@ -176,12 +174,12 @@ impl Keeper {
     }
 
     /// The settings, for what watches them.
-    pub fn settings(&self) -> watch::Receiver<Arc<Settings>> {
+    pub(crate) fn settings(&self) -> watch::Receiver<Arc<Settings>> {
         self.change.subscribe()
     }
 
     /// Renews for this cause and waits for the end.
-    pub async fn renew(&self, key: &str, cause: Cause) -> Report {
+    pub(crate) async fn renew(&self, key: &str, cause: Cause) -> Report {
         self.queue
             .submit(key.parse().unwrap(), cause)
             .await
@@ -189,19 +187,19 @@ impl Keeper {
     }
 
     /// Renews as a person would who asks for it.
-    pub async fn login(&self, key: &str) -> Report {
+    pub(crate) async fn login(&self, key: &str) -> Report {
         self.renew(key, Cause::Command).await
     }
 
     /// Renews, and fails the test unless there is a live session then.
-    pub async fn must_login(&self, key: &str) -> How {
+    pub(crate) async fn must_login(&self, key: &str) -> How {
         let report = self.login(key).await;
         assert!(report.ok(), "{}: {:?}", key, report.failure);
         report.how
     }
 
     /// The state file's path.
-    pub fn path(&self, key: &str) -> PathBuf {
+    pub(crate) fn path(&self, key: &str) -> PathBuf {
         self.queue
             .renewer()
             .files()
@@ -209,7 +207,7 @@ impl Keeper {
     }
 
     /// The state as it is on the disk.
-    pub fn state(&self, key: &str) -> Option<StorageState> {
+    pub(crate) fn state(&self, key: &str) -> Option<StorageState> {
         self.queue
             .renewer()
             .files()
@@ -218,13 +216,13 @@ impl Keeper {
     }
 
     /// The record and what was learned.
-    pub fn kept(&self, key: &str) -> Kept {
+    pub(crate) fn kept(&self, key: &str) -> Kept {
         let key: SessionKey = key.parse().unwrap();
         self.queue.renewer().kept(&key).unwrap()
     }
 
     /// Changes the record on the disk, as time or another process would.
-    pub async fn tamper(&self, key: &str, change: impl FnOnce(&mut Kept)) {
+    pub(crate) async fn tamper(&self, key: &str, change: impl FnOnce(&mut Kept)) {
         let key: SessionKey = key.parse().unwrap();
         let files = self.queue.renewer().files();
         let lease = files

@@ -5,7 +5,7 @@ pub(crate) mod dials;
 mod entry;
 mod faults;
 mod foreign;
-pub mod keeper;
+pub(crate) mod keeper;
 mod pages;
 pub(crate) mod realsites;
 mod routes;
@@ -13,6 +13,5 @@ pub(crate) mod site;
 pub(crate) mod state;
 mod wire;
 
-pub use keeper::{Keeper, run};
-pub use site::Site;
+pub(crate) use keeper::{Keeper, run};
 pub(crate) use site::Site;
