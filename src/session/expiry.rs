@@ -22,7 +22,9 @@ pub fn ends_at(state: &StorageState, matter: &[String]) -> Option<DateTime<Utc>>
         .iter()
         .filter(|cookie| cookie.expires > 0.0 && matter.contains(&cookie.name))
         // A float beyond the range of dates saturates, and then has no date: as good as no end.
-        .filter_map(|cookie| DateTime::from_timestamp_millis((cookie.expires * 1000.0) as i64).or(cap))
+        .filter_map(|cookie| {
+            DateTime::from_timestamp_millis((cookie.expires * 1000.0) as i64).or(cap)
+        })
         .map(|end| cap.map_or(end, |cap| end.min(cap)))
         .min()
 }
@@ -55,7 +57,12 @@ mod tests {
 
     #[test]
     fn the_first_cookie_that_matters_to_end_ends_the_session() {
-        let state = state(&[("bot", 10.0), ("sid", 300.5), ("remember", 200.0), ("s", -1.0)]);
+        let state = state(&[
+            ("bot", 10.0),
+            ("sid", 300.5),
+            ("remember", 200.0),
+            ("s", -1.0),
+        ]);
         assert_eq!(ends(&state, &["sid", "remember", "s"]), Some(200));
         assert_eq!(ends(&state, &["sid"]), Some(300));
         assert_eq!(ends(&state, &["s", "gone"]), None);

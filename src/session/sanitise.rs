@@ -314,7 +314,10 @@ mod tests {
             with(|c| c.same_site = SameSite::None).same_site,
             SameSite::Lax
         );
-        assert_eq!(with(|c| c.domain = ".SITE.test".into()).domain, ".site.test");
+        assert_eq!(
+            with(|c| c.domain = ".SITE.test".into()).domain,
+            ".site.test"
+        );
         assert_eq!(with(|c| c.domain = ".127.0.0.1".into()).domain, "127.0.0.1");
         assert_eq!(with(|c| c.domain = "[::1]".into()).domain, "[::1]");
         let lone = with(|c| c.has_cross_site_ancestor = Some(true));

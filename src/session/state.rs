@@ -227,10 +227,7 @@ mod tests {
             json,
             r#"{"cookies":[{"name":"n","value":"canary","domain":"h","path":"/","expires":-1.0,"httpOnly":false,"secure":false,"sameSite":"Lax"}],"origins":[{"origin":"https://h","localStorage":[]}]}"#
         );
-        assert_eq!(
-            serde_json::from_str::<StorageState>(&json).unwrap(),
-            state
-        );
+        assert_eq!(serde_json::from_str::<StorageState>(&json).unwrap(), state);
     }
 
     #[test]

@@ -1,0 +1,484 @@
+//! The files under `.auth`; nothing else writes there.
+//!
+//! ```text
+//! .auth/NAME_state.json            the first account's session        (readers: any agent)
+//! .auth/NAME_state-ACCOUNT.json    a further account's
+//! .auth/A.B_state.json             a combination's
+//! .auth/.jarkeeper/daemon.lock     the one daemon
+//!                  locks/          one lock for each account, one for each combination
+//!                  sessions/       sessions that a combination has of its own
+//!                  previous/       the generation before, of each state file
+//!                  aside/          damaged files, kept for a person to look at
+//!                  records/ ledger/ artefacts/
+//! ```
+//! Folders are 0700, files 0600. A file is written beside its place, synced, read back, renamed into it, and the
+//! folder is synced: a reader sees the old or the new one, whatever happens meanwhile. Reading changes nothing and
+//! needs no lease.
+
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+pub use super::folder::{Damage, FilesError};
+use super::folder::{Folder, io};
+pub use super::lease::{DaemonLock, Lease};
+use super::lease::{Lock, account_text};
+use super::state::StorageState;
+use crate::failure::{Failure, FailureClass};
+use crate::ids::{AccountName, Combination, SessionKey, SiteName};
+
+/// Largest state that is written or read, in bytes. Chromium keeps 180 cookies of 4 KiB and 10 MiB of localStorage a
+/// site; IndexedDB is what may go beyond.
+const LARGEST_STATE: usize = 64 << 20;
+/// Largest record or ledger, in bytes: thousands of times what they grow to.
+const LARGEST_RECORD: usize = 16 << 20;
+/// What a state commonly weighs at most, in bytes: so much must fit before a login is worth its risk.
+const COMMON_STATE: usize = 64 << 10;
+/// Our own folder in `.auth`.
+const OURS: &str = ".jarkeeper";
+/// The lock of the one daemon, in our own folder.
+const DAEMON_LOCK: &str = "daemon.lock";
+/// How long a waiting lease sleeps between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+impl From<FilesError> for Failure {
+    fn from(error: FilesError) -> Self {
+        Self::new(FailureClass::Storage, error.to_string())
+    }
+}
+
+/// The `.auth` folder.
+#[derive(Debug, Clone)]
+pub struct Files {
+    path: PathBuf,
+}
+
+impl Files {
+    /// Opens the folder, makes it (0700) where it is missing, and removes what died writers left in it.
+    ///
+    /// # Errors
+    /// `Refused` for a symbolic link, another owner, or a mode that lets others in, with the command that mends it.
+    pub fn open(path: &Path) -> Result<Self, FilesError> {
+        let root = Folder::open_or_make(path)?;
+        root.sweep()?;
+        let ours = root.sub(OURS)?;
+        for name in ["sessions", "previous", "records"] {
+            ours.sub(name)?.sweep()?;
+        }
+        let path = path.to_owned();
+        Ok(Self { path })
+    }
+
+    /// The folder that was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn root(&self) -> Result<Folder, FilesError> {
+        Folder::open(&self.path)
+    }
+
+    fn ours(&self, name: &str) -> Result<Folder, FilesError> {
+        self.root()?.sub(OURS)?.sub(name)
+    }
+
+    /// Becomes the one daemon of this folder.
+    ///
+    /// # Errors
+    /// `Busy` names the process that is it already.
+    pub fn daemon_lock(&self) -> Result<DaemonLock, FilesError> {
+        DaemonLock::take(&self.root()?.sub(OURS)?, DAEMON_LOCK)
+    }
+
+    /// Errors with `LeaseLost` or `Missing` where the folder was deleted or replaced since the lock was taken: another
+    /// daemon could start there.
+    pub fn still_holds(&self, lock: &DaemonLock) -> Result<(), FilesError> {
+        lock.guards(&self.root()?.sub(OURS)?)
+    }
+
+    /// The sole right to work on an account; `None` where somebody else has it.
+    pub fn lease(
+        &self,
+        site: &SiteName,
+        account: Option<&AccountName>,
+    ) -> Result<Option<Lease>, FilesError> {
+        let lock = Lock::attempt(&self.ours("locks")?, &account_text(site, account))?;
+        Ok(lock.map(|lock| Lease {
+            site: site.clone(),
+            account: account.cloned(),
+            lock,
+        }))
+    }
+
+    /// As [`Files::lease`], looking again until the deadline. `None`: it did not come free.
+    pub async fn lease_wait(
+        &self,
+        site: &SiteName,
+        account: Option<&AccountName>,
+        deadline: tokio::time::Instant,
+    ) -> Result<Option<Lease>, FilesError> {
+        loop {
+            if let Some(lease) = self.lease(site, account)? {
+                return Ok(Some(lease));
+            }
+            if tokio::time::Instant::now() >= deadline {
+                return Ok(None);
+            }
+            tokio::time::sleep_until(deadline.min(tokio::time::Instant::now() + LOOK_AGAIN)).await;
+        }
+    }
+
+    fn guard(&self, lease: &Lease) -> Result<(), FilesError> {
+        lease.lock.guards(&self.ours("locks")?)
+    }
+
+    /// Where the state of this key is.
+    pub fn state_path(&self, key: &SessionKey) -> PathBuf {
+        match place(key) {
+            (None, name) => self.path.join(name),
+            (Some(sub), name) => self.path.join(OURS).join(sub).join(name),
+        }
+    }
+
+    /// Where the file of this combination is.
+    pub fn combination_path(&self, combination: &Combination) -> PathBuf {
+        self.path.join(format!("{combination}_state.json"))
+    }
+
+    fn place(&self, key: &SessionKey) -> Result<(Folder, String), FilesError> {
+        let (sub, name) = place(key);
+        let folder = match sub {
+            None => self.root()?,
+            Some(sub) => self.ours(sub)?,
+        };
+        Ok((folder, name))
+    }
+
+    /// Reads the state of this key; `None` where it was never captured.
+    ///
+    /// A damaged file is passed over with a warning, for the generation before it; the next write sets it aside.
+    ///
+    /// # Errors
+    /// `Corrupt` where the generation before is damaged too or missing.
+    pub fn load(&self, key: &SessionKey) -> Result<Option<StorageState>, FilesError> {
+        let (folder, name) = self.place(key)?;
+        let damage = match read_json(&folder, &name, LARGEST_STATE) {
+            Err(damage @ FilesError::Corrupt { .. }) => damage,
+            other => return other,
+        };
+        let previous = read_json(&self.ours("previous")?, &short(name.clone()), LARGEST_STATE);
+        let Ok(Some(state)) = previous else {
+            return Err(damage);
+        };
+        tracing::warn!(
+            key = %key,
+            file = %folder.at(&name).display(),
+            "{damage}; the generation before it is used"
+        );
+        Ok(Some(state))
+    }
+
+    /// When the state of this key was last written; `None` where it was never captured.
+    pub fn written_at(&self, key: &SessionKey) -> Result<Option<DateTime<Utc>>, FilesError> {
+        let (folder, name) = self.place(key)?;
+        Ok(folder.modified(&name)?.map(DateTime::from))
+    }
+
+    /// Proves before a login that its outcome can be kept: a file of a common state's size is written, synced, read
+    /// back and removed, in each place that a write needs.
+    pub fn verify_write(&self, lease: &Lease) -> Result<(), FilesError> {
+        self.guard(lease)?;
+        let key = SessionKey {
+            site: lease.site.clone(),
+            account: lease.account.clone(),
+            within: None,
+        };
+        let (folder, name) = self.place(&key)?;
+        folder.writable(&name)?;
+        // Not zeros: some file systems make holes of them.
+        let bytes: Vec<u8> = (0..COMMON_STATE).map(|i| b'0' + (i % 61) as u8).collect();
+        folder.rehearse(&bytes)?;
+        self.ours("previous")?.writable(&short(name))?;
+        self.ours("ledger")?.rehearse(&[b'\n'; 512])
+    }
+
+    /// Replaces the state of this key, and keeps the one before.
+    ///
+    /// What is written is the sanitised state; what had to be left out is logged, with names and without values.
+    pub fn write(
+        &self,
+        lease: &Lease,
+        key: &SessionKey,
+        state: &StorageState,
+    ) -> Result<(), FilesError> {
+        lease.check(key)?;
+        self.guard(lease)?;
+        let (folder, name) = self.place(key)?;
+        let bytes = shipped(state, &folder.at(&name))?;
+        self.replace(&folder, &name, &bytes)?;
+        tracing::debug!(key = %key, bytes = bytes.len(), "state written");
+        Ok(())
+    }
+
+    /// Replaces the file of a combination, and keeps the one before. Its own lock keeps two writers apart.
+    pub fn write_combination(
+        &self,
+        combination: &Combination,
+        state: &StorageState,
+    ) -> Result<(), FilesError> {
+        let locks = self.ours("locks")?;
+        let lock = Lock::wait(&locks, &short(combination.to_string()))?;
+        lock.guards(&locks)?;
+        let folder = self.root()?;
+        let name = format!("{combination}_state.json");
+        let bytes = shipped(state, &folder.at(&name))?;
+        self.replace(&folder, &name, &bytes)
+    }
+
+    /// Removes the file of a combination, whose parts no longer fit together. The generation before stays.
+    pub fn remove_combination(&self, combination: &Combination) -> Result<(), FilesError> {
+        let locks = self.ours("locks")?;
+        let _lock = Lock::wait(&locks, &short(combination.to_string()))?;
+        self.root()?.remove(&format!("{combination}_state.json"))
+    }
+
+    fn replace(&self, folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+        let previous = self.ours("previous")?;
+        folder.replace(name, bytes, || {
+            match read_json::<StorageState>(folder, name, LARGEST_STATE) {
+                Ok(_) => folder.keep(name, &previous, &short(name.to_owned())),
+                // A damaged file must not push out the good generation before it.
+                Err(FilesError::Corrupt { .. } | FilesError::TooLarge { .. }) => {
+                    self.set_aside(folder, name)
+                }
+                Err(other) => Err(other),
+            }
+        })
+    }
+
+    fn set_aside(&self, folder: &Folder, name: &str) -> Result<(), FilesError> {
+        let aside = self.ours("aside")?;
+        let to = format!("{}.{}", short(name.to_owned()), stamp(Utc::now()));
+        tracing::warn!(
+            file = %folder.at(name).display(),
+            to = %aside.at(&to).display(),
+            "a damaged file is set aside"
+        );
+        // It keeps its name too, until the new file takes it: a crash here leaves no gap.
+        folder.keep(name, &aside, &to)
+    }
+
+    /// Removes the state of this key; the generation before stays.
+    pub fn remove(&self, lease: &Lease, key: &SessionKey) -> Result<(), FilesError> {
+        lease.check(key)?;
+        self.guard(lease)?;
+        let (folder, name) = self.place(key)?;
+        folder.remove(&name)
+    }
+
+    /// Reads the record of this key; `None` where there is none, or where it is no JSON (with a warning: the ledger
+    /// still bounds what may be done without a record).
+    ///
+    /// # Errors
+    /// `Corrupt` where it is JSON of another shape: perhaps that of a newer version, which must not be overwritten.
+    pub fn read_record<T: DeserializeOwned>(
+        &self,
+        key: &SessionKey,
+    ) -> Result<Option<T>, FilesError> {
+        let folder = self.ours("records")?;
+        let name = record_name(key);
+        match read_json::<serde_json::Value>(&folder, &name, LARGEST_RECORD) {
+            Err(damage @ FilesError::Corrupt { .. }) => {
+                tracing::warn!(key = %key, "{damage}; a new record is begun");
+                Ok(None)
+            }
+            Ok(None) => Ok(None),
+            Ok(Some(_)) => read_json(&folder, &name, LARGEST_RECORD),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Replaces the record of this key.
+    pub fn write_record<T: Serialize>(
+        &self,
+        lease: &Lease,
+        key: &SessionKey,
+        record: &T,
+    ) -> Result<(), FilesError> {
+        lease.check(key)?;
+        self.guard(lease)?;
+        let folder = self.ours("records")?;
+        let name = record_name(key);
+        let bytes = json(record, &folder.at(&name))?;
+        folder.replace(&name, &bytes, || Ok(()))
+    }
+
+    /// The lines of an account's login ledger, as they are; empty where there is none. A crash may have torn the last.
+    pub fn read_ledger(
+        &self,
+        site: &SiteName,
+        account: Option<&AccountName>,
+    ) -> Result<Vec<u8>, FilesError> {
+        let folder = self.ours("ledger")?;
+        let bytes = folder.read(&account_text(site, account), LARGEST_RECORD)?;
+        Ok(bytes.unwrap_or_default())
+    }
+
+    /// Adds one line (given without its end) to the ledger of the lease's account; it is on the disk when this returns.
+    pub fn append_ledger(&self, lease: &Lease, line: &[u8]) -> Result<(), FilesError> {
+        self.guard(lease)?;
+        let folder = self.ours("ledger")?;
+        let name = account_text(&lease.site, lease.account.as_ref());
+        let mut file = folder.open_kept(&name)?;
+        let path = folder.at(&name);
+        let mut append = || {
+            let mut bytes = Vec::with_capacity(line.len() + 2);
+            if file.seek(SeekFrom::End(0))? > 0 {
+                file.seek(SeekFrom::End(-1))?;
+                let mut last = [0];
+                file.read_exact(&mut last)?;
+                if last != *b"\n" {
+                    // The line before was torn by a crash; ours must not join it.
+                    bytes.push(b'\n');
+                }
+            }
+            bytes.extend_from_slice(line);
+            bytes.push(b'\n');
+            file.write_all(&bytes)?;
+            file.sync_all()
+        };
+        append().map_err(|source| io("writing", &path, source))
+    }
+
+    /// Makes a folder for what a failed login left to look at: `artefacts/KEY/STAMP`.
+    pub fn new_artefact_folder(
+        &self,
+        key: &SessionKey,
+        now: DateTime<Utc>,
+    ) -> Result<ArtefactFolder, FilesError> {
+        let all = self.ours("artefacts")?.sub(&short(key.to_string()))?;
+        let taken = all.names()?;
+        let stamp = stamp(now);
+        let mut name = stamp.clone();
+        let mut n = 1;
+        while taken.contains(&name) {
+            n += 1;
+            name = format!("{stamp}-{n}");
+        }
+        let folder = all.sub(&name)?;
+        Ok(ArtefactFolder { folder })
+    }
+
+    /// Removes the oldest artefact folders of this key, so that `keep` stay.
+    pub fn prune_artefacts(&self, key: &SessionKey, keep: usize) -> Result<(), FilesError> {
+        let all = self.ours("artefacts")?.sub(&short(key.to_string()))?;
+        let names = all.names()?;
+        for name in &names[..names.len().saturating_sub(keep)] {
+            all.remove_sub(name)?;
+        }
+        Ok(())
+    }
+}
+
+/// A folder for what one failed login left to look at.
+#[derive(Debug)]
+pub struct ArtefactFolder {
+    folder: Folder,
+}
+
+impl ArtefactFolder {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Puts a file into it, 0600. Secrets must have been blotted out of the bytes.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+        self.folder.replace(name, bytes, || Ok(()))
+    }
+}
+
+/// Writes a state into a folder of the caller's choosing (made 0700 where it is missing), whole or not at all, 0600.
+///
+/// `name` is the file's name, without a folder. Unlike `.auth`, the folder may be a link and open to others.
+pub fn deliver(dir: &Path, name: &str, state: &StorageState) -> Result<(), FilesError> {
+    let folder = match Folder::open_foreign(dir) {
+        Err(FilesError::Missing { .. }) => Folder::open_or_make(dir)?,
+        other => other?,
+    };
+    let bytes = shipped(state, &folder.at(name))?;
+    folder.replace(name, &bytes, || Ok(()))
+}
+
+/// The folder of ours (`None`: `.auth` itself) and the file name for a key.
+fn place(key: &SessionKey) -> (Option<&'static str>, String) {
+    match (&key.within, &key.account) {
+        (Some(_), _) => (Some("sessions"), format!("{}.json", short(key.to_string()))),
+        (None, None) => (None, format!("{}_state.json", key.site)),
+        // Readers cut the name at its last underscore; an account's name has none.
+        (None, Some(account)) => (None, format!("{}_state-{account}.json", key.site)),
+    }
+}
+
+fn record_name(key: &SessionKey) -> String {
+    format!("{}.json", short(key.to_string()))
+}
+
+/// A text of ours as a file name that is not too long: file systems stop at 255 bytes.
+fn short(text: String) -> String {
+    if text.len() <= 200 {
+        return text;
+    }
+    let hash = Sha256::digest(text.as_bytes());
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    // Names begin with a letter or a digit, and hold no '='.
+    format!("={hex}")
+}
+
+fn stamp(at: DateTime<Utc>) -> String {
+    at.format("%Y%m%dT%H%M%S%3fZ").to_string()
+}
+
+/// The bytes of a state as it is shipped.
+fn shipped(state: &StorageState, path: &Path) -> Result<Vec<u8>, FilesError> {
+    let mut state = state.clone();
+    for dropped in state.sanitise(Utc::now()) {
+        tracing::warn!(file = %path.display(), "left out: {dropped}");
+    }
+    let bytes = json(&state, path)?;
+    if bytes.len() > LARGEST_STATE {
+        return Err(FilesError::TooLarge {
+            path: path.to_owned(),
+            limit: LARGEST_STATE,
+        });
+    }
+    Ok(bytes)
+}
+
+fn json<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>, FilesError> {
+    let mut bytes = serde_json::to_vec_pretty(value)
+        .map_err(|source| io("shaping", path, std::io::Error::other(source)))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn read_json<T: DeserializeOwned>(
+    folder: &Folder,
+    name: &str,
+    limit: usize,
+) -> Result<Option<T>, FilesError> {
+    let Some(bytes) = folder.read(name, limit)? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| FilesError::Corrupt {
+            path: folder.at(name),
+            source: Damage::from(error),
+        })
+}
