@@ -229,15 +229,22 @@ impl Folder {
         io(doing, &self.at(name), errno.into())
     }
 
-    /// Opens one name directly inside, and nothing else, whatever the name holds.
-    fn openat(&self, name: &str, flags: OFlags) -> Result<OwnedFd, FilesError> {
-        if name.is_empty() || name == "." || name == ".." || name.contains('/') {
+    /// Refuses every text that is not the name of something directly inside.
+    fn check(&self, name: &str) -> Result<(), FilesError> {
+        let elsewhere = name.contains(['/', '\0']);
+        if elsewhere || matches!(name, "" | "." | "..") {
             return Err(FilesError::Refused {
                 path: self.path.clone(),
-                why: "was asked for a name that is none".to_owned(),
-                way_out: "report this".to_owned(),
+                why: format!("has no room for a file named {:?}", shortened(name)),
+                way_out: "choose a name without a folder".to_owned(),
             });
         }
+        Ok(())
+    }
+
+    /// Opens one name directly inside, and nothing else, whatever the name holds.
+    fn openat(&self, name: &str, flags: OFlags) -> Result<OwnedFd, FilesError> {
+        self.check(name)?;
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let mode = if flags.contains(OFlags::CREATE) {
             Mode::RUSR | Mode::WUSR
@@ -286,6 +293,7 @@ impl Folder {
 
     /// Refuses what stands under a name that is to be written, unless it is a regular file of ours or nothing.
     pub(super) fn writable(&self, name: &str) -> Result<(), FilesError> {
+        self.check(name)?;
         match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => self.regular(name, &stat),
             Err(Errno::NOENT) => Ok(()),
@@ -388,6 +396,7 @@ impl Folder {
 
     /// Removes a file; nothing happens where there is none.
     pub(super) fn remove(&self, name: &str) -> Result<(), FilesError> {
+        self.check(name)?;
         match self.unlink(name) {
             Ok(()) => self.sync(),
             Err(Errno::NOENT) => Ok(()),
@@ -507,6 +516,11 @@ fn unfinished_name(path: &Path) -> Result<String, FilesError> {
     let random =
         getrandom::u64().map_err(|e| io("naming a file for", path, io::Error::other(e)))?;
     Ok(format!("{UNFINISHED}{random:016x}"))
+}
+
+/// The beginning of a name that may be megabytes long.
+fn shortened(name: &str) -> String {
+    name.chars().take(80).collect()
 }
 
 pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> FilesError {

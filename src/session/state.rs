@@ -10,16 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The logged-in condition of one browser context.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize)]
 pub struct StorageState {
     /// Every cookie of the context.
-    #[serde(default)]
     pub cookies: Vec<Cookie>,
     /// Web storage of every origin that has some.
-    #[serde(default)]
     pub origins: Vec<Origin>,
     /// What Playwright has no place for; absent in files that came from elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub jarkeeper: Option<Extension>,
 }
 
@@ -140,6 +138,41 @@ fn same_site<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SameSi
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+// By hand, because a derived one takes `[]` too, and would make a damaged file a state without cookies.
+impl<'de> Deserialize<'de> for StorageState {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Object)
+    }
+}
+
+struct Object;
+
+impl<'de> serde::de::Visitor<'de> for Object {
+    type Value = StorageState;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a storage state (an object)")
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<StorageState, A::Error> {
+        #[derive(Deserialize)]
+        struct Fields {
+            #[serde(default)]
+            cookies: Vec<Cookie>,
+            #[serde(default)]
+            origins: Vec<Origin>,
+            #[serde(default)]
+            jarkeeper: Option<Extension>,
+        }
+        let fields = Fields::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+        Ok(StorageState {
+            cookies: fields.cookies,
+            origins: fields.origins,
+            jarkeeper: fields.jarkeeper,
+        })
+    }
+}
+
 impl Cookie {
     /// What Chromium tells cookies apart by: partition, name, domain, path.
     pub(super) fn identity(&self) -> Identity {
@@ -204,6 +237,7 @@ mod tests {
             let cookie = cookie(extra).unwrap();
             assert_eq!((cookie.expires, cookie.same_site), (-1.0, SameSite::Lax));
         }
+        assert!(serde_json::from_str::<StorageState>("[]").is_err());
         assert!(cookie(r#","sameSite":"lax""#).is_err());
         assert!(cookie(r#","partitionKey":{"topLevelSite":"https://a.test"}"#).is_err());
         assert_eq!(

@@ -1,1 +1,3 @@
 //! Behaviour, end to end.
+mod files;
+mod files_crash;
