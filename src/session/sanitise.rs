@@ -117,7 +117,7 @@ fn readable(text: String) -> String {
 
 impl Cookie {
     /// Repairs what is clear; the error says why no browser would take the cookie.
-    fn sanitise(&mut self, now: DateTime<Utc>) -> Result<(), &'static str> {
+    pub(super) fn sanitise(&mut self, now: DateTime<Utc>) -> Result<(), &'static str> {
         self.check_pair()?;
         self.mend_domain()?;
         if self.path.is_empty() {
