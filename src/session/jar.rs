@@ -56,7 +56,7 @@ impl Kind {
 
 /// Whether the URL belongs to a site (`https://registrable.domain`). As Chromium has named the site, it need not be
 /// known here how long public suffixes are.
-fn is_of_site(url: &Url, site: &str) -> bool {
+pub(super) fn is_of_site(url: &Url, site: &str) -> bool {
     let Ok(site) = Url::parse(site) else {
         return false;
     };

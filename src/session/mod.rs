@@ -1,11 +1,22 @@
 //! The shape of a session, its end, its files.
+//!
+//! Owns the `.auth` folder. Door: [`StorageState`], [`Files`] and [`Lease`], [`Jar`], [`formats`]. Never touches the
+//! network, a browser, or a recipe.
+
 pub mod expiry;
 pub mod files;
 mod folder;
-pub mod jar;
+pub mod formats;
+mod import;
+mod jar;
+mod join;
 mod lease;
-pub mod sanitise;
+mod sanitise;
 pub mod state;
+
 pub use files::{Files, FilesError, Lease};
+pub use import::import;
 pub use jar::Jar;
+pub use join::{Collision, Key, join};
+pub use sanitise::Dropped;
 pub use state::StorageState;

@@ -10,7 +10,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use url::{Host, Url};
 
-use super::state::{Cookie, Origin, SameSite, StorageState};
+use super::state::{Cookie, Origin, SameSite, StorageState, whole_microseconds};
 
 /// The longest that Chromium keeps a cookie (RFC 6265bis section 5.5), in days.
 pub(super) const LONGEST_LIFE_DAYS: i64 = 400;
@@ -139,7 +139,7 @@ impl Cookie {
             return Err("has ended");
         } else {
             let cap = now + TimeDelta::days(LONGEST_LIFE_DAYS);
-            self.expires = self.expires.min(cap.timestamp() as f64);
+            self.expires = whole_microseconds(self.expires.min(cap.timestamp() as f64));
         }
 
         if self.same_site == SameSite::None && !self.secure {

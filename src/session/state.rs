@@ -131,7 +131,17 @@ fn session_end() -> f64 {
 }
 
 fn expires<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_else(session_end))
+    Ok(Option::deserialize(deserializer)?.map_or_else(session_end, whole_microseconds))
+}
+
+/// An end in the resolution that Chromium keeps. Without it, an end changes in its last bit when it is read back.
+pub(super) fn whole_microseconds(seconds: f64) -> f64 {
+    // Beyond this (the year 33658) a float has no such digits.
+    if seconds.abs() < 1e12 {
+        (seconds * 1e6).round() / 1e6
+    } else {
+        seconds
+    }
 }
 
 fn same_site<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SameSite, D::Error> {

@@ -143,7 +143,7 @@ fn a_writer_killed_at_any_moment_leaves_the_old_or_the_new_state() {
             reads
         });
         let mut last = 1;
-        for _ in 0..60 {
+        for _ in 0..100 {
             let mut child = again(
                 &[],
                 "a_writer_killed_at_any_moment_leaves_the_old_or_the_new_state",
