@@ -48,7 +48,7 @@ async fn run(mode: &str, count: usize, folder: &std::path::Path) -> anyhow::Resu
         sandbox,
         ..BrowserConfig::default()
     };
-    let prober = Prober::new(chrono::TimeDelta::seconds(10))?;
+    let prober = Prober::new(chrono::TimeDelta::seconds(10), chrono::Utc::now)?;
     let one = async |recipe: &Recipe, learned: &Learned| {
         let credentials = vault::credentials(&recipe.accounts[0], folder, &environment).await?;
         let attempt = Attempt {

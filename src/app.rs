@@ -40,7 +40,7 @@ impl App {
             &browser_folders(),
             &std::env::var("PATH").unwrap_or_default(),
         )?;
-        let prober = Prober::new(settings.config.renewal.probe_timeout)?;
+        let prober = Prober::new(settings.config.renewal.probe_timeout, Utc::now)?;
         let (change, settings) = tokio::sync::watch::channel(Arc::new(settings));
         let root = root.to_owned();
         let renewer = Renewer::new(

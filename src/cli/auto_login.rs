@@ -7,7 +7,8 @@ use crate::app::App;
 use crate::failure::FailureClass;
 use crate::ids::{Combination, NameError, SessionKey, SiteName};
 use crate::renewal::{Cause, Renewer};
-use crate::session::{StorageState, deliver, join};
+use crate::session::files::deliver;
+use crate::session::{StorageState, join};
 
 pub(super) async fn run(app: &App, folder: &Path, list: &[String]) -> Result<(), Stop> {
     let renewer = app.queue.renewer();

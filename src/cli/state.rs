@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::Utc;
 use url::Url;
 
-use super::{Stop, say};
+use super::{Stop, complain, say};
 use crate::app::App;
 use crate::ids::SessionKey;
 use crate::session::formats::{self, Format};
@@ -61,9 +61,12 @@ pub(super) fn export(
             .get(&key.site)
             .map(|recipe| recipe.url.clone())
     });
-    let text = formats::export(&state, form.into(), url.as_ref(), Utc::now())
+    let exported = formats::export(&state, form.into(), url.as_ref(), Utc::now())
         .map_err(|e| Stop::Told(1, e.to_string()))?;
-    say(&text)
+    for left_out in &exported.left_out {
+        complain(&format!("{key}: left out: {left_out}"));
+    }
+    say(&exported.text)
 }
 
 pub(super) async fn import(app: &App, key: &SessionKey, file: &Path) -> Result<(), Stop> {
@@ -80,7 +83,7 @@ pub(super) async fn import(app: &App, key: &SessionKey, file: &Path) -> Result<(
     let text =
         read().map_err(|e| Stop::Told(1, format!("{} cannot be read: {e}", file.display())))?;
     let state =
-        formats::import(&text).map_err(|e| Stop::Told(1, format!("{}: {e}", file.display())))?;
+        crate::session::import(&text).map_err(|e| Stop::Told(1, format!("{}: {e}", file.display())))?;
     app.queue.renewer().import(key, state).await?;
     say(&format!(
         "{key}: alive, {}",

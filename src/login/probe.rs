@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{ACCEPT, COOKIE, LOCATION, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -67,6 +67,7 @@ pub struct Prober {
     strict: reqwest::Client,
     lenient: reqwest::Client,
     timeout: Duration,
+    clock: fn() -> DateTime<Utc>,
 }
 
 struct Fetched {
@@ -82,7 +83,7 @@ impl Prober {
     ///
     /// # Errors
     /// TLS cannot be set up on this machine.
-    pub fn new(timeout: TimeDelta) -> Result<Self, Failure> {
+    pub fn new(timeout: TimeDelta, clock: fn() -> DateTime<Utc>) -> Result<Self, Failure> {
         let build = |lenient: bool| {
             reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
@@ -100,6 +101,7 @@ impl Prober {
             strict: build(false)?,
             lenient: build(true)?,
             timeout,
+            clock,
         })
     }
 
@@ -114,7 +116,7 @@ impl Prober {
 
     /// Asks whether the session lives.
     pub async fn probe(&self, rule: &Rule, state: &StorageState, lenient: bool) -> Liveness {
-        let mut jar = Jar::new(state);
+        let mut jar = Jar::new(state, (self.clock)());
         let fetched = match self.fetch(&rule.url, Some((&jar, state)), lenient).await {
             Ok(fetched) => fetched,
             Err(failure) => return Liveness::Unknown(failure),
@@ -169,7 +171,7 @@ impl Prober {
             ));
         }
         jar.take(&rule.url, &fetched.set_cookies);
-        let (renewed, changed) = jar.into_state(state);
+        let (renewed, changed) = jar.into_state();
         Liveness::In(changed.then_some(renewed))
     }
 
@@ -183,7 +185,7 @@ impl Prober {
         state: &StorageState,
         lenient: bool,
     ) -> Result<Option<Rule>, Failure> {
-        let jar = Jar::new(state);
+        let jar = Jar::new(state, (self.clock)());
         for url in candidates {
             let with = self.fetch(url, Some((&jar, state)), lenient).await?;
             if with.status == 429 || with.status >= 400 {

@@ -5,6 +5,12 @@
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
+mod files_crash;
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod realsites;

@@ -107,7 +107,7 @@ impl Keeper {
         clock: fn() -> DateTime<Utc>,
     ) -> Self {
         let files = Files::open(&root.path().join(".auth")).unwrap();
-        let prober = Prober::new(TimeDelta::seconds(10)).unwrap();
+        let prober = Prober::new(TimeDelta::seconds(10), clock).unwrap();
         let settings = Settings {
             config: config(),
             ..Settings::default()
