@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use jarkeeper::browser::Browser;
 use jarkeeper::config::BrowserConfig;
-use jarkeeper::login::{Attempt, Learned, Prober, establish};
+use jarkeeper::login::{Attempt, Learned, Means, Prober, establish};
 use jarkeeper::sites::{Recipe, Recipes};
 use jarkeeper::{sites, vault};
 
@@ -58,16 +58,13 @@ async fn run(mode: &str, count: usize, folder: &std::path::Path) -> anyhow::Resu
             gate: &|| Ok(()),
         };
         let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
-        let done = establish(
-            &browser,
-            &config,
-            &prober,
-            &attempt,
-            None,
-            deadline,
-            chrono::Utc::now,
-        )
-        .await;
+        let means = Means {
+            browser: &browser,
+            config: &config,
+            prober: &prober,
+            clock: chrono::Utc::now,
+        };
+        let done = establish(means, &attempt, None, deadline).await;
         done.map_err(|failed| anyhow::anyhow!("{}", failed.failure))
     };
     // The first starts Chromium and teaches the probe; it is not measured.

@@ -82,8 +82,8 @@ pub(super) async fn import(app: &App, key: &SessionKey, file: &Path) -> Result<(
     };
     let text =
         read().map_err(|e| Stop::Told(1, format!("{} cannot be read: {e}", file.display())))?;
-    let state =
-        crate::session::import(&text).map_err(|e| Stop::Told(1, format!("{}: {e}", file.display())))?;
+    let state = crate::session::import(&text)
+        .map_err(|e| Stop::Told(1, format!("{}: {e}", file.display())))?;
     app.queue.renewer().import(key, state).await?;
     say(&format!(
         "{key}: alive, {}",

@@ -38,6 +38,19 @@ const QUIET: Duration = Duration::from_millis(150);
 /// How long to wait for a change before the same question is asked again.
 const AGAIN: Duration = Duration::from_millis(300);
 
+/// What one logs in with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// The browser.
+    pub browser: &'a Browser,
+    /// How it is to be run.
+    pub config: &'a BrowserConfig,
+    /// Plain HTTP.
+    pub prober: &'a Prober,
+    /// The time.
+    pub clock: fn() -> DateTime<Utc>,
+}
+
 /// One try to get in.
 pub struct Attempt<'a> {
     /// How.
@@ -136,20 +149,17 @@ impl From<BrowserError> for Failure {
 /// # Errors
 /// [`Failed`] with its class, and the page as it was. Nothing is kept of a session that is not proven.
 pub async fn establish(
-    browser: &Browser,
-    config: &BrowserConfig,
-    prober: &Prober,
+    means: Means<'_>,
     attempt: &Attempt<'_>,
     seed: Option<&StorageState>,
     deadline: Instant,
-    clock: fn() -> DateTime<Utc>,
 ) -> Result<Established, Box<Failed>> {
     let wanted = Wanted {
         seed,
         ignore_https_errors: attempt.recipe.ignore_https_errors,
         deadline,
     };
-    let context = match browser.context(config, wanted).await {
+    let context = match means.browser.context(means.config, wanted).await {
         Ok(context) => context,
         Err(error) => {
             return Err(Box::new(Failed {
@@ -161,16 +171,7 @@ pub async fn establish(
     let mut progress = Progress::default();
     let done = async {
         enter(context.page(), attempt, &mut progress, seed.is_some()).await?;
-        prove(
-            browser,
-            config,
-            prober,
-            attempt,
-            &context,
-            &mut progress,
-            clock,
-        )
-        .await
+        prove(means, attempt, &context, &mut progress).await
     };
     match done.await {
         Ok(established) => Ok(established),
@@ -184,7 +185,7 @@ pub async fn establish(
                     what: failure.message.clone(),
                     after_ms: 0,
                 };
-                if let BrowserError::Lost(_) = browser.diagnose(&context, error).await {
+                if let BrowserError::Lost(_) = means.browser.diagnose(&context, error).await {
                     failure.class = FailureClass::BrowserLost;
                 }
             }
@@ -202,8 +203,7 @@ pub async fn establish(
 /// # Errors
 /// The site or the browser did not answer.
 pub async fn alive(
-    browser: &Browser,
-    config: &BrowserConfig,
+    means: Means<'_>,
     recipe: &Recipe,
     learned: &Learned,
     state: &StorageState,
@@ -214,7 +214,7 @@ pub async fn alive(
         ignore_https_errors: recipe.ignore_https_errors,
         deadline,
     };
-    let context = browser.context(config, wanted).await?;
+    let context = means.browser.context(means.config, wanted).await?;
     let url = learned.landing.as_ref().unwrap_or(&recipe.url);
     Ok(match shows_in(context.page(), recipe, url, None).await? {
         true => Liveness::In(None),
@@ -301,13 +301,10 @@ fn answered(page: &Page, mark: u64) -> Result<(), Failure> {
 
 /// Waits until the session is proven, and captures it.
 async fn prove(
-    browser: &Browser,
-    config: &BrowserConfig,
-    prober: &Prober,
+    means: Means<'_>,
     attempt: &Attempt<'_>,
     context: &Context,
     progress: &mut Progress,
-    clock: fn() -> DateTime<Utc>,
 ) -> Result<Established, Failure> {
     let (page, recipe) = (context.page(), attempt.recipe);
     let until = (progress.submitted_at.unwrap_or_else(Instant::now) + GIVE).min(page.deadline());
@@ -334,7 +331,7 @@ async fn prove(
                 let user_agent = Some(context.user_agent().to_owned());
                 let extension = Extension {
                     version: 1,
-                    captured_at: clock(),
+                    captured_at: (means.clock)(),
                     user_agent,
                     storage: Vec::new(),
                 };
@@ -343,30 +340,19 @@ async fn prove(
                     origins: Vec::new(),
                     jarkeeper: Some(extension),
                 };
-                match asked(prober, recipe, page, &known, &state).await? {
+                match asked(means.prober, recipe, page, &known, &state).await? {
                     Asked::In(rule) => {
-                        return captured(context, attempt, progress, Some(rule), clock).await;
+                        return captured(means, context, attempt, progress, Some(rule)).await;
                     }
                     Asked::Out(what) => seen = what,
                     Asked::Silent if page.settle(AGAIN, until).await => {
                         // Plain HTTP cannot tell. A second look with the captured state alone can.
                         told(page, recipe, mark, progress).await?;
-                        let landing =
-                            Url::parse(&page.url()).unwrap_or_else(|_| recipe.url.clone());
-                        let done = captured(context, attempt, progress, None, clock).await?;
-                        let before = progress.before.as_ref();
-                        let deadline = page.deadline();
-                        if replays(
-                            browser,
-                            config,
-                            recipe,
-                            &landing,
-                            &done.state,
-                            before,
-                            deadline,
-                        )
-                        .await?
-                        {
+                        let mut done = captured(means, context, attempt, progress, None).await?;
+                        let here = Url::parse(&page.url()).ok();
+                        let shown = replays(means, recipe, here, &done.state, progress).await?;
+                        if let Some(shown) = shown {
+                            done.learned.landing = Some(shown);
                             return Ok(done);
                         }
                         seen = "what it left (cookies, localStorage, IndexedDB) does not bring the session back in a fresh browser".to_owned();
@@ -426,11 +412,11 @@ async fn asked(
 }
 
 async fn captured(
+    means: Means<'_>,
     context: &Context,
     attempt: &Attempt<'_>,
     progress: &Progress,
     rule: Option<Rule>,
-    clock: fn() -> DateTime<Utc>,
 ) -> Result<Established, Failure> {
     let recipe = attempt.recipe;
     let mut landing = Url::parse(&context.page().url()).ok();
@@ -438,7 +424,9 @@ async fn captured(
         url.set_query(None);
         url.set_fragment(None);
     }
-    let state = context.storage_state(clock(), recipe.indexed_db).await?;
+    let state = context
+        .storage_state((means.clock)(), recipe.indexed_db)
+        .await?;
     let submitted = progress.submitted_at.is_some();
     let matter = match submitted || attempt.learned.matter.is_empty() {
         // Scripts read what is not HttpOnly: preferences, CSRF tokens. Sessions are the others, where there are any.
@@ -470,23 +458,31 @@ async fn captured(
     })
 }
 
-/// Whether the state alone, in a fresh context, shows a page that is signed in.
+/// The URL at which the state alone, in a fresh context, shows a page that is signed in; `None` where none does.
 async fn replays(
-    browser: &Browser,
-    config: &BrowserConfig,
+    means: Means<'_>,
     recipe: &Recipe,
-    landing: &Url,
+    here: Option<Url>,
     state: &StorageState,
-    before: Option<&Snapshot>,
-    deadline: Instant,
-) -> Result<bool, Failure> {
-    let wanted = Wanted {
-        seed: Some(state),
-        ignore_https_errors: recipe.ignore_https_errors,
-        deadline,
-    };
-    let context = browser.context(config, wanted).await?;
-    shows_in(context.page(), recipe, landing, before).await
+    progress: &Progress,
+) -> Result<Option<Url>, Failure> {
+    let deadline = Instant::now() + GIVE * 2;
+    let here = here
+        .filter(|url| allowed(recipe, &url.origin().ascii_serialization()) && *url != recipe.url);
+    // An application that never left its login page shows it again to everybody who opens that.
+    for url in here.into_iter().chain([recipe.url.clone()]) {
+        let ignore_https_errors = recipe.ignore_https_errors;
+        let wanted = Wanted {
+            seed: Some(state),
+            ignore_https_errors,
+            deadline,
+        };
+        let context = means.browser.context(means.config, wanted).await?;
+        if shows_in(context.page(), recipe, &url, progress.before.as_ref()).await? {
+            return Ok(Some(url));
+        }
+    }
+    Ok(None)
 }
 
 /// Opens a URL and says whether the page is one that a signed-in person sees.

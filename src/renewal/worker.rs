@@ -18,7 +18,7 @@ use super::{
 use crate::browser::Browser;
 use crate::failure::{Failure, FailureClass};
 use crate::ids::{Combination, SessionKey};
-use crate::login::{self, Attempt, Failed, Learned, Liveness, Prober, Rule};
+use crate::login::{self, Attempt, Failed, Learned, Liveness, Means, Prober, Rule};
 use crate::secret::{Credentials, Redactor};
 use crate::session::expiry::ends_at;
 use crate::session::{Files, FilesError, Lease, StorageState, join};
@@ -552,8 +552,7 @@ impl Work<'_> {
             .take(urgency(self.now(), &kept.record, &plan), config.contexts)
             .await;
         login::alive(
-            &self.renewer.browser,
-            config,
+            self.means(&self.prober()),
             self.recipe,
             learned,
             state,
@@ -566,6 +565,16 @@ impl Work<'_> {
         self.renewer
             .prober
             .within(self.settings.config.renewal.probe_timeout)
+    }
+
+    fn means<'m>(&'m self, prober: &'m Prober) -> Means<'m> {
+        let (browser, config) = (&self.renewer.browser, &self.settings.config.browser);
+        Means {
+            browser,
+            config,
+            prober,
+            clock: self.renewer.clock,
+        }
     }
 
     fn deadline(&self) -> Instant {
@@ -749,9 +758,8 @@ impl Work<'_> {
             gate: &gate,
         };
         let deadline = self.deadline();
-        let (browser, config) = (&self.renewer.browser, &self.settings.config.browser);
         let prober = self.prober();
-        let login = login::establish(browser, config, &prober, &attempt, seed, deadline, clock);
+        let login = login::establish(self.means(&prober), &attempt, seed, deadline);
         let ended = match tokio::time::timeout_at(deadline + GRACE, login).await {
             Ok(ended) => ended,
             Err(_) => {

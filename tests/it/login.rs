@@ -107,7 +107,13 @@ fn every_way_of_carrying_credentials_is_waited_for() {
 fn sessions_that_are_kept_in_web_storage_are_captured_and_proven() {
     run(async {
         for login in [Login::LocalStorage, Login::SessionStorage, Login::IndexedDb] {
-            let (keeper, site) = gets_in(&format!("{login:?}"), |dials| dials.login = login).await;
+            let site = Site::with(|dials| dials.login = login);
+            let keeper = keeper_of(&site);
+            let home = site
+                .recipe("PASSWORD")
+                .replace(&site.login_url(), &site.home_url());
+            keeper.recipe("x", &home);
+            assert_eq!(keeper.must_login("x").await, How::LoggedIn);
             let again = keeper.login("x").await;
             assert!(again.ok(), "{login:?}: {:?}", again.failure);
             assert_eq!(
