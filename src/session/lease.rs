@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::folder::{FilesError, Folder, io};
+use super::error::{FilesError, io};
+use super::folder::Folder;
 use crate::ids::{AccountName, SessionKey, SiteName};
 
 /// How long the second of two daemons waits for the first to tell its process id.
