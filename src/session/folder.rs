@@ -265,6 +265,15 @@ impl Folder {
     /// By a hard link where the file system has them, by a copy otherwise.
     pub(super) fn keep(&self, name: &str, to: &Folder, as_name: &str) -> Result<(), FilesError> {
         to.writable(as_name)?;
+        let Some(file) = self.open_file(name, OFlags::RDONLY)? else {
+            return Ok(());
+        };
+        // A sweeper may hold it for an instant, where the name of a dead writer leads to this very file.
+        while let Err(e) = flock(&file, FlockOperation::LockExclusive) {
+            if e != Errno::INTR {
+                return Err(self.io("locking", name, e));
+            }
+        }
         let temporary = unfinished_name(&self.at(name))?;
         match linkat(&self.fd, name, &to.fd, &temporary, AtFlags::empty()) {
             Ok(()) => {

@@ -67,6 +67,13 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child between its fork and its exec has the file open too, for an instant.
+        flock(&self.file, FlockOperation::Unlock).ok();
+    }
+}
+
 /// The right to be the one daemon of a `.auth` folder, until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct DaemonLock {
