@@ -4,6 +4,7 @@
 //! network, a browser, or a recipe.
 
 mod artefacts;
+mod cookie_date;
 mod error;
 pub mod expiry;
 pub mod files;
