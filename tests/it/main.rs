@@ -1,1 +1,3 @@
 //! Behaviour, end to end.
+
+mod policy;
