@@ -69,6 +69,11 @@ fn waits(failure: &Failure) -> Wait {
     }
 }
 
+/// Whether time heals this failure, and the site was asked.
+pub(super) fn is_of_the_site(failure: &Failure) -> bool {
+    matches!(waits(failure), Wait::Short | Wait::Long)
+}
+
 /// The wait after this failure, the record being as it was before; `None`: time does not heal it.
 pub(super) fn after(
     now: DateTime<Utc>,
@@ -122,6 +127,7 @@ pub(super) fn after(
         until: later(now, delay),
         class: failure.class,
         fingerprint: plan.fingerprint.to_owned(),
+        secret_tag: plan.secret_tag,
     })
 }
 
@@ -147,6 +153,7 @@ pub(super) fn after_soft_death(
         until: later(now, scale(nominal, jitter)),
         class: FailureClass::NotProven,
         fingerprint: plan.fingerprint.to_owned(),
+        secret_tag: plan.secret_tag,
     }
 }
 
@@ -163,6 +170,7 @@ pub(super) fn after_no_gain(
         until: later(now, scale(SLOW, rng.random_range(1.0..1.1))),
         class: FailureClass::NotProven,
         fingerprint: plan.fingerprint.to_owned(),
+        secret_tag: plan.secret_tag,
     }
 }
 

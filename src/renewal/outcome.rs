@@ -52,7 +52,7 @@ pub fn apply(
     record.follow_clock(now);
     record.seen_at = Some(now);
     match outcome {
-        Outcome::Alive { expires_at } => alive(now, &mut record, plan, expires_at),
+        Outcome::Alive { expires_at } => alive(now, &mut record, plan, expires_at, rng),
         Outcome::Dead => dead(now, &mut record, plan, rng),
         Outcome::Renewed { expires_at, login } => {
             renewed(now, &mut record, plan, expires_at, login, rng)
@@ -61,15 +61,17 @@ pub fn apply(
             failed(now, &mut record, plan, failure, artefacts, rng)
         }
     }
-    let interval = if is_held(&record, plan) {
-        HELD_LOOK
-    } else {
-        probe_interval(&record, plan)
-    };
-    let jitter = rng.random_range(0.9..1.1);
-    record.next_probe_at = record
-        .captured_at
-        .map(|_| later(now, scale(interval, jitter)));
+    // After a failure that passes the back-off says when; the probe that was due then is due still.
+    let waits_for_site =
+        matches!(outcome, Outcome::Failed { failure, .. } if backoff::is_of_the_site(failure));
+    if !waits_for_site || is_held(&record, plan) {
+        let interval = match is_held(&record, plan) {
+            true => HELD_LOOK,
+            false => probe_interval(&record, plan),
+        };
+        let jittered = scale(interval, rng.random_range(0.9..1.1));
+        record.next_probe_at = record.captured_at.map(|_| later(now, jittered));
+    }
     record
 }
 
@@ -115,9 +117,12 @@ fn alive(
     record: &mut Record,
     plan: &Plan<'_>,
     expires_at: Option<DateTime<Utc>>,
+    rng: &mut (impl Rng + ?Sized),
 ) {
     if record.captured_at.is_none() {
         record.captured_at = Some(now);
+        record.wide = true;
+        record.draw = rng.random();
     }
     record.proven_at = Some(now);
     record.soft_deaths = 0;
@@ -138,9 +143,9 @@ fn dead(now: DateTime<Utc>, record: &mut Record, plan: &Plan<'_>, rng: &mut (imp
     }
     record.died_at = Some(now);
     record.remember(now, Happened::Died, None);
-    let proven = record.proven_at.filter(|at| Some(*at) > record.captured_at);
+    let login = record.logged_in_at.or(record.captured_at);
+    let proven = record.proven_at.filter(|at| Some(*at) > login);
     if let Some(proven) = proven {
-        let login = record.logged_in_at.or(record.captured_at);
         let life = login.map(|login| proven - login);
         if let Some(life) = life.filter(|life| *life >= SHORTEST) {
             record.learn(now, life);
@@ -172,8 +177,10 @@ fn renewed(
             owed(now, record, plan),
             Some(Reason::Missing | Reason::Dead | Reason::Expired)
         );
-    record.wide = !lived;
-    record.draw = rng.random();
+    if login || record.captured_at.is_none() {
+        record.wide = !lived;
+        record.draw = rng.random();
+    }
     if login {
         record.logged_in_at = Some(now);
         record.expires_at = expires_at;

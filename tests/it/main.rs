@@ -1,3 +1,4 @@
 //! Behaviour, end to end.
 
 mod policy;
+mod simulation;
