@@ -1,5 +1,7 @@
 //! The rules of renewal over long simulated times, against sites whose sessions really end.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -378,32 +380,34 @@ fn after_a_synchronised_start_no_five_minutes_hold_more_than_a_twentieth_of_the_
 fn due_times_are_uniform_over_their_window() {
     let n = 5_000;
     let life = TimeDelta::days(10);
-    let mut rng = SmallRng::seed_from_u64(4);
-    for (again, from, width) in [(false, 0.40, 0.30), (true, 0.60, 0.10)] {
-        let mut shares: Vec<f64> = (0..n)
-            .map(|_| {
-                let mut site = Site::new(Life::Fixed(life), true);
-                site.renew(start(), Reason::Missing, &mut rng);
-                if again {
-                    site.renew(start() + TimeDelta::days(7), Reason::Due, &mut rng);
-                }
-                let from_login = *site.logins.last().unwrap();
-                let due = horizon(&site.record, &site.plan()).unwrap().due - from_login;
-                let share = due.num_milliseconds() as f64 / life.num_milliseconds() as f64;
-                (share - from) / width
-            })
-            .collect();
-        shares.sort_by(f64::total_cmp);
-        // Kolmogorov and Smirnov: p > 0.01 is a distance below 1.628 over the root of n.
-        let distance = shares.iter().enumerate().fold(0.0_f64, |most, (i, share)| {
-            let (below, above) = (i as f64 / f64::from(n), (i + 1) as f64 / f64::from(n));
-            most.max((share - below).abs()).max((share - above).abs())
-        });
-        assert!(
-            distance < 1.628 / f64::from(n).sqrt(),
-            "distance {distance}"
-        );
+    let mut beyond = 0;
+    for seed in 0..12 {
+        let mut rng = SmallRng::seed_from_u64(seed);
+        for (again, from, width) in [(false, 0.40, 0.30), (true, 0.60, 0.10)] {
+            let mut shares: Vec<f64> = (0..n)
+                .map(|_| {
+                    let mut site = Site::new(Life::Fixed(life), true);
+                    site.renew(start(), Reason::Missing, &mut rng);
+                    if again {
+                        site.renew(start() + TimeDelta::days(7), Reason::Due, &mut rng);
+                    }
+                    let from_login = *site.logins.last().unwrap();
+                    let due = horizon(&site.record, &site.plan()).unwrap().due - from_login;
+                    let share = due.num_milliseconds() as f64 / life.num_milliseconds() as f64;
+                    (share - from) / width
+                })
+                .collect();
+            shares.sort_by(f64::total_cmp);
+            // Kolmogorov and Smirnov: p > 0.01 is a distance below 1.628 over the root of n.
+            let distance = shares.iter().enumerate().fold(0.0_f64, |most, (i, share)| {
+                let (below, above) = (i as f64 / f64::from(n), (i + 1) as f64 / f64::from(n));
+                most.max((share - below).abs()).max((share - above).abs())
+            });
+            beyond += u32::from(distance > 1.628 / f64::from(n).sqrt());
+        }
     }
+    // One in a hundred lies beyond by chance; of these 24, one may.
+    assert!(beyond <= 1, "{beyond} of 24 samples are not uniform");
 }
 
 #[test]
@@ -692,18 +696,26 @@ proptest! {
 }
 
 #[test]
-fn every_class_heals_by_time_or_by_a_person_and_none_is_forgotten() {
-    let mut seen = BTreeMap::new();
+fn every_class_heals_by_time_or_by_a_person_and_a_cancelled_one_leaves_nothing() {
+    let mut told = BTreeMap::<_, Vec<_>>::new();
     for class in FailureClass::ALL {
         let mut site = Site::new(Life::Fixed(TimeDelta::hours(24)), true);
         let mut rng = SmallRng::seed_from_u64(8);
         site.fail(start(), &Failure::new(class, "seen"), &mut rng);
-        let held = site.record.hold.is_some();
-        let waits = site.record.backoff.is_some();
-        assert_eq!(held || waits, class != FailureClass::Cancelled, "{class}");
-        seen.entry((held, waits))
-            .or_insert_with(Vec::new)
-            .push(class.word());
+        let heals = match (&site.record.hold, &site.record.backoff) {
+            (Some(_), None) => "person",
+            (None, Some(_)) => "time",
+            _ => "nothing",
+        };
+        told.entry(heals).or_default().push(class.word());
     }
-    insta::assert_debug_snapshot!(seen.values().collect::<Vec<_>>(), @"");
+    let told: Vec<_> = told
+        .iter()
+        .map(|(by, classes)| format!("{by}: {}", classes.join(" ")))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    nothing: cancelled
+    person: wrong_credentials locked code_wanted challenge form_not_found form_changed recipe_wrong budget
+    time: site_down throttled timeout browser_lost not_proven secret_missing storage
+    ");
 }
