@@ -1,4 +1,5 @@
 //! Behaviour, end to end.
 
+mod laws;
 mod policy;
 mod simulation;
