@@ -10,8 +10,9 @@ use chromiumoxide::cdp::browser_protocol::network::{
     ResourceType,
 };
 use chromiumoxide::cdp::browser_protocol::page::{
-    DialogType, EventDomContentEventFired, EventFrameNavigated, EventJavascriptDialogOpening,
-    EventNavigatedWithinDocument, FrameId, HandleJavaScriptDialogParams,
+    DialogType, EventDomContentEventFired, EventFrameAttached, EventFrameDetached,
+    EventFrameNavigated, EventJavascriptDialogOpening, EventNavigatedWithinDocument,
+    FrameDetachedReason, FrameId, HandleJavaScriptDialogParams,
 };
 use chromiumoxide::cdp::js_protocol::runtime::EventConsoleApiCalled;
 use chrono::TimeDelta;
@@ -21,12 +22,14 @@ use tokio::time::Instant;
 
 use super::error::BrowserError;
 use super::observed::{Answer, Observed};
-use super::page::told;
+use super::page::{Frame, frame, told};
 
 /// Alerts that are dismissed before the page is given up as one that only makes alerts.
 const MOST_DIALOGS: u32 = 50;
 
 pub(super) enum Event {
+    Attached(Arc<EventFrameAttached>),
+    Detached(Arc<EventFrameDetached>),
     Navigated(Arc<EventFrameNavigated>),
     Within(Arc<EventNavigatedWithinDocument>),
     DomReady,
@@ -45,6 +48,20 @@ pub(super) async fn events(
 ) -> Result<SelectAll<BoxStream<'static, Event>>, BrowserError> {
     let lost = |error| told("tell its events", error);
     let mut all = SelectAll::new();
+    all.push(
+        page.event_listener::<EventFrameAttached>()
+            .await
+            .map_err(lost)?
+            .map(Event::Attached)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventFrameDetached>()
+            .await
+            .map_err(lost)?
+            .map(Event::Detached)
+            .boxed(),
+    );
     all.push(
         page.event_listener::<EventFrameNavigated>()
             .await
@@ -135,7 +152,20 @@ pub(super) async fn listen(
     let mut documents: HashMap<String, String> = HashMap::new();
     while let Some(event) = events.next().await {
         match event {
+            Event::Attached(event) => observed.note(|seen| {
+                seen.frame(Frame {
+                    id: event.frame_id.clone(),
+                    url: String::new(),
+                    origin: String::new(),
+                });
+            }),
+            Event::Detached(event) => observed.note(|seen| {
+                if event.reason != FrameDetachedReason::Swap {
+                    seen.frames.retain(|frame| frame.id != event.frame_id);
+                }
+            }),
             Event::Navigated(event) => observed.note(|seen| {
+                seen.frame(frame(event.frame.clone()));
                 if event.frame.security_origin.starts_with("http") {
                     seen.origins.insert(event.frame.security_origin.clone());
                 }
