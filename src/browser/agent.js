@@ -125,7 +125,7 @@
       const box = e.getBoundingClientRect();
       return {
         node: keep(e), signature: signature(e), order: order.get(e) ?? -1, tag: e.tagName.toLowerCase(), kind: (e.type || '').toLowerCase(),
-        name: clip(e.getAttribute('name'), 120), id: clip(e.id, 120), class: clip(typeof e.className === 'string' ? e.className : '', 200),
+        name: clip(e.getAttribute('name'), 120), id: clip(e.getAttribute('id'), 120), class: clip(e.getAttribute('class'), 200),
         form: formOf(e), visible: visible(e), disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
         x: box.x, y: box.y, width: box.width, height: box.height,
       };
@@ -145,7 +145,8 @@
       url: location.href, title: clip(document.title, 200), ready: document.readyState, text: clip(body ? textOf(body) : '', 6000),
       headings: all('h1, h2, h3, legend').filter(visible).slice(0, 8).map((h) => clip(textOf(h), 120)),
       alerts: all(ALERTS).filter(visible).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
-      forms: forms.map((f) => ({ id: clip(f.id, 120), name: clip(f.getAttribute('name'), 120), class: clip(f.className, 200), action: clip(f.getAttribute('action'), 300), text: clip(textOf(f), 400) })),
+      // As attributes: a field named `id` hides the property `id` of its form.
+      forms: forms.map((f) => ({ id: clip(f.getAttribute('id'), 120), name: clip(f.getAttribute('name'), 120), class: clip(f.getAttribute('class'), 200), action: clip(f.getAttribute('action'), 300), text: clip(textOf(f), 400) })),
       captcha: all(CAPTCHA).some((e) => visible(e) && !e.closest('.grecaptcha-badge')), fields, buttons,
     };
   }

@@ -123,7 +123,11 @@ fn three_lines(site: &RealSite, more: &str) -> String {
 
 /// How often the password was submitted, as the ledger has it.
 fn submissions(keeper: &Keeper) -> usize {
-    let ledger = keeper.queue.renewer().files().read_ledger(&"x".parse().unwrap(), None);
+    let ledger = keeper
+        .queue
+        .renewer()
+        .files()
+        .read_ledger(&"x".parse().unwrap(), None);
     let ledger = String::from_utf8(ledger.unwrap()).unwrap();
     ledger.matches("\"submit\"").count()
 }
@@ -137,7 +141,13 @@ async fn share_code(from: &Keeper, to: &Keeper) {
 /// The whole life of a session, twice: with the application's recipe, and with three lines alone.
 async fn story(case: &Case, site: &RealSite) {
     let began = std::time::Instant::now();
-    let at = |what: &str| eprintln!("{}: {:.1} s: {what}", case.app, began.elapsed().as_secs_f64());
+    let at = |what: &str| {
+        eprintln!(
+            "{}: {:.1} s: {what}",
+            case.app,
+            began.elapsed().as_secs_f64()
+        )
+    };
     let logged = || case.logs.map(|line| site.logged(line));
     let known = keeper(site, &site.recipe());
     let bare = keeper(site, &three_lines(site, case.more));
@@ -167,7 +177,12 @@ async fn story(case: &Case, site: &RealSite) {
     }
     site.invalidate().await;
     at("invalidate");
-    let seen = known.queue.renewer().check(&"x".parse().unwrap()).await.unwrap();
+    let seen = known
+        .queue
+        .renewer()
+        .check(&"x".parse().unwrap())
+        .await
+        .unwrap();
     at(&format!("check: {seen:?}"));
     if case.blind {
         assert_eq!(seen, Ok(()), "the page itself does not notice");
@@ -211,7 +226,11 @@ async fn plain_http(site: &RealSite, keeper: &Keeper) {
         let exported = export(&state, format, Some(&url.parse().unwrap()), Utc::now()).unwrap();
         assert!(exported.left_out.is_empty(), "{:?}", exported.left_out);
         let path = keeper.root().join(name);
-        let head = if format == Format::Header { "Cookie: " } else { "" };
+        let head = if format == Format::Header {
+            "Cookie: "
+        } else {
+            ""
+        };
         std::fs::write(&path, format!("{head}{}", exported.text)).unwrap();
         path
     };
@@ -228,7 +247,11 @@ async fn plain_http(site: &RealSite, keeper: &Keeper) {
         let live = &site.facts.live;
         let (status, body) =
             tools::curl(&url, &[&agent[0], &agent[1], options[0], options[1]]).await;
-        let wanted = if signed_in { live.signed_in } else { live.signed_out };
+        let wanted = if signed_in {
+            live.signed_in
+        } else {
+            live.signed_out
+        };
         assert_eq!(status, wanted, "{options:?}");
         if let Some(text) = &live.text {
             assert_eq!(body.contains(text), signed_in, "{options:?}");

@@ -160,8 +160,12 @@ impl RealSite {
         let logs = files
             .map(|file| file.unwrap().path())
             .filter(|path| path.extension().is_some_and(|end| end == "log"));
-        logs.map(|log| String::from_utf8_lossy(&fs::read(log).unwrap()).matches(text).count())
-            .sum()
+        logs.map(|log| {
+            String::from_utf8_lossy(&fs::read(log).unwrap())
+                .matches(text)
+                .count()
+        })
+        .sum()
     }
 
     /// The URL of a path.

@@ -21,7 +21,9 @@ pub(crate) fn say(what: &str) {
 }
 
 fn helper(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it/support")
+        .join(name)
 }
 
 async fn output(mut command: Command) -> Output {
@@ -46,7 +48,10 @@ pub(crate) async fn playwright(state: &Path, base: &str, facts: &Facts) -> Resul
         .arg(helper("playwright_check.py"))
         .arg(state)
         .arg(format!("{base}{path}"));
-    let element = facts.app_selector.as_ref().or(facts.success.selector.as_ref());
+    let element = facts
+        .app_selector
+        .as_ref()
+        .or(facts.success.selector.as_ref());
     match (element, &facts.success.url) {
         (Some(element), _) => command.args(["--selector", element]),
         (None, Some(pattern)) => command.args(["--url-regex", pattern]),
