@@ -181,6 +181,17 @@
     element.dispatchEvent(new Event('change', { bubbles: true }));
     return true;
   }
+  // Waits, at most a second, until an element has the same place in two frames: while style sheets are on their way
+  // there are no frames, and an application may still move what it has just drawn.
+  async function still(element) {
+    const place = () => { const box = element.getBoundingClientRect(); return [box.x, box.y, box.width, box.height].join(); };
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    const late = new Promise((resolve) => setTimeout(resolve, 1000, true));
+    const same = async () => {
+      for (let last = null, now = place(); last !== now; last = now, now = place()) await frame();
+    };
+    await Promise.race([same(), late]);
+  }
   // Whether a click at the element's middle would reach it.
   function reachable(element) {
     const box = element.getBoundingClientRect();
@@ -327,5 +338,5 @@
     }
   }
 
-  globalThis.jk = { locate, snapshot, signature, visible, focus, filled, choose, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
+  globalThis.jk = { locate, snapshot, signature, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
 })();

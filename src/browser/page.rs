@@ -143,6 +143,8 @@ impl Page {
                         url: shown.clone(),
                         code,
                     }),
+                    // Only the fragment changed: the document stays as it is.
+                    None if answer.result.loader_id.is_none() => Ok(()),
                     None => std::future::pending().await,
                 },
                 Err(BrowserError::Timeout { .. }) => std::future::pending().await,
@@ -153,7 +155,7 @@ impl Page {
             seen.documents > before || seen.failed_document.is_some()
         });
         let arrived = tokio::select! {
-            error = navigation => return error,
+            told = navigation => return told,
             arrived = ready => arrived,
         };
         self.loaded()?;
