@@ -38,7 +38,12 @@ fn told(output: &Output) -> String {
 }
 
 /// Whether Playwright, with this state file, sees the application's sign of a signed-in user; else what it saw.
-pub(crate) async fn playwright(state: &Path, base: &str, facts: &Facts) -> Result<(), String> {
+pub(crate) async fn playwright(
+    state: &Path,
+    base: &str,
+    facts: &Facts,
+    agent: Option<&str>,
+) -> Result<(), String> {
     let Some(python) = python() else {
         return Ok(());
     };
@@ -57,6 +62,9 @@ pub(crate) async fn playwright(state: &Path, base: &str, facts: &Facts) -> Resul
         (None, Some(pattern)) => command.args(["--url-regex", pattern]),
         (None, None) => &mut command,
     };
+    if let Some(agent) = agent {
+        command.args(["--user-agent", agent]);
+    }
     let output = output(command).await;
     match output.status.success() {
         true => Ok(()),
