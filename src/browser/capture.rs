@@ -210,7 +210,12 @@ impl Context {
             )
             .await?;
         }
-        blank.end(page).await
+        blank.end(page).await?;
+        // From our empty document, the site's own at the same address would be no new document.
+        if let Ok(nowhere) = Url::parse("about:blank") {
+            page.goto(&nowhere).await?;
+        }
+        Ok(())
     }
 }
 

@@ -144,6 +144,8 @@ impl Page {
                         url: shown.clone(),
                         code,
                     }),
+                    // Only the fragment changed: the document stays as it is.
+                    None if answer.result.loader_id.is_none() => Ok(()),
                     None => std::future::pending().await,
                 },
                 Err(BrowserError::Timeout { .. }) => std::future::pending().await,
@@ -154,7 +156,7 @@ impl Page {
             seen.documents > before || seen.failed_document.is_some()
         });
         let arrived = tokio::select! {
-            error = navigation => return error,
+            told = navigation => return told,
             arrived = ready => arrived,
         };
         self.loaded()?;

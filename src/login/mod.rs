@@ -527,26 +527,32 @@ async fn shows_in(
     let mark = page.mark();
     page.goto(url).await?;
     answered(page, mark)?;
-    let until = Instant::now() + Duration::from_secs(8);
-    let mut stable = 0;
+    let until = (Instant::now() + Duration::from_secs(8)).min(page.deadline());
+    let (mut stable, mut refused) = (0, 0);
     loop {
-        page.settle(AGAIN, until.min(page.deadline())).await;
+        let settled = page.settle(AGAIN, until).await;
+        let seen = snapshot(page, &page.main_frame()).await?;
+        let out = sight::signed_out(&seen);
         let shows = match recipe.proof.is_empty() {
             false => holds(page, recipe).await?,
             true => {
-                let seen = snapshot(page, &page.main_frame()).await?;
                 // A page that is as public before as after proves nothing.
                 let differs =
                     before.is_none_or(|b| sight::signed_out(b) || form::offers_sign_out(&seen));
-                differs && !sight::signed_out(&seen) && !seen.text.is_empty()
+                differs && !out && !seen.text.is_empty()
             }
         };
-        // Applications draw their login form only after they have asked their server.
+        // Applications draw their login form only after they have asked their server, and some draw it before.
         stable = if shows { stable + 1 } else { 0 };
+        refused = if settled && out && !shows {
+            refused + 1
+        } else {
+            0
+        };
         if stable >= 2 {
             return Ok(true);
         }
-        if Instant::now() >= until.min(page.deadline()) {
+        if refused >= 5 || Instant::now() >= until {
             return Ok(false);
         }
         page.changed((Instant::now() + AGAIN).min(until)).await;

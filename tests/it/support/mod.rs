@@ -11,6 +11,7 @@ pub(crate) mod realsites;
 mod routes;
 pub(crate) mod site;
 pub(crate) mod state;
+pub(crate) mod tools;
 mod wire;
 
 pub(crate) use keeper::{Keeper, run};
