@@ -1,5 +1,6 @@
 //! Builds every room once, starts the loops, stops them in order.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +86,7 @@ pub async fn serve(root: PathBuf, overrides: Overrides, settings: Settings) -> a
     };
     let mut guard = tokio::time::interval(GUARD);
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
@@ -111,11 +113,14 @@ pub async fn serve(root: PathBuf, overrides: Overrides, settings: Settings) -> a
                 again.notify_one();
                 notify(&[sd_notify::NotifyState::Ready]);
             }
-            _ = guard.tick() => match sole.look() {
-                Ok(false) => {}
-                Ok(true) => again.notify_one(),
-                Err(error) => break Err(error.into()),
-            },
+            _ = guard.tick() => {
+                orphans.reap();
+                match sole.look() {
+                    Ok(false) => {}
+                    Ok(true) => again.notify_one(),
+                    Err(error) => break Err(error.into()),
+                }
+            }
             changed = newest.changed() => {
                 if changed.is_err() {
                     break Ok(());
@@ -178,6 +183,48 @@ impl Sole {
             }
         }
     }
+}
+
+/// Processes whose parents, started by us, died before them: the kernel gives them to us, and nobody else waits for them.
+#[derive(Default)]
+struct Orphans {
+    dead: HashSet<i32>,
+}
+
+impl Orphans {
+    /// Waits for those that were dead a look ago already. Who started a process waits for it within moments.
+    fn reap(&mut self) {
+        let dead: HashSet<i32> = children().into_iter().filter(|pid| is_dead(*pid)).collect();
+        for pid in self.dead.intersection(&dead) {
+            let pid = rustix::process::Pid::from_raw(*pid);
+            // Somebody was faster: fine.
+            let _ = rustix::process::waitpid(pid, rustix::process::WaitOptions::NOHANG);
+        }
+        self.dead = dead;
+    }
+}
+
+/// Our children, from `/proc/PID/task/TID/children` (proc_pid_task(5)); none where the kernel has no such file.
+fn children() -> Vec<i32> {
+    let threads = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let lists =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn is_dead(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| rest.starts_with('Z'))
 }
 
 /// `Type=notify-reload` wants the monotonic time with it (sd_notify(3)).

@@ -286,12 +286,21 @@ fn sweep(folders: &Path) {
         }
         let argument = user_data_dir(&folder);
         for pid in processes() {
-            if std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
+            let Some(process) = Pid::from_raw(pid) else {
+                continue;
+            };
+            let first = std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
                 line.split(|byte| *byte == 0)
                     .any(|arg| arg == argument.as_bytes())
-            }) && let Some(pid) = Pid::from_raw(pid)
-            {
-                let _ = rustix::process::kill_process(pid, Signal::KILL);
+            });
+            let inside =
+                || std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder);
+            if first {
+                // It leads a group, in which its children may have been stopped and so have not noticed anything.
+                let _ = rustix::process::kill_process_group(process, Signal::KILL);
+            }
+            if first || inside() {
+                let _ = rustix::process::kill_process(process, Signal::KILL);
             }
         }
         remove_folder(&folder);

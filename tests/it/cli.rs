@@ -33,7 +33,12 @@ fn curl(arguments: &[&str], url: &str) -> String {
 }
 
 fn keys(value: &Value) -> Vec<&str> {
-    value.as_object().unwrap().keys().map(String::as_str).collect()
+    value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 #[test]
@@ -66,7 +71,10 @@ fn three_lines_and_one_command_are_a_session() {
     let check = root.run(&["check", "x"]);
     assert_eq!(check.code, Some(5), "{check:?}");
     let status = root.run(&["status"]).out;
-    assert!(status.lines().nth(1).unwrap().starts_with("x        no "), "{status}");
+    assert!(
+        status.lines().nth(1).unwrap().starts_with("x        no "),
+        "{status}"
+    );
 }
 
 #[test]
@@ -76,22 +84,48 @@ fn scripts_read_json_whose_shape_stays() {
     let login = root.run(&["--json", "login", "x"]);
     assert_eq!(login.code, Some(0), "{login:?}");
     let login = &login.json()[0];
-    let shape = ["artefacts", "class", "duration_ms", "file", "how", "key", "message", "ok", "step"];
+    let shape = [
+        "artefacts",
+        "class",
+        "duration_ms",
+        "file",
+        "how",
+        "key",
+        "message",
+        "ok",
+        "step",
+    ];
     assert_eq!(keys(login), shape);
-    assert_eq!((&login["key"], &login["ok"], &login["how"]), (&"x".into(), &true.into(), &"logged_in".into()));
+    assert_eq!(
+        (&login["key"], &login["ok"], &login["how"]),
+        (&"x".into(), &true.into(), &"logged_in".into())
+    );
     assert_eq!(login["file"], root.file("x").to_str().unwrap());
 
     let status = root.run(&["status", "--json"]).json();
     let shape = [
-        "account", "alive", "captured_at", "expires_at", "file", "hold", "key", "last_error",
-        "last_result", "next_renewal_at", "proven_at", "site",
+        "account",
+        "alive",
+        "captured_at",
+        "expires_at",
+        "file",
+        "hold",
+        "key",
+        "last_error",
+        "last_result",
+        "next_renewal_at",
+        "proven_at",
+        "site",
     ];
     assert_eq!(keys(&status[0]), shape);
     assert_eq!(status[0]["alive"], true);
     assert_eq!(status[0]["last_result"], "logged_in");
 
     let check = root.run(&["check", "x", "--json"]);
-    assert_eq!(check.json(), serde_json::json!({ "key": "x", "alive": true, "seen": null }));
+    assert_eq!(
+        check.json(),
+        serde_json::json!({ "key": "x", "alive": true, "seen": null })
+    );
     site.invalidate();
     let check = root.run(&["check", "x", "--json"]);
     assert_eq!(check.code, Some(5));
@@ -102,12 +136,20 @@ fn scripts_read_json_whose_shape_stays() {
     let refused = root.run(&["login", "x", "--json"]);
     assert_eq!(refused.code, Some(10));
     let refused = &refused.json()[0];
-    assert_eq!((&refused["ok"], &refused["how"]), (&false.into(), &"failed".into()));
+    assert_eq!(
+        (&refused["ok"], &refused["how"]),
+        (&false.into(), &"failed".into())
+    );
     assert_eq!(refused["class"], "wrong_credentials");
-    let seen = std::fs::read_dir(refused["artefacts"].as_str().unwrap()).unwrap().flatten();
+    let seen = std::fs::read_dir(refused["artefacts"].as_str().unwrap())
+        .unwrap()
+        .flatten();
     let mut seen: Vec<_> = seen.map(|e| e.file_name().into_string().unwrap()).collect();
     seen.sort();
-    assert_eq!(seen, ["console.txt", "failure.txt", "page.html", "page.png"]);
+    assert_eq!(
+        seen,
+        ["console.txt", "failure.txt", "page.html", "page.png"]
+    );
     let status = root.run(&["status", "--json"]).json();
     assert_eq!(keys(&status[0]["hold"]), ["class", "since", "why"]);
     assert_eq!(status[0]["last_error"]["class"], "wrong_credentials");
@@ -127,8 +169,17 @@ fn a_wrong_password_is_tried_once_and_the_message_says_what_lifts_the_hold() {
     for _ in 0..3 {
         let held = root.run(&["login", "x"]);
         assert_eq!(held.code, Some(10));
-        assert!(held.err.starts_with("jarkeeper: x: held: wrong_credentials since "), "{held:?}");
-        assert!(held.err.ends_with("a changed recipe or secret lifts this, and so does `jarkeeper release`\n"), "{held:?}");
+        assert!(
+            held.err
+                .starts_with("jarkeeper: x: held: wrong_credentials since "),
+            "{held:?}"
+        );
+        assert!(
+            held.err.ends_with(
+                "a changed recipe or secret lifts this, and so does `jarkeeper release`\n"
+            ),
+            "{held:?}"
+        );
     }
     assert_eq!(site.submissions().len(), 1);
     assert_eq!(root.run(&["release", "x"]).code, Some(0));
@@ -152,10 +203,16 @@ fn what_a_new_user_gets_wrong_is_named_with_the_way_out() {
     assert_snapshot!(told(&["check", "shoping"]), @"2 jarkeeper: there is no site shoping; did you mean shopping?");
     assert_snapshot!(told(&["login", "x:second"]), @"2 jarkeeper: there is no site x:second; there are shopping, x");
 
-    root.recipe("typo", &site.recipe("PASSWORD").replace("password", "pasword"));
+    root.recipe(
+        "typo",
+        &site.recipe("PASSWORD").replace("password", "pasword"),
+    );
     assert_snapshot!(told(&["login", "typo"]), @r#"3 jarkeeper: ROOT/sites/typo.toml:3:1: unknown key "pasword"; did you mean "password"?"#);
     assert_snapshot!(told(&["sites", "check"]), @r#"3 ROOT/sites/typo.toml:3:1: unknown key "pasword"; did you mean "password"?"#);
-    assert!(told(&["login", "x"]).starts_with("0 x: logged in"), "another recipe's mistake stops nobody");
+    assert!(
+        told(&["login", "x"]).starts_with("0 x: logged in"),
+        "another recipe's mistake stops nobody"
+    );
     assert!(told(&["login", "--all"]).starts_with("3 "));
     std::fs::remove_file(root.path().join("sites/typo.toml")).unwrap();
     assert_snapshot!(told(&["sites", "check"]), @"0 2 recipes, no mistake");
@@ -177,7 +234,12 @@ fn what_a_new_user_gets_wrong_is_named_with_the_way_out() {
         .into();
     assert_eq!(ended.code, Some(2));
     assert_snapshot!(ended.said(&root), @"jarkeeper: --root /nowhere/at/all is not a folder; it is the one that holds config.toml and sites/");
-    let ended: Ended = root.command(&["demo"]).env_remove("DEMO_PASSWORD").output().unwrap().into();
+    let ended: Ended = root
+        .command(&["demo"])
+        .env_remove("DEMO_PASSWORD")
+        .output()
+        .unwrap()
+        .into();
     assert_eq!(ended.code, Some(2));
     assert_eq!(site.submissions().len(), 1);
 }
@@ -209,9 +271,22 @@ fn an_empty_folder_gets_hints() {
     let doctor = root.run(&["--set", "browser.executable=/nowhere", "doctor"]);
     assert_eq!(doctor.code, Some(1));
     let said = doctor.said(&root);
-    assert!(said.contains("MISSING  Chromium: no Chromium was found (browser.executable is /nowhere); install it"), "{said}");
-    assert!(said.contains("ok       .auth: ROOT/.auth is ours alone"), "{said}");
-    assert!(said.contains("MISSING  recipes: there is none in ROOT/sites; three lines are enough, see the README"), "{said}");
+    assert!(
+        said.contains(
+            "MISSING  Chromium: no Chromium was found (browser.executable is /nowhere); install it"
+        ),
+        "{said}"
+    );
+    assert!(
+        said.contains("ok       .auth: ROOT/.auth is ours alone"),
+        "{said}"
+    );
+    assert!(
+        said.contains(
+            "MISSING  recipes: there is none in ROOT/sites; three lines are enough, see the README"
+        ),
+        "{said}"
+    );
     let doctor = root.run(&["doctor", "--json"]).json();
     for finding in doctor.as_array().unwrap() {
         assert_eq!(keys(finding), ["found", "ok", "way_out", "what"]);
@@ -235,17 +310,34 @@ fn every_export_opens_the_site_with_the_tool_that_it_is_for() {
     std::fs::write(&jar, export("netscape")).unwrap();
     assert_eq!(curl(&["-b", jar.to_str().unwrap()], &home), "200");
     let header = export("header");
-    assert_eq!(curl(&["-H", &format!("Cookie: {}", header.trim_end())], &home), "200");
-    let state = export("storage-state");
-    assert_eq!(state, std::fs::read_to_string(root.file("x")).unwrap());
+    assert_eq!(
+        curl(&["-H", &format!("Cookie: {}", header.trim_end())], &home),
+        "200"
+    );
+    let state: Value = serde_json::from_str(&export("storage-state")).unwrap();
+    let file = std::fs::read(root.file("x")).unwrap();
+    assert_eq!(state, serde_json::from_slice::<Value>(&file).unwrap());
     for form in ["puppeteer", "selenium"] {
         let list: Value = serde_json::from_str(&export(form)).unwrap();
         let pairs = list.as_array().unwrap().iter();
-        let pairs = pairs.map(|c| format!("{}={}", c["name"].as_str().unwrap(), c["value"].as_str().unwrap()));
+        let pairs = pairs.map(|c| {
+            format!(
+                "{}={}",
+                c["name"].as_str().unwrap(),
+                c["value"].as_str().unwrap()
+            )
+        });
         let pairs = pairs.collect::<Vec<_>>().join("; ");
         assert_eq!(curl(&["-b", &pairs], &home), "200", "{form}");
     }
-    let elsewhere = root.run(&["export", "x", "--format", "header", "--url", "http://example.org/"]);
+    let elsewhere = root.run(&[
+        "export",
+        "x",
+        "--format",
+        "header",
+        "--url",
+        "http://example.org/",
+    ]);
     assert!(!elsewhere.out.contains("sid="), "{elsewhere:?}");
     let unknown = root.run(&["export", "x", "--format", "pickle"]);
     assert_eq!(unknown.code, Some(2));
@@ -258,15 +350,28 @@ fn an_import_is_taken_only_when_it_is_alive() {
     assert_eq!(root.run(&["login", "x"]).code, Some(0));
     let cookies = root.run(&["export", "x", "--format", "netscape"]).out;
     let own = root.state("x").unwrap();
-    let sid = own.cookies.iter().find(|c| c.name == "sid").unwrap().value.clone();
+    let sid = own
+        .cookies
+        .iter()
+        .find(|c| c.name == "sid")
+        .unwrap()
+        .value
+        .clone();
     std::fs::write(root.path().join("alive.txt"), &cookies).unwrap();
-    std::fs::write(root.path().join("dead.txt"), cookies.replace(&sid, "s000000000000")).unwrap();
+    std::fs::write(
+        root.path().join("dead.txt"),
+        cookies.replace(&sid, "s000000000000"),
+    )
+    .unwrap();
     std::fs::write(root.path().join("prose.txt"), "hello\n").unwrap();
 
     root.recipe("y", &site.recipe("PASSWORD"));
     let dead = root.run(&["import", "y", "dead.txt"]);
     assert_eq!(dead.code, Some(21), "{dead:?}");
-    assert!(dead.err.contains("not logged in") && dead.err.contains("nothing was changed"), "{dead:?}");
+    assert!(
+        dead.err.contains("not logged in") && dead.err.contains("nothing was changed"),
+        "{dead:?}"
+    );
     assert!(!root.file("y").exists());
     let alive = root.run(&["import", "y", "alive.txt"]);
     assert_eq!(alive.code, Some(0), "{alive:?}");
@@ -304,8 +409,18 @@ fn a_held_session_is_left_alone_until_it_is_released() {
     ");
     let login = root.run(&["login", "x"]);
     assert_eq!(login.code, Some(25));
-    assert!(login.err.starts_with("jarkeeper: x: held by a person since "), "{login:?}");
-    assert!(login.err.contains("the site is being moved; `jarkeeper release` lets it go on"), "{login:?}");
+    assert!(
+        login
+            .err
+            .starts_with("jarkeeper: x: held by a person since "),
+        "{login:?}"
+    );
+    assert!(
+        login
+            .err
+            .contains("the site is being moved; `jarkeeper release` lets it go on"),
+        "{login:?}"
+    );
     assert_eq!(site.submissions().len(), 0);
     assert_eq!(site.requests().len(), 0);
     assert_snapshot!(root.run(&["release", "x"]).said(&root), @"x is released; the daemon goes on with it, or: jarkeeper login x");
@@ -319,8 +434,34 @@ fn names_that_point_elsewhere_are_refused_and_nothing_is_made() {
     let before = everything(&root);
     let long = "a".repeat(5_000);
     let hostile = [
-        "../x", "..", ".", "/etc/passwd", "x/../y", "x\\y", "x y", "X", "x.y", "x\ny", "%2e%2e", "~", "x;ls", "$(id)",
-        "x:", ":x", "x:..", "x:../y", "x:a:b", "x:a/b", "x_state", "é", "\u{202e}x", "", " ", "_", "x*", long.as_str(),
+        "../x",
+        "..",
+        ".",
+        "/etc/passwd",
+        "x/../y",
+        "x\\y",
+        "x y",
+        "X",
+        "x.y",
+        "x\ny",
+        "%2e%2e",
+        "~",
+        "x;ls",
+        "$(id)",
+        "x:",
+        ":x",
+        "x:..",
+        "x:../y",
+        "x:a:b",
+        "x:a/b",
+        "x_state",
+        "é",
+        "\u{202e}x",
+        "",
+        " ",
+        "_",
+        "x*",
+        long.as_str(),
     ];
     for name in hostile {
         let verbs: [&[&str]; 7] = [
@@ -345,10 +486,13 @@ fn names_that_point_elsewhere_are_refused_and_nothing_is_made() {
 #[test]
 fn auto_login_writes_the_files_that_its_list_names() {
     // Two host names, so that their cookies do not collide.
-    let (one, two) = (Site::start(), Site::with(|dials| {
-        dials.flavour = Flavour::Reddit;
-        dials.cookie_prefix = "b";
-    }));
+    let (one, two) = (
+        Site::start(),
+        Site::with(|dials| {
+            dials.flavour = Flavour::Reddit;
+            dials.cookie_prefix = "b";
+        }),
+    );
     let root = Root::new();
     root.env("PASSWORD", Site::PASSWORD);
     root.recipe("shopping", &one.recipe("PASSWORD"));
@@ -369,13 +513,21 @@ fn auto_login_writes_the_files_that_its_list_names() {
     };
     let unknown = auto(&["shopping", "shoping"]);
     assert_eq!(unknown.code, Some(2));
-    assert!(unknown.err.contains("did you mean shopping?"), "{unknown:?}");
+    assert!(
+        unknown.err.contains("did you mean shopping?"),
+        "{unknown:?}"
+    );
     assert_eq!(files(), Vec::<String>::new());
 
     two.set_password("another");
     let refused = auto(&["shopping", "reddit"]);
     assert_eq!(refused.code, Some(10), "{refused:?}");
-    assert!(refused.err.contains("shopping.reddit_state.json was not written, because reddit failed"), "{refused:?}");
+    assert!(
+        refused
+            .err
+            .contains("shopping.reddit_state.json was not written, because reddit failed"),
+        "{refused:?}"
+    );
     assert_eq!(files(), Vec::<String>::new());
     two.set_password(Site::PASSWORD);
     assert_eq!(root.run(&["release", "reddit"]).code, Some(0));
@@ -385,13 +537,21 @@ fn auto_login_writes_the_files_that_its_list_names() {
     assert_eq!(both.code, Some(0), "{both:?}");
     assert_eq!(both.out, "out/shopping.reddit_state.json\n");
     assert_eq!(auto(&["reddit", "shopping"]).code, Some(0));
-    assert_eq!(files(), ["reddit.shopping_state.json", "shopping.reddit_state.json"]);
+    assert_eq!(
+        files(),
+        ["reddit.shopping_state.json", "shopping.reddit_state.json"]
+    );
     assert_eq!(auto(&["reddit"]).code, Some(0));
     let all = auto(&["all"]);
     assert_eq!(all.code, Some(0), "{all:?}");
     assert_eq!(
         files(),
-        ["reddit.shopping_state.json", "reddit_state.json", "shopping.reddit_state.json", "shopping_state.json"]
+        [
+            "reddit.shopping_state.json",
+            "reddit_state.json",
+            "shopping.reddit_state.json",
+            "shopping_state.json"
+        ]
     );
     let joined = std::fs::read(root.path().join("out/shopping.reddit_state.json")).unwrap();
     let joined: jarkeeper::session::StorageState = serde_json::from_slice(&joined).unwrap();
@@ -404,12 +564,18 @@ fn twenty_commands_beside_the_daemon_on_a_dead_session_make_one_login() {
     let site = Site::start();
     let root = Root::of(&site);
     let _daemon = root.daemon();
-    eventually("the first session", || root.state("x").filter(|state| opens(&site, state)));
+    eventually("the first session", || {
+        root.state("x").filter(|state| opens(&site, state))
+    });
     site.invalidate();
     let commands: Vec<_> = (0..20)
         .map(|_| {
             let mut command = root.command(&["login", "x", "--json"]);
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
         })
         .collect();
     let mut made = 0;
@@ -421,7 +587,13 @@ fn twenty_commands_beside_the_daemon_on_a_dead_session_make_one_login() {
     assert!(made <= 1, "{made}");
     assert_eq!(site.submissions().len(), 2);
     assert!(opens(&site, &root.state("x").unwrap()));
-    for verb in [&["check", "x"][..], &["export", "x"], &["status"], &["doctor"], &["sites", "check"]] {
+    for verb in [
+        &["check", "x"][..],
+        &["export", "x"],
+        &["status"],
+        &["doctor"],
+        &["sites", "check"],
+    ] {
         assert_eq!(root.run(verb).code, Some(0), "{verb:?}");
     }
 }
@@ -432,10 +604,17 @@ fn completions_know_the_verbs_in_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ended = root.run(&["completions", shell]);
         assert_eq!(ended.code, Some(0), "{shell}");
-        assert!(ended.out.contains("auto-login") && ended.out.contains("release"), "{shell}");
+        assert!(
+            ended.out.contains("auto-login") && ended.out.contains("release"),
+            "{shell}"
+        );
     }
     // A reader that has seen enough is no error.
-    let mut child = root.command(&["completions", "bash"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = root
+        .command(&["completions", "bash"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
 }
@@ -452,8 +631,16 @@ fn the_demo_is_a_site_like_any_other() {
     let mut line = String::new();
     let mut out = std::io::BufReader::new(demo.stdout.take().unwrap());
     std::io::BufRead::read_line(&mut out, &mut line).unwrap();
-    let url = line.split_whitespace().find_map(|word| word.strip_suffix(';')).unwrap();
-    root.recipe("notes", &format!("url = \"{url}\"\nusername = \"demo\"\npassword = {{ env = \"DEMO_PASSWORD\" }}\n"));
+    let url = line
+        .split_whitespace()
+        .find_map(|word| word.strip_suffix(';'))
+        .unwrap();
+    root.recipe(
+        "notes",
+        &format!(
+            "url = \"{url}\"\nusername = \"demo\"\npassword = {{ env = \"DEMO_PASSWORD\" }}\n"
+        ),
+    );
     let login = root.run(&["login", "notes"]);
     assert_eq!(login.code, Some(0), "{login:?}");
     assert_eq!(root.run(&["check", "notes"]).code, Some(0));

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use jarkeeper::session::{Files, StorageState};
+use jarkeeper::session::StorageState;
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
@@ -386,11 +386,6 @@ impl Root {
             .flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
         names.filter(|name| name.starts_with(".tmp-")).collect()
-    }
-
-    /// The door to the files, in this process.
-    pub(crate) fn files(&self) -> Files {
-        Files::open(&self.auth()).unwrap()
     }
 }
 
