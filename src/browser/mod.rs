@@ -339,8 +339,11 @@ impl Running {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .take();
         if let Some(chromium) = chromium {
-            // Waiting for processes and removing a folder blocks.
-            std::thread::spawn(move || drop(chromium));
+            // Waiting for processes and removing a folder blocks. Before the program ends, the runtime waits for it.
+            match tokio::runtime::Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn_blocking(move || drop(chromium))),
+                Err(_) => drop(chromium),
+            }
         }
     }
 

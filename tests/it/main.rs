@@ -3,6 +3,12 @@
 //! `cfg(test)` always holds here; it tells clippy that the helpers too are tests, which may unwrap.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod daemon;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod files;

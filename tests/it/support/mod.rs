@@ -7,6 +7,7 @@ mod faults;
 mod foreign;
 pub(crate) mod keeper;
 mod pages;
+pub(crate) mod process;
 pub(crate) mod realsites;
 mod routes;
 pub(crate) mod site;
