@@ -3,7 +3,11 @@
 //! `cfg(test)` always holds here; it tells clippy that the helpers too are tests, which may unwrap.
 
 #[cfg(test)]
+mod combinations;
+#[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
@@ -14,6 +18,8 @@ mod formats;
 mod login;
 #[cfg(test)]
 mod realsites;
+#[cfg(test)]
+mod renewal;
 #[cfg(test)]
 mod site;
 #[cfg(test)]

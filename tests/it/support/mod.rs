@@ -13,5 +13,5 @@ pub(crate) mod site;
 pub(crate) mod state;
 mod wire;
 
-pub(crate) use keeper::{Keeper, run};
+pub(crate) use keeper::{Keeper, clock, run};
 pub(crate) use site::Site;
