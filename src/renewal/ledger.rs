@@ -192,3 +192,166 @@ impl Ledger {
         (opens > now).then_some(opens)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: Option<u16> = Some(7);
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::minutes(minutes)
+    }
+
+    fn ledger(lines: &[(i64, Option<u16>, Event)]) -> Ledger {
+        let file: Vec<Vec<u8>> = lines
+            .iter()
+            .map(|(m, tag, e)| line(at(*m), *tag, *e))
+            .collect();
+        Ledger::parse(&file.concat())
+    }
+
+    fn class(result: Result<(), Failure>) -> Option<FailureClass> {
+        result.err().map(|failure| failure.class)
+    }
+
+    #[test]
+    fn a_refused_password_is_permitted_once_more_only_by_hand_and_never_a_third_time() {
+        use Event::{Refused, Submit};
+        let once = ledger(&[(0, TAG, Submit), (0, TAG, Refused)]);
+        let later = at(10_000);
+        assert_eq!(
+            class(once.permit(later, 7, false)),
+            Some(FailureClass::WrongCredentials)
+        );
+        assert!(once.permit(later, 7, true).is_ok());
+        assert!(
+            once.permit(later, 8, false).is_ok(),
+            "another password is another matter"
+        );
+        let twice = ledger(&[
+            (0, TAG, Submit),
+            (0, TAG, Refused),
+            (9, TAG, Submit),
+            (9, TAG, Refused),
+        ]);
+        assert_eq!(
+            class(twice.permit(later, 7, true)),
+            Some(FailureClass::WrongCredentials)
+        );
+    }
+
+    #[test]
+    fn a_crash_between_submit_and_verdict_counts_as_a_used_attempt() {
+        let mut file = Vec::new();
+        let mut submitted = 0;
+        for restart in 0..50 {
+            let now = at(restart * 600);
+            if Ledger::parse(&file).permit(now, 7, false).is_ok() {
+                file.extend(line(now, TAG, Event::Submit));
+                submitted += 1;
+            }
+        }
+        assert_eq!(submitted, 2);
+        let failure = Ledger::parse(&file)
+            .permit(at(99_999), 7, false)
+            .unwrap_err();
+        assert_eq!(
+            (failure.class, failure.retry_after),
+            (FailureClass::Budget, None)
+        );
+        file.extend(line(at(99_999), None, Event::Released));
+        assert!(Ledger::parse(&file).permit(at(99_999), 7, false).is_ok());
+    }
+
+    #[test]
+    fn accepted_logins_are_bounded_by_the_hour_and_the_day() {
+        let mut ledger = Ledger::default();
+        let login = |ledger: &mut Ledger, minute| {
+            let permit = ledger.permit(at(minute), 7, false);
+            if permit.is_ok() {
+                ledger.add(at(minute), TAG, Event::Submit);
+                ledger.add(at(minute), TAG, Event::Accepted);
+            }
+            permit.err().and_then(|failure| failure.retry_after)
+        };
+        for minute in [0, 1, 2] {
+            assert_eq!(login(&mut ledger, minute), None);
+        }
+        assert_eq!(login(&mut ledger, 3), Some(TimeDelta::minutes(57)));
+        for minute in [60, 61, 62, 120, 121] {
+            assert_eq!(login(&mut ledger, minute), None, "minute {minute}");
+        }
+        assert_eq!(
+            login(&mut ledger, 200),
+            Some(TimeDelta::minutes(24 * 60 - 200))
+        );
+        assert_eq!(login(&mut ledger, 24 * 60), None);
+    }
+
+    #[test]
+    fn a_torn_line_hides_neither_itself_nor_the_next_one() {
+        let whole = line(at(0), TAG, Event::Submit);
+        for cut in 0..whole.len() {
+            let mut file = whole[..cut].to_vec();
+            file.extend(line(at(1), TAG, Event::Submit));
+            file.extend(line(at(1), TAG, Event::Refused));
+            let ledger = Ledger::parse(&file);
+            assert_eq!(
+                class(ledger.permit(at(2), 7, false)),
+                Some(FailureClass::WrongCredentials)
+            );
+            assert!(ledger.submits.len() <= 2, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_never_makes_a_submission_disappear() {
+        let mut file = line(at(0), TAG, Event::Submit);
+        for i in 0..file.len() - 1 {
+            for bit in 0..8 {
+                file[i] ^= 1 << bit;
+                let ledger = Ledger::parse(&file);
+                let lost = ledger.submits.is_empty() && ledger.counts.is_empty();
+                // The braces are what a line is found by; all else is covered.
+                assert!(
+                    !lost || [b'{', b'}'].contains(&(file[i] ^ (1 << bit))),
+                    "byte {i} bit {bit}"
+                );
+                file[i] ^= 1 << bit;
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_close_the_window_for_as_long() {
+        use Event::{Accepted, Submit};
+        let month = 30 * 24 * 60;
+        let mut ledger = ledger(&[
+            (month, TAG, Submit),
+            (month, TAG, Accepted),
+            (0, TAG, Submit),
+        ]);
+        assert_eq!(ledger.submits, [at(0), at(0)]);
+        ledger.add(at(0), TAG, Accepted);
+        assert!(ledger.permit(at(1), 7, false).is_ok());
+    }
+
+    #[test]
+    fn the_tag_notices_every_part_of_the_credentials_and_depends_on_the_salt() {
+        let credentials = |username: &str, password: &str, totp: Option<&str>| Credentials {
+            username: username.to_owned(),
+            password: password.into(),
+            totp: totp.map(Into::into),
+        };
+        let tags = [
+            secret_tag(b"salt", &credentials("ab", "c", None)),
+            secret_tag(b"salt", &credentials("a", "bc", None)),
+            secret_tag(b"salt", &credentials("ab", "c", Some("X"))),
+            secret_tag(b"pepper", &credentials("ab", "c", None)),
+        ];
+        let distinct: std::collections::BTreeSet<_> = tags.iter().collect();
+        assert_eq!(distinct.len(), tags.len());
+        assert_eq!(tags[0], secret_tag(b"salt", &credentials("ab", "c", None)));
+    }
+}

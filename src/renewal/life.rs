@@ -103,7 +103,7 @@ fn due(
     record: &Record,
     plan: &Plan<'_>,
 ) -> DateTime<Utc> {
-    let draw = record.draw.clamp(0.0, 1.0);
+    let draw = f64::from(record.draw) / f64::from(u32::MAX);
     if let Some(before) = plan.renewal.before_expiry.filter(|_| known) {
         // Up to a tenth earlier than asked, so that sessions with one end do not log in at one moment.
         let at = sooner(stop, scale(before.min(LONGEST), 1.0 + 0.1 * draw));

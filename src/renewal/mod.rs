@@ -7,6 +7,7 @@
 //! Door: [`Queue::submit`] for every cause. Behind it [`decide`] says what to do now, [`apply`] folds in what came of it,
 //! [`next_wake`] says when to ask again, and [`Ledger::permit`] has the last word before a submit.
 
+mod backoff;
 mod ledger;
 mod life;
 mod order;

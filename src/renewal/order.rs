@@ -87,3 +87,35 @@ impl Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_expired_go_first_then_the_nearest_end_and_no_more_than_there_is_room_for() {
+        let at = |seconds| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let mut waiting = vec![
+            (Urgency::Open, "open"),
+            (Urgency::Ends(at(90)), "later"),
+            (Urgency::Expired(at(20)), "dead"),
+            (Urgency::Ends(at(50)), "soon"),
+            (Urgency::Expired(at(10)), "longer dead"),
+        ];
+        assert_eq!(order(&mut waiting, 3), ["longer dead", "dead", "soon"]);
+        assert_eq!(order(&mut waiting, 9), ["later", "open"]);
+    }
+
+    #[test]
+    fn no_more_than_ten_begin_within_ten_seconds_wherever_the_clock_goes() {
+        let mut pace = Pace::default();
+        let start = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000);
+        for _ in 0..10 {
+            assert_eq!(pace.start(start), Ok(()));
+        }
+        assert_eq!(pace.start(start), Err(start + TimeDelta::seconds(10)));
+        let back = start - TimeDelta::days(2);
+        assert_eq!(pace.start(back), Err(back + TimeDelta::seconds(10)));
+        assert_eq!(pace.start(back + TimeDelta::seconds(10)), Ok(()));
+    }
+}

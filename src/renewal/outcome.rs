@@ -3,34 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, RngExt};
 
+use super::backoff::{self, TRIES};
 use super::life::{SHORTEST, later, probe_interval, scale};
-use super::policy::{HELD_LOOK, Plan, is_held, owed};
-use super::record::{Backoff, Happened, Hold, LastFailure, Parked, Record};
+use super::policy::{HELD_LOOK, Plan, Reason, is_held, owed};
+use super::record::{Happened, Hold, LastFailure, Parked, Record};
 use crate::failure::{Failure, FailureClass};
-
-/// The first delay after a failure that time may heal.
-const FIRST: TimeDelta = TimeDelta::seconds(5);
-
-/// Longest delay while the session lives, for the first [`QUICK`] tries.
-const ALIVE_CAP: TimeDelta = TimeDelta::minutes(5);
-
-/// Longest delay in the first day after the session's death.
-const DEAD_CAP: TimeDelta = TimeDelta::hours(1);
-
-/// Longest delay of all.
-const CAP: TimeDelta = TimeDelta::hours(6);
-
-/// Tries in a row until we give up; certmagic makes as many in its 30 days.
-const TRIES: u32 = 142;
-
-/// Of these, tries with short delays while the session lives. A long outage would else use up all in half a day.
-const QUICK: u32 = 36;
-
-/// The first delay after a failure behind the submit, or when the site asks us to slow down without saying how long.
-const SLOW: TimeDelta = TimeDelta::minutes(15);
-
-/// The least and the longest wait that a site may ask for.
-const RETRY_AFTER: (TimeDelta, TimeDelta) = (TimeDelta::seconds(60), TimeDelta::hours(24));
 
 /// What came of a probe or a renewal.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +52,7 @@ pub fn apply(
     record.follow_clock(now);
     record.seen_at = Some(now);
     match outcome {
-        Outcome::Alive { expires_at } => alive(now, &mut record, plan, expires_at),
+        Outcome::Alive { expires_at } => alive(now, &mut record, plan, expires_at, rng),
         Outcome::Dead => dead(now, &mut record, plan, rng),
         Outcome::Renewed { expires_at, login } => {
             renewed(now, &mut record, plan, expires_at, login, rng)
@@ -84,15 +61,17 @@ pub fn apply(
             failed(now, &mut record, plan, failure, artefacts, rng)
         }
     }
-    let interval = if is_held(&record, plan) {
-        HELD_LOOK
-    } else {
-        probe_interval(&record, plan)
-    };
-    let jitter = rng.random_range(0.9..1.1);
-    record.next_probe_at = record
-        .captured_at
-        .map(|_| later(now, scale(interval, jitter)));
+    // After a failure that passes the back-off says when; the probe that was due then is due still.
+    let waits_for_site =
+        matches!(outcome, Outcome::Failed { failure, .. } if backoff::is_of_the_site(failure));
+    if !waits_for_site || is_held(&record, plan) {
+        let interval = match is_held(&record, plan) {
+            true => HELD_LOOK,
+            false => probe_interval(&record, plan),
+        };
+        let jittered = scale(interval, rng.random_range(0.9..1.1));
+        record.next_probe_at = record.captured_at.map(|_| later(now, jittered));
+    }
     record
 }
 
@@ -117,14 +96,18 @@ pub fn release(now: DateTime<Utc>, mut record: Record) -> Record {
     record
 }
 
+/// Notes the end of the cookies. A new life begins where it has moved with the clock, as that of a sliding session
+/// does; an end that stays, give or take, ends the life that is running, however often its cookie is set again.
 fn set_end(now: DateTime<Utc>, record: &mut Record, expires_at: Option<DateTime<Utc>>) {
-    // Max-Age counts from the answer, so an end that moved by less than a second has not moved.
-    let moved = match (record.expires_at, expires_at) {
-        (Some(old), Some(new)) => (new - old).abs() >= TimeDelta::seconds(1),
+    let slid = match (record.expires_at, expires_at) {
+        (Some(old), Some(new)) => {
+            let elapsed = now - record.expires_seen_at.unwrap_or(now);
+            new - old >= (elapsed / 2).max(TimeDelta::seconds(1))
+        }
         (old, new) => old != new,
     };
-    if moved {
-        record.expires_at = expires_at;
+    record.expires_at = expires_at;
+    if slid {
         record.expires_seen_at = Some(now);
     }
 }
@@ -134,9 +117,12 @@ fn alive(
     record: &mut Record,
     plan: &Plan<'_>,
     expires_at: Option<DateTime<Utc>>,
+    rng: &mut (impl Rng + ?Sized),
 ) {
     if record.captured_at.is_none() {
         record.captured_at = Some(now);
+        record.wide = true;
+        record.draw = rng.random();
     }
     record.proven_at = Some(now);
     record.soft_deaths = 0;
@@ -157,37 +143,25 @@ fn dead(now: DateTime<Utc>, record: &mut Record, plan: &Plan<'_>, rng: &mut (imp
     }
     record.died_at = Some(now);
     record.remember(now, Happened::Died, None);
-    let proven = record.proven_at.filter(|at| Some(*at) > record.captured_at);
+    let login = record.logged_in_at.or(record.captured_at);
+    let proven = record.proven_at.filter(|at| Some(*at) > login);
     if let Some(proven) = proven {
-        let login = record.logged_in_at.or(record.captured_at);
         let life = login.map(|login| proven - login);
         if let Some(life) = life.filter(|life| *life >= SHORTEST) {
             record.learn(now, life);
         }
         return;
     }
-    // Nobody has seen this session alive since it was made. Once may be chance; from the second on, a renewal that
-    // "succeeds" with a dead cookie must not become a loop of logins.
+    // Nobody has seen this session alive since it was made.
     record.soft_deaths = record.soft_deaths.saturating_add(1);
-    let (delay, nominal) = match record.soft_deaths {
-        1 => (scale(FIRST, rng.random_range(0.5..1.5)), FIRST),
-        n => {
-            let nominal = (SLOW * (1 << (n - 2).min(5))).min(CAP);
-            (scale(nominal, rng.random_range(1.0..1.1)), nominal)
-        }
-    };
-    let until = later(now, delay);
-    if record.backoff.as_ref().is_some_and(|b| b.until >= until) {
-        return;
+    let backoff = backoff::after_soft_death(now, record, plan, rng);
+    if record
+        .backoff
+        .as_ref()
+        .is_none_or(|running| running.until < backoff.until)
+    {
+        record.backoff = Some(backoff);
     }
-    record.backoff = Some(Backoff {
-        tries: record.backoff.as_ref().map_or(0, |backoff| backoff.tries),
-        since: now,
-        delay_ms: nominal.num_milliseconds(),
-        until,
-        class: FailureClass::NotProven,
-        fingerprint: plan.fingerprint.to_owned(),
-    });
 }
 
 fn renewed(
@@ -201,10 +175,12 @@ fn renewed(
     let lived = record.captured_at.is_some()
         && !matches!(
             owed(now, record, plan),
-            Some(super::Reason::Missing | super::Reason::Dead | super::Reason::Expired)
+            Some(Reason::Missing | Reason::Dead | Reason::Expired)
         );
-    record.wide = !lived;
-    record.draw = rng.random();
+    if login || record.captured_at.is_none() {
+        record.wide = !lived;
+        record.draw = rng.random();
+    }
     if login {
         record.logged_in_at = Some(now);
         record.expires_at = expires_at;
@@ -233,6 +209,9 @@ fn renewed(
             life.num_seconds()
         );
         set_hold(now, record, plan, FailureClass::RecipeWrong, why, false);
+    } else if owed(now, record, plan).is_some() {
+        // A renewal that gained nothing would be owed again at once, and at once again.
+        record.backoff = Some(backoff::after_no_gain(now, plan, rng));
     }
 }
 
@@ -254,13 +233,10 @@ fn failed(
         artefacts: artefacts.map(str::to_owned),
     });
     record.remember(now, Happened::Failed, Some(failure.class));
-    let wait = match waits(failure) {
-        Wait::Person => {
-            record.released = false;
-            let why = failure.message.clone();
-            return set_hold(now, record, plan, failure.class, why, false);
-        }
-        wait => wait,
+    let Some(backoff) = backoff::after(now, record, plan, failure, rng) else {
+        record.released = false;
+        let why = failure.message.clone();
+        return set_hold(now, record, plan, failure.class, why, false);
     };
     if is_held(record, plan) {
         // A probe of a held session that failed: the next look is an hour away anyhow.
@@ -271,28 +247,16 @@ fn failed(
         record.hold = None;
         record.released = false;
     }
-    let last = record.backoff.as_ref();
-    let tries = last.map_or(0, |backoff| backoff.tries) + u32::from(wait != Wait::Own);
-    let since = last.map_or(now, |backoff| backoff.since);
-    let before =
-        TimeDelta::milliseconds(last.map_or(0, |b| b.delay_ms.clamp(0, CAP.num_milliseconds())));
-    let (nominal, delay) = delay(now, record, plan, failure, wait, tries, before, rng);
-    record.backoff = Some(Backoff {
-        tries,
-        since,
-        delay_ms: nominal.num_milliseconds(),
-        until: later(now, delay),
-        class: failure.class,
-        fingerprint: plan.fingerprint.to_owned(),
-    });
-    if tries >= TRIES {
+    if backoff.tries >= TRIES {
         let why = format!(
-            "{tries} tries in a row failed since {}, the last with: {}",
-            since.format("%F %T UTC"),
+            "{} tries in a row failed since {}, the last with: {}",
+            backoff.tries,
+            backoff.since.format("%F %T UTC"),
             failure.message
         );
-        set_hold(now, record, plan, failure.class, why, true);
+        return set_hold(now, record, plan, failure.class, why, true);
     }
+    record.backoff = Some(backoff);
 }
 
 fn set_hold(
@@ -312,110 +276,4 @@ fn set_hold(
         secret_tag: plan.secret_tag,
         gave_up,
     });
-}
-
-/// What heals a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    /// Time, soon.
-    Short,
-    /// Time, not soon: another try may cost a login or annoy the site.
-    Long,
-    /// Time; the site has not been asked, so the try does not count.
-    Own,
-    /// A person, a new recipe or a new secret.
-    Person,
-}
-
-fn waits(failure: &Failure) -> Wait {
-    use FailureClass as C;
-    match failure.class {
-        C::WrongCredentials | C::Locked | C::CodeWanted | C::Challenge => Wait::Person,
-        C::FormNotFound | C::FormChanged | C::RecipeWrong => Wait::Person,
-        C::Budget if failure.retry_after.is_none() => Wait::Person,
-        C::Budget | C::SecretMissing | C::Cancelled => Wait::Own,
-        C::Storage if !failure.submitted => Wait::Own,
-        C::Throttled | C::NotProven => Wait::Long,
-        C::SiteDown | C::Timeout | C::BrowserLost if !failure.submitted => Wait::Short,
-        C::SiteDown | C::Timeout | C::BrowserLost | C::Storage => Wait::Long,
-    }
-}
-
-/// The next delay, before and after its jitter.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one rule over one failure; a struct would be made only here"
-)]
-fn delay(
-    now: DateTime<Utc>,
-    record: &Record,
-    plan: &Plan<'_>,
-    failure: &Failure,
-    wait: Wait,
-    tries: u32,
-    before: TimeDelta,
-    rng: &mut (impl Rng + ?Sized),
-) -> (TimeDelta, TimeDelta) {
-    let asked = failure.retry_after.map(|asked| {
-        let asked = asked.clamp(RETRY_AFTER.0, RETRY_AFTER.1);
-        scale(asked, rng.random_range(1.0..1.05)).min(RETRY_AFTER.1)
-    });
-    let (nominal, jittered) = match failure.class {
-        // The ledger knows to the second when its window opens, and keeps the delay out of the row.
-        FailureClass::Budget => (before, TimeDelta::zero()),
-        FailureClass::SecretMissing => {
-            let hourly = TimeDelta::hours(1);
-            (before, scale(hourly, rng.random_range(0.9..1.1)))
-        }
-        _ if wait == Wait::Long => {
-            let nominal = (before * 2).clamp(SLOW, CAP);
-            (nominal, scale(nominal, rng.random_range(1.0..1.1)).min(CAP))
-        }
-        _ => {
-            let cap = cap(now, record, plan, tries);
-            // Decorrelated: drawn between once and three times the last, twice on average.
-            let drawn = match before.num_milliseconds() {
-                0 => scale(FIRST, rng.random_range(0.5..1.5)),
-                before => TimeDelta::milliseconds(rng.random_range(before..=before * 3)),
-            };
-            let nominal = drawn.min(cap);
-            let jittered = if drawn < cap {
-                nominal
-            } else {
-                scale(cap, rng.random_range(0.85..1.0))
-            };
-            (nominal, jittered)
-        }
-    };
-    let delay = jittered.max(asked.unwrap_or_default());
-    (nominal, delay.max(TimeDelta::seconds(1)))
-}
-
-/// The longest delay of a transient failure: short while there is a session to save, long when it is lost.
-fn cap(now: DateTime<Utc>, record: &Record, plan: &Plan<'_>, tries: u32) -> TimeDelta {
-    let end = super::horizon(record, plan).and_then(|horizon| horizon.end);
-    let first = record.backoff.as_ref().map_or(now, |backoff| backoff.since);
-    let death = match (record.died_at, end) {
-        (Some(died), Some(end)) => Some(died.min(end)),
-        (None, Some(end)) if end > now => None,
-        (died, end) => died.or(end),
-    };
-    match death {
-        None if record.captured_at.is_some() => {
-            if tries <= QUICK {
-                return ALIVE_CAP;
-            }
-            // An unknown end may come at any time, and need not come for long.
-            let left = end.map_or(CAP, |end| end - now);
-            (left / 6).clamp(ALIVE_CAP, CAP)
-        }
-        death => {
-            let since = now - death.unwrap_or(first);
-            if since < TimeDelta::hours(24) {
-                DEAD_CAP
-            } else {
-                CAP
-            }
-        }
-    }
 }

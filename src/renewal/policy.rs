@@ -1,6 +1,8 @@
 //! What to do about one session now.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
 
 use super::life::{cron_due, horizon, later, probe_interval};
 use super::outcome::{Outcome, apply};
@@ -99,7 +101,8 @@ pub enum Decision {
     },
     /// See by plain HTTP whether the session lives, then apply and decide again with the same cause.
     Probe(Reason),
-    /// Visit the site with the present state; log in unless the session lives and [`enough`] is content.
+    /// Visit the site with the present state; log in unless the session lives and [`enough`] is content. A visit that
+    /// finds a session dead that was thought alive applies [`Outcome::Dead`] and decides again: deaths teach.
     Renew(Reason),
     /// Something is owed, and must not be tried now.
     Hold {
@@ -137,6 +140,11 @@ pub fn decide(now: DateTime<Utc>, record: &Record, plan: &Plan<'_>, cause: Cause
     }
     let owed = owed(now, record, plan).map(|reason| insist.unwrap_or(reason));
     if let Some((until, why)) = waiting(now, record, plan, cause) {
+        let watch = watch_at(record, plan);
+        if watch.is_some_and(|at| at <= now) {
+            return Decision::Probe(Reason::Probe);
+        }
+        let until = watch.map_or(until, |at| at.min(until));
         return match owed {
             None if cause != Cause::Command => Decision::Keep { until },
             _ => Decision::Hold {
@@ -195,9 +203,9 @@ pub fn enough(
         expires_at,
         login: false,
     };
-    // The draw only moves the due time within its window; the fairest guess is its end.
-    let mut after = apply(now, record.clone(), plan, outcome, &mut rand::rng());
-    after.draw = 1.0;
+    // Only the next probe is drawn here, and nobody will look at it.
+    let mut rng = SmallRng::seed_from_u64(0);
+    let after = apply(now, record.clone(), plan, outcome, &mut rng);
     owed(now, &after, plan).is_none()
 }
 
@@ -272,11 +280,17 @@ fn waiting(
         FailureClass::Throttled | FailureClass::Budget
     );
     let changed = backoff.fingerprint != plan.fingerprint;
-    let found = backoff.class == FailureClass::SecretMissing && plan.secret_tag.is_some();
+    let found = backoff.class == FailureClass::SecretMissing
+        && plan
+            .secret_tag
+            .is_some_and(|tag| Some(tag) != backoff.secret_tag);
     if !strict && (cause == Cause::Command || changed || found) {
         return None;
     }
-    let message = record.last_failure.as_ref().map_or("", |f| &f.message);
+    let message = record.last_failure.as_ref().map_or(
+        "the session died before it was seen alive again",
+        |failure| &failure.message,
+    );
     let why = format!(
         "{} ({}), so the next try is at {}{}",
         backoff.class,
@@ -307,16 +321,28 @@ fn asked(
         Cause::Report => Reason::Report,
     };
     let age = record.proven_at.map(|at| now.signed_duration_since(at));
-    let doubts = matches!(cause, Cause::Command | Cause::Report);
+    // What was learned with another recipe counts for nothing; only a visit brings the probe back.
+    let unlearned = cause == Cause::FileChange && !plan.has_probe;
+    let doubts = matches!(cause, Cause::Command | Cause::Report) || unlearned;
     if !doubts && age.is_some_and(|age| age < FRESH) {
         return None;
     }
     match owed {
         // A session that is only due may well live: the cheapest look comes first, also after a restored backup.
         None | Some(Reason::Due | Reason::Cron) if plan.has_probe => Some(Decision::Probe(reason)),
-        None if matches!(cause, Cause::Command | Cause::Report) => Some(Decision::Renew(reason)),
+        None if doubts => Some(Decision::Renew(reason)),
         _ => None,
     }
+}
+
+/// When to probe during a wait that is not for the site: its session is watched meanwhile.
+fn watch_at(record: &Record, plan: &Plan<'_>) -> Option<DateTime<Utc>> {
+    let class = record.backoff.as_ref().map(|backoff| backoff.class);
+    let ours = matches!(
+        class,
+        Some(FailureClass::Budget | FailureClass::SecretMissing | FailureClass::Storage)
+    );
+    record.next_probe_at.filter(|_| ours && plan.has_probe)
 }
 
 /// When the session is to be probed or touched next.

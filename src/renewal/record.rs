@@ -36,10 +36,10 @@ pub struct Record {
     pub expires_at: Option<DateTime<Utc>>,
     /// When this end was first seen: the beginning of the life that it ends.
     pub expires_seen_at: Option<DateTime<Utc>>,
-    /// Where in its window this generation's due time lies, 0 to 1; drawn once per generation.
-    pub draw: f64,
-    /// Whether that window is the wide one, because this generation had no living predecessor: sessions that
-    /// were all made at one start must not all be due together.
+    /// Where in its window the due time lies, in parts of 2^32; drawn once per login.
+    pub draw: u32,
+    /// Whether that window is the wide one, because the login had no living session before it: those that were all
+    /// made at one start must not all be due together.
     pub wide: bool,
     /// When the session was last seen alive.
     pub proven_at: Option<DateTime<Utc>>,
@@ -80,6 +80,9 @@ pub struct Backoff {
     pub class: FailureClass,
     /// The recipe in force at the failure: another one need not wait.
     pub fingerprint: String,
+    /// The tag of the secret at the failure; `None`: none had been read.
+    #[serde(default)]
+    pub secret_tag: Option<u16>,
 }
 
 /// Why nothing is tried.
@@ -198,7 +201,7 @@ impl Default for Record {
             logged_in_at: None,
             expires_at: None,
             expires_seen_at: None,
-            draw: 0.0,
+            draw: 0,
             wide: false,
             proven_at: None,
             next_probe_at: None,

@@ -526,7 +526,9 @@ impl Work<'_> {
                     how = self
                         .make(&mut kept, state, reason, &mut credentials)
                         .await?;
-                    self.cause = Cause::Schedule;
+                    if kept.record.died_at.is_none() {
+                        self.cause = Cause::Schedule;
+                    }
                 }
             }
         }
@@ -648,7 +650,11 @@ impl Work<'_> {
                         return Ok(How::Extended);
                     }
                 }
-                Liveness::Out(_) => {}
+                // Not known to be dead until now: the rules say what that means.
+                Liveness::Out(_) => {
+                    self.note(kept, Outcome::Dead, None)?;
+                    return Ok(How::Probed);
+                }
                 Liveness::Unknown(failure) => {
                     self.note(
                         kept,

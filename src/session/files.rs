@@ -24,8 +24,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-pub use super::folder::{Damage, FilesError};
-use super::folder::{Folder, io};
+use super::error::io;
+pub use super::error::{Damage, FilesError};
+use super::folder::Folder;
 pub use super::lease::{DaemonLock, Lease};
 use super::lease::{Lock, account_text};
 use super::state::StorageState;
@@ -83,7 +84,7 @@ impl Files {
         Folder::open(&self.path)
     }
 
-    fn ours(&self, name: &str) -> Result<Folder, FilesError> {
+    pub(super) fn ours(&self, name: &str) -> Result<Folder, FilesError> {
         self.root()?.sub(OURS)?.sub(name)
     }
 
@@ -354,53 +355,6 @@ impl Files {
         };
         append().map_err(|source| io("writing", &path, source))
     }
-
-    /// Makes a folder for what a failed login left to look at: `artefacts/KEY/STAMP`.
-    pub fn new_artefact_folder(
-        &self,
-        key: &SessionKey,
-        now: DateTime<Utc>,
-    ) -> Result<ArtefactFolder, FilesError> {
-        let all = self.ours("artefacts")?.sub(&short(key.to_string()))?;
-        let taken = all.names()?;
-        let stamp = stamp(now);
-        let mut name = stamp.clone();
-        let mut n = 1;
-        while taken.contains(&name) {
-            n += 1;
-            name = format!("{stamp}-{n}");
-        }
-        let folder = all.sub(&name)?;
-        Ok(ArtefactFolder { folder })
-    }
-
-    /// Removes the oldest artefact folders of this key, so that `keep` stay.
-    pub fn prune_artefacts(&self, key: &SessionKey, keep: usize) -> Result<(), FilesError> {
-        let all = self.ours("artefacts")?.sub(&short(key.to_string()))?;
-        let names = all.names()?;
-        for name in &names[..names.len().saturating_sub(keep)] {
-            all.remove_sub(name)?;
-        }
-        Ok(())
-    }
-}
-
-/// A folder for what one failed login left to look at.
-#[derive(Debug)]
-pub struct ArtefactFolder {
-    folder: Folder,
-}
-
-impl ArtefactFolder {
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Puts a file into it, 0600. Secrets must have been blotted out of the bytes.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
-        self.folder.replace(name, bytes, || Ok(()))
-    }
 }
 
 /// Writes a state into a folder of the caller's choosing (made 0700 where it is missing), whole or not at all, 0600.
@@ -430,7 +384,7 @@ fn record_name(key: &SessionKey) -> String {
 }
 
 /// A text of ours as a file name that is not too long: file systems stop at 255 bytes.
-fn short(text: String) -> String {
+pub(super) fn short(text: String) -> String {
     if text.len() <= 200 {
         return text;
     }
@@ -440,7 +394,7 @@ fn short(text: String) -> String {
     format!("={hex}")
 }
 
-fn stamp(at: DateTime<Utc>) -> String {
+pub(super) fn stamp(at: DateTime<Utc>) -> String {
     at.format("%Y%m%dT%H%M%S%3fZ").to_string()
 }
 

@@ -10,7 +10,7 @@
 //!
 //! A partitioned cookie goes into `netscape` and `selenium` only where the cookie's own site is its partition and no
 //! frame of another site lay between, because the readers would send it in every place; into `header` under the rule
-//! of [`Jar`](super::Jar).
+//! of [`Jar`].
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::folder::Damage;
+use super::error::Damage;
 use super::jar::{Jar, is_of_site};
 use super::sanitise::Dropped;
 use super::state::{Cookie, SameSite, StorageState};

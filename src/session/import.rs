@@ -3,7 +3,7 @@
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::folder::Damage;
+use super::error::Damage;
 use super::formats::FormatError;
 use super::state::{Cookie, Origin, SameSite, StorageState, whole_microseconds};
 

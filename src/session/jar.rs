@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use cookie_store::{CookieDomain, CookieExpiration, CookieStore, RawCookie};
 use url::{Host, Url};
 
+use super::cookie_date::cookie_date;
 use super::state::{Cookie, Identity, SameSite, StorageState};
 
 /// The cookies of one state, for plain HTTP requests such as a top-level navigation makes.
@@ -176,6 +177,13 @@ impl Jar {
         let mut cookie = cookie_store::Cookie::parse(header, &seen)
             .ok()?
             .into_owned();
+        if cookie.max_age().is_none()
+            && let Some(end) = expires(header)
+        {
+            // The crate takes a date that it cannot read for none, and a removal for a change.
+            let left = (end - self.now).num_seconds().max(0);
+            cookie.expires = CookieExpiration::from(left as u64);
+        }
         if let CookieDomain::Suffix(domain) = &cookie.domain {
             if url.host_str() == Some(domain) && (!domain.contains('.') || is_address(url)) {
                 // An address and a top-level name have no subdomains: the host gets it as its own.
@@ -274,6 +282,17 @@ impl std::fmt::Debug for Jar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Jar({:?}, {} touched)", self.state, self.touched.len())
     }
+}
+
+/// The last `Expires` of a `Set-Cookie` header, where it is a date.
+fn expires(header: &str) -> Option<DateTime<Utc>> {
+    header
+        .split(';')
+        .skip(1)
+        .filter_map(|attribute| attribute.split_once('='))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("expires"))
+        .filter_map(|(_, date)| cookie_date(date))
+        .last()
 }
 
 fn is_address(url: &Url) -> bool {
@@ -395,6 +414,7 @@ mod tests {
         let mut jar = jar(serde_json::json!([
             {"name": "sid", "value": "old", "domain": "127.0.0.1", "httpOnly": true},
             {"name": "gone", "value": "x", "domain": "127.0.0.1"},
+            {"name": "gone2", "value": "x", "domain": "127.0.0.1"},
             {"name": "stays", "value": "x", "domain": "127.0.0.1", "sameSite": "Strict", "expires": 4e9},
         ]));
         let at = url("http://127.0.0.1:8080/app/page");
@@ -403,6 +423,7 @@ mod tests {
             [
                 "sid=new; Path=/; HttpOnly; Secure; SameSite=None; Max-Age=3600",
                 "gone=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+                "gone2=deleted; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 UTC",
                 "fresh=1",
                 "never=; Max-Age=0",
             ],

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::folder::{FilesError, Folder, io};
+use super::error::{FilesError, io};
+use super::folder::Folder;
 use crate::ids::{AccountName, SessionKey, SiteName};
 
 /// How long the second of two daemons waits for the first to tell its process id.
@@ -63,6 +64,13 @@ impl Lock {
         Err(FilesError::LeaseLost {
             path: self.path.clone(),
         })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child between its fork and its exec has the file open too, for an instant.
+        flock(&self.file, FlockOperation::Unlock).ok();
     }
 }
 

@@ -3,6 +3,9 @@
 //! Owns the `.auth` folder. Door: [`StorageState`], [`Files`] and [`Lease`], [`Jar`], [`formats`]. Never touches the
 //! network, a browser, or a recipe.
 
+mod artefacts;
+mod cookie_date;
+mod error;
 pub mod expiry;
 pub mod files;
 mod folder;
@@ -14,6 +17,7 @@ mod lease;
 mod sanitise;
 pub mod state;
 
+pub use artefacts::ArtefactFolder;
 pub use files::{Files, FilesError, Lease};
 pub use import::import;
 pub use jar::Jar;

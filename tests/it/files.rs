@@ -154,6 +154,55 @@ fn a_folder_that_others_can_reach_is_refused_with_the_command_that_mends_it() {
 }
 
 #[test]
+fn a_folder_of_another_user_is_refused_with_the_command_that_mends_it() {
+    let (dir, files) = files();
+    if dir.path().metadata().unwrap().uid() != 0 {
+        eprintln!("skipped: only root can give a folder away");
+        return;
+    }
+    std::os::unix::fs::chown(files.path(), Some(65534), Some(65534)).unwrap();
+    let error = Files::open(files.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("belongs to user 65534") && error.contains("`chown 0 "),
+        "{error}"
+    );
+}
+
+#[test]
+fn who_opens_the_folder_does_not_sweep_away_what_another_is_writing() {
+    let (_dir, files) = files();
+    let lease = lease(&files, "wiki");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                Files::open(files.path()).unwrap();
+            }
+        });
+        let written: Result<(), _> =
+            (0..200).try_for_each(|n| files.write(&lease, &key("wiki"), &state(n)));
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        written.unwrap();
+    });
+}
+
+#[test]
+fn a_lease_is_free_the_moment_it_is_dropped_while_children_are_started() {
+    let (_dir, files) = files();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                Command::new("true").status().unwrap();
+            }
+        });
+        let free = (0..2000).all(|_| files.lease(&site("wiki"), None).unwrap().is_some());
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(free);
+    });
+}
+
+#[test]
 fn another_user_of_the_machine_reads_nothing() {
     use std::os::unix::process::CommandExt;
     let (dir, files) = files();

@@ -15,11 +15,17 @@ mod files_crash;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod login;
+#[cfg(test)]
+mod policy;
 #[cfg(test)]
 mod realsites;
 #[cfg(test)]
 mod renewal;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod site;
 #[cfg(test)]
