@@ -345,7 +345,11 @@ async fn prove(
                         return captured(means, context, attempt, progress, Some(rule)).await;
                     }
                     Asked::Out(what) => seen = what,
-                    Asked::Silent if page.settle(AGAIN, until).await => {
+                    Asked::Silent
+                        if page.settle(AGAIN, until).await
+                            // What has come meanwhile is worth the first question again.
+                            && (last || tried == Some((context.cookies().await?, page.url(), last))) =>
+                    {
                         // Plain HTTP cannot tell. A second look with the captured state alone can.
                         told(page, recipe, mark, progress).await?;
                         let mut done = captured(means, context, attempt, progress, None).await?;
@@ -363,9 +367,8 @@ async fn prove(
             told(page, recipe, mark, progress).await?;
         }
         if last {
-            let message =
-                format!("the login went through, but the session is not logged in: {seen}");
-            return Err(Failure::new(FailureClass::NotProven, message));
+            let shows = snapshot(page, &page.main_frame().await?).await?;
+            return Err(sight::unproven(&shows, &seen));
         }
         page.changed(until.min(Instant::now() + AGAIN)).await;
     }

@@ -63,11 +63,29 @@ pub(crate) fn config() -> Config {
 
 /// See the module.
 pub(crate) struct Keeper {
-    root: Arc<tempfile::TempDir>,
+    root: Arc<Root>,
     environment: Arc<Mutex<HashMap<String, String>>>,
     change: watch::Sender<Arc<Settings>>,
     clock: fn() -> DateTime<Utc>,
     pub(crate) queue: Queue,
+}
+
+enum Root {
+    Temporary(tempfile::TempDir),
+    Given(PathBuf),
+}
+
+impl Root {
+    fn temporary() -> Arc<Self> {
+        Arc::new(Self::Temporary(tempfile::tempdir().unwrap()))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(dir) => dir.path(),
+            Self::Given(path) => path,
+        }
+    }
 }
 
 /// A clock of its own for one test: `clock!(NOW, OFFSET)` makes the function `NOW` and the seconds that it is ahead.
@@ -85,22 +103,18 @@ pub(crate) use clock;
 impl Keeper {
     /// With no recipe yet.
     pub(crate) fn new() -> Self {
-        Self::over(
-            Arc::new(tempfile::tempdir().unwrap()),
-            Arc::default(),
-            browser(),
-            Utc::now,
-        )
+        Self::with(browser(), Utc::now)
+    }
+
+    /// With no recipe yet, in a folder that is there.
+    pub(crate) fn at(root: PathBuf) -> Self {
+        let root = Arc::new(Root::Given(root));
+        Self::over(root, Arc::default(), browser(), Utc::now)
     }
 
     /// The same with another browser and another clock.
     pub(crate) fn with(browser: Browser, clock: fn() -> DateTime<Utc>) -> Self {
-        Self::over(
-            Arc::new(tempfile::tempdir().unwrap()),
-            Arc::default(),
-            browser,
-            clock,
-        )
+        Self::over(Root::temporary(), Arc::default(), browser, clock)
     }
 
     /// For this site as `x`, with the three-line recipe and `more` behind it, on this clock.
@@ -125,7 +139,7 @@ impl Keeper {
     }
 
     fn over(
-        root: Arc<tempfile::TempDir>,
+        root: Arc<Root>,
         environment: Arc<Mutex<HashMap<String, String>>>,
         browser: Browser,
         clock: fn() -> DateTime<Utc>,
