@@ -217,8 +217,8 @@ pub async fn alive(
     let context = means.browser.context(means.config, wanted).await?;
     let url = learned.landing.as_ref().unwrap_or(&recipe.url);
     Ok(match shows_in(context.page(), recipe, url, None).await? {
-        true => Liveness::In(None),
-        false => Liveness::Out(format!("{} shows a signed-out page", shown(url))),
+        Some(_) => Liveness::In(None),
+        None => Liveness::Out(format!("{} shows a signed-out page", shown(url))),
     })
 }
 
@@ -481,20 +481,49 @@ async fn replays(
             deadline,
         };
         let context = means.browser.context(means.config, wanted).await?;
-        if shows_in(context.page(), recipe, &url, progress.before.as_ref()).await? {
+        let before = progress.before.as_ref();
+        let Some(seen) = shows_in(context.page(), recipe, &url, before).await? else {
+            continue;
+        };
+        drop(context);
+        if !recipe.proof.is_empty() || seen != stranger_sees(means, recipe, &url, deadline).await? {
             return Ok(Some(url));
         }
     }
     Ok(None)
 }
 
-/// Opens a URL and says whether the page is one that a signed-in person sees.
+/// What a page says to one who has no session: where that is the same, the page proves nothing.
+async fn stranger_sees(
+    means: Means<'_>,
+    recipe: &Recipe,
+    url: &Url,
+    deadline: Instant,
+) -> Result<String, Failure> {
+    let ignore_https_errors = recipe.ignore_https_errors;
+    let wanted = Wanted {
+        seed: None,
+        ignore_https_errors,
+        deadline,
+    };
+    let context = means.browser.context(means.config, wanted).await?;
+    let page = context.page();
+    page.goto(url).await?;
+    page.settle(
+        AGAIN * 2,
+        (Instant::now() + Duration::from_secs(3)).min(deadline),
+    )
+    .await;
+    Ok(snapshot(page, &page.main_frame().await?).await?.text)
+}
+
+/// Opens a URL and gives the text of the page, where it is one that a signed-in person sees.
 async fn shows_in(
     page: &Page,
     recipe: &Recipe,
     url: &Url,
     before: Option<&Snapshot>,
-) -> Result<bool, Failure> {
+) -> Result<Option<String>, Failure> {
     let mark = page.mark();
     page.goto(url).await?;
     answered(page, mark)?;
@@ -502,10 +531,10 @@ async fn shows_in(
     let mut stable = 0;
     loop {
         page.settle(AGAIN, until.min(page.deadline())).await;
+        let seen = snapshot(page, &page.main_frame().await?).await?;
         let shows = match recipe.proof.is_empty() {
             false => holds(page, recipe).await?,
             true => {
-                let seen = snapshot(page, &page.main_frame().await?).await?;
                 // A page that is as public before as after proves nothing.
                 let differs =
                     before.is_none_or(|b| sight::signed_out(b) || form::offers_sign_out(&seen));
@@ -515,10 +544,10 @@ async fn shows_in(
         // Applications draw their login form only after they have asked their server.
         stable = if shows { stable + 1 } else { 0 };
         if stable >= 2 {
-            return Ok(true);
+            return Ok(Some(seen.text));
         }
         if Instant::now() >= until.min(page.deadline()) {
-            return Ok(false);
+            return Ok(None);
         }
         page.changed((Instant::now() + AGAIN).min(until)).await;
     }
