@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The class of a failed renewal. Stable words: they stand in records, JSON output and exit codes.
@@ -139,9 +139,34 @@ impl Failure {
     }
 }
 
+/// What a `Retry-After` header asks for: seconds, or a date in the shape that servers must write.
+///
+/// Source: RFC 9110 section 10.2.3.
+pub fn retry_after(header: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
+    let header = header.trim();
+    match header.parse() {
+        Ok(seconds) => TimeDelta::try_seconds(seconds),
+        Err(_) => Some(DateTime::parse_from_rfc2822(header).ok()?.to_utc() - now),
+    }
+    .map(|wait| wait.max(TimeDelta::zero()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(784_111_777);
+        let waits = |header: &str| retry_after(header, now).map(|wait| wait.num_seconds());
+        assert_eq!(waits(" 120 "), Some(120));
+        assert_eq!(waits("Sun, 06 Nov 1994 08:59:37 GMT"), Some(600));
+        assert_eq!(waits("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
+        assert_eq!(waits("-5"), Some(0));
+        for none in ["", "soon", "99999999999999999", "Sun, 06 Nov 1994"] {
+            assert_eq!(waits(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn words_are_the_serialised_form_and_exit_codes_differ() {

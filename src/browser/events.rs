@@ -16,7 +16,7 @@ use chromiumoxide::cdp::browser_protocol::page::{
     FrameDetachedReason, FrameId, HandleJavaScriptDialogParams,
 };
 use chromiumoxide::cdp::js_protocol::runtime::EventConsoleApiCalled;
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use futures::FutureExt;
 use futures::stream::{BoxStream, SelectAll, StreamExt};
 use serde_json::Value;
@@ -356,5 +356,5 @@ fn retry_after(headers: &Value) -> Option<TimeDelta> {
     let (_, value) = headers
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
-    TimeDelta::try_seconds(value.as_str()?.trim().parse().ok()?)
+    crate::failure::retry_after(value.as_str()?, Utc::now())
 }

@@ -137,7 +137,8 @@ async fn ask(
             still = Instant::now();
         }
         let waited = still.elapsed() >= PATIENCE || Instant::now() >= until;
-        if settled && entered {
+        // A page that is never still is a page all the same; whether it is signed in is for the proof to say.
+        if entered && (settled || waited) {
             return Ok(Ask::Nothing);
         }
         if let Some((frame, seen)) = &main

@@ -223,8 +223,8 @@ pub async fn alive(
     let context = means.browser.context(means.config, wanted).await?;
     let url = learned.landing.as_ref().unwrap_or(&recipe.url);
     Ok(match shows_in(context.page(), recipe, url, None).await? {
-        true => Liveness::In(None),
-        false => Liveness::Out(format!("{} shows a signed-out page", shown(url))),
+        Some(_) => Liveness::In(None),
+        None => Liveness::Out(format!("{} shows a signed-out page", shown(url))),
     })
 }
 
@@ -377,7 +377,11 @@ async fn prove(
                         return captured(means, context, attempt, progress, Some(rule)).await;
                     }
                     Asked::Out(what) => seen = what,
-                    Asked::Silent if page.settle(AGAIN, until).await => {
+                    Asked::Silent
+                        if page.settle(AGAIN, until).await
+                            // What has come meanwhile is worth the first question again.
+                            && (last || tried == Some((context.cookies().await?, page.url(), last))) =>
+                    {
                         // Plain HTTP cannot tell. A second look with the captured state alone can.
                         told(page, recipe, mark, progress).await?;
                         let mut done = captured(means, context, attempt, progress, None).await?;
@@ -395,9 +399,8 @@ async fn prove(
             told(page, recipe, mark, progress).await?;
         }
         if last {
-            let message =
-                format!("the login went through, but the session is not logged in: {seen}");
-            return Err(Failure::new(FailureClass::NotProven, message));
+            let shows = snapshot(page, &page.main_frame()).await?;
+            return Err(sight::unproven(&shows, &seen));
         }
         page.changed(until.min(Instant::now() + AGAIN)).await;
     }
@@ -510,20 +513,49 @@ async fn replays(
             deadline,
         };
         let context = means.browser.context(means.config, wanted).await?;
-        if shows_in(context.page(), recipe, &url, progress.before.as_ref()).await? {
+        let before = progress.before.as_ref();
+        let Some(seen) = shows_in(context.page(), recipe, &url, before).await? else {
+            continue;
+        };
+        drop(context);
+        if !recipe.proof.is_empty() || seen != stranger_sees(means, recipe, &url, deadline).await? {
             return Ok(Some(url));
         }
     }
     Ok(None)
 }
 
-/// Opens a URL and says whether the page is one that a signed-in person sees.
+/// What a page says to one who has no session: where that is the same, the page proves nothing.
+async fn stranger_sees(
+    means: Means<'_>,
+    recipe: &Recipe,
+    url: &Url,
+    deadline: Instant,
+) -> Result<String, Failure> {
+    let ignore_https_errors = recipe.ignore_https_errors;
+    let wanted = Wanted {
+        seed: None,
+        ignore_https_errors,
+        deadline,
+    };
+    let context = means.browser.context(means.config, wanted).await?;
+    let page = context.page();
+    page.goto(url).await?;
+    page.settle(
+        AGAIN * 2,
+        (Instant::now() + Duration::from_secs(3)).min(deadline),
+    )
+    .await;
+    Ok(snapshot(page, &page.main_frame()).await?.text)
+}
+
+/// Opens a URL and gives the text of the page, where it is one that a signed-in person sees.
 async fn shows_in(
     page: &Page,
     recipe: &Recipe,
     url: &Url,
     before: Option<&Snapshot>,
-) -> Result<bool, Failure> {
+) -> Result<Option<String>, Failure> {
     let mark = page.mark();
     page.goto(url).await?;
     answered(page, mark)?;
@@ -550,10 +582,10 @@ async fn shows_in(
             0
         };
         if stable >= 2 {
-            return Ok(true);
+            return Ok(Some(seen.text));
         }
         if refused >= 5 || Instant::now() >= until {
-            return Ok(false);
+            return Ok(None);
         }
         page.changed((Instant::now() + AGAIN).min(until)).await;
     }

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::words;
 use crate::browser::shown;
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, retry_after};
 use crate::session::{Jar, StorageState};
 use crate::sites::recipe::Probe;
 
@@ -210,6 +210,16 @@ impl Prober {
             if with.status == 429 || with.status >= 400 {
                 continue;
             }
+            if let Some(page) = leads_to(url, &with).filter(|page| !candidates.contains(page)) {
+                // The page tells more than the way to it, and asking for it is what keeps a sliding session alive.
+                let inside = self.fetch(&page, Some((&jar, state)), lenient).await?;
+                if inside.status == 200 {
+                    let without = self.fetch(&page, None, lenient).await?;
+                    if let Some(rule) = compare(&page, &inside, &without) {
+                        return Ok(Some(rule));
+                    }
+                }
+            }
             let without = self.fetch(url, None, lenient).await?;
             if let Some(rule) = compare(url, &with, &without) {
                 return Ok(Some(rule));
@@ -251,9 +261,7 @@ impl Prober {
                     .map(str::to_owned)
             };
             let location = header(LOCATION);
-            let retry_after = header(RETRY_AFTER)
-                .and_then(|v| v.trim().parse().ok())
-                .and_then(TimeDelta::try_seconds);
+            let retry_after = header(RETRY_AFTER).and_then(|v| retry_after(&v, (self.clock)()));
             let set_cookies = answer.headers().get_all(SET_COOKIE).iter();
             let set_cookies = set_cookies
                 .filter_map(|v| v.to_str().ok())
@@ -297,6 +305,14 @@ fn root(error: &reqwest::Error) -> String {
         at = source;
     }
     at.to_string()
+}
+
+/// Where an answer redirects to, on the same origin and without a query, which may serve only once.
+fn leads_to(url: &Url, answer: &Fetched) -> Option<Url> {
+    let location = answer.location.as_deref()?;
+    let to = url.join(location).ok()?;
+    let same = to.origin() == url.origin() && to.query().is_none();
+    (same && matches!(answer.status, 301..=308)).then_some(to)
 }
 
 fn compare(url: &Url, with: &Fetched, without: &Fetched) -> Option<Rule> {

@@ -114,6 +114,23 @@ pub(super) fn verdict(page: &Snapshot, answers: &[Answer], form_is_back: bool) -
     None
 }
 
+/// Why a login that nothing refused gave no session. `missed`: what the proof has missed.
+pub(super) fn unproven(page: &Snapshot, missed: &str) -> Failure {
+    let says = quote(&page.text);
+    let asks = words::any(&page.text.to_lowercase(), words::CONSENT);
+    if asks && !signed_out(page) && !form::offers_sign_out(page) {
+        let message = format!(
+            "after the password the site asks what only a person may answer: {says}; log in once by hand and answer \
+             it, or add steps for it to the recipe"
+        );
+        return Failure::new(FailureClass::Challenge, message);
+    }
+    let message = format!(
+        "the login went through, but the session is not logged in: {missed}; the page says {says}"
+    );
+    Failure::new(FailureClass::NotProven, message)
+}
+
 fn challenge() -> Failure {
     let message = "a CAPTCHA stands before the login; a person must log in once (import the session), or the site must be told to let this machine pass";
     Failure::new(FailureClass::Challenge, message)

@@ -520,6 +520,34 @@ pub(super) const CHALLENGE: &[&str] = &[
     "checking your browser",
 ];
 
+/// The site has a question that only a person may answer: new terms, a consent.
+pub(super) const CONSENT: &[&str] = &[
+    "i agree",
+    "and agree",
+    "agree to",
+    "accept and",
+    "new terms",
+    "terms of service",
+    "terms of use",
+    "terms and conditions",
+    "privacy policy",
+    "nutzungsbedingungen",
+    "einverstanden",
+    "stimme zu",
+    "conditions d'utilisation",
+    "j'accepte",
+    "términos y condiciones",
+    "acepto",
+    "termos de uso",
+    "condizioni d'uso",
+    "accetto",
+    "условия использования",
+    "regulamin",
+    "利用規約",
+    "이용약관",
+    "服务条款",
+];
+
 /// The site is not at work, though it answers.
 pub(super) const DOWN: &[&str] = &[
     "maintenance",

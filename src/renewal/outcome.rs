@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, RngExt};
 
 use super::backoff::{self, TRIES};
-use super::life::{SHORTEST, later, probe_interval, scale};
+use super::life::{SHORTEST, horizon, later, probe_interval, scale};
 use super::policy::{HELD_LOOK, Plan, Reason, is_held, owed};
 use super::record::{Happened, Hold, LastFailure, Parked, Record};
 use crate::failure::{Failure, FailureClass};
@@ -143,6 +143,11 @@ fn dead(now: DateTime<Utc>, record: &mut Record, plan: &Plan<'_>, rng: &mut (imp
     }
     record.died_at = Some(now);
     record.remember(now, Happened::Died, None);
+    let end = horizon(record, plan).and_then(|horizon| horizon.end);
+    if end.is_some_and(|end| end <= now) {
+        // It died as it said it would; when it was last looked at tells nothing of its life.
+        return;
+    }
     let login = record.logged_in_at.or(record.captured_at);
     let proven = record.proven_at.filter(|at| Some(*at) > login);
     if let Some(proven) = proven {

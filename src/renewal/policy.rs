@@ -287,7 +287,10 @@ fn waiting(
     if !strict && (cause == Cause::Command || changed || found) {
         return None;
     }
-    let message = record.last_failure.as_ref().map_or("", |f| &f.message);
+    let message = record.last_failure.as_ref().map_or(
+        "the session died before it was seen alive again",
+        |failure| &failure.message,
+    );
     let why = format!(
         "{} ({}), so the next try is at {}{}",
         backoff.class,
@@ -318,14 +321,16 @@ fn asked(
         Cause::Report => Reason::Report,
     };
     let age = record.proven_at.map(|at| now.signed_duration_since(at));
-    let doubts = matches!(cause, Cause::Command | Cause::Report);
+    // What was learned with another recipe counts for nothing; only a visit brings the probe back.
+    let unlearned = cause == Cause::FileChange && !plan.has_probe;
+    let doubts = matches!(cause, Cause::Command | Cause::Report) || unlearned;
     if !doubts && age.is_some_and(|age| age < FRESH) {
         return None;
     }
     match owed {
         // A session that is only due may well live: the cheapest look comes first, also after a restored backup.
         None | Some(Reason::Due | Reason::Cron) if plan.has_probe => Some(Decision::Probe(reason)),
-        None if matches!(cause, Cause::Command | Cause::Report) => Some(Decision::Renew(reason)),
+        None if doubts => Some(Decision::Renew(reason)),
         _ => None,
     }
 }

@@ -470,7 +470,7 @@ impl Renewer {
         let credentials = vault::credentials(account, &self.root, self.environment.as_ref())
             .await
             .ok();
-        let tag = credentials.map(|c| secret_tag(key.to_string().as_bytes(), &c));
+        let tag = credentials.map(|credentials| tag(key, &credentials));
         let now = (self.clock)();
         self.files
             .append_ledger(&lease, &line(now, tag, Event::Released))?;
@@ -700,6 +700,13 @@ impl Work<'_> {
                 made = self.login(kept, &credentials, None, reason).await;
             }
         }
+        if seed.is_some()
+            && matches!(&made, Err(failed)
+                if failed.failure.class == FailureClass::NotProven && !failed.failure.submitted)
+        {
+            // The page looked signed in and the session is not: what was kept of it is in the way.
+            made = self.login(kept, &credentials, None, reason).await;
+        }
         drop(slot);
         let tag = Some(self.tag(&credentials));
         match made {
@@ -805,7 +812,7 @@ impl Work<'_> {
     }
 
     fn tag(&self, credentials: &Credentials) -> u16 {
-        secret_tag(self.key.to_string().as_bytes(), credentials)
+        tag(self.key, credentials)
     }
 
     fn write(&self, state: &StorageState) -> Result<(), Failure> {
@@ -896,6 +903,15 @@ fn rule(recipe: &Recipe, learned: &Learned) -> Option<Rule> {
         .clone()
         .filter(|_| learned.fingerprint == recipe.fingerprint);
     recipe.probe.as_ref().map(Rule::from).or(learned)
+}
+
+/// The tag of an account's secret: the same for all its sessions, because the site counts them together.
+fn tag(key: &SessionKey, credentials: &Credentials) -> u16 {
+    let account = SessionKey {
+        within: None,
+        ..key.clone()
+    };
+    secret_tag(account.to_string().as_bytes(), credentials)
 }
 
 fn unknown(key: &SessionKey) -> Failure {

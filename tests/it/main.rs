@@ -5,11 +5,15 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod combinations;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod daemon;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
@@ -24,6 +28,8 @@ mod login;
 mod policy;
 #[cfg(test)]
 mod realsites;
+#[cfg(test)]
+mod renewal;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

@@ -16,6 +16,8 @@ use jarkeeper::sites;
 use jarkeeper::watch::Settings;
 use tokio::sync::watch;
 
+use super::Site;
+
 /// One runtime for all tests: the shared Chromium's connection lives in it.
 static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
@@ -61,31 +63,67 @@ pub(crate) fn config() -> Config {
 
 /// See the module.
 pub(crate) struct Keeper {
-    root: Arc<tempfile::TempDir>,
+    root: Arc<Root>,
     environment: Arc<Mutex<HashMap<String, String>>>,
     change: watch::Sender<Arc<Settings>>,
+    clock: fn() -> DateTime<Utc>,
     pub(crate) queue: Queue,
 }
+
+enum Root {
+    Temporary(tempfile::TempDir),
+    Given(PathBuf),
+}
+
+impl Root {
+    fn temporary() -> Arc<Self> {
+        Arc::new(Self::Temporary(tempfile::tempdir().unwrap()))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(dir) => dir.path(),
+            Self::Given(path) => path,
+        }
+    }
+}
+
+/// A clock of its own for one test: `clock!(NOW, OFFSET)` makes the function `NOW` and the seconds that it is ahead.
+macro_rules! clock {
+    ($now:ident, $ahead:ident) => {
+        static $ahead: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+        fn $now() -> chrono::DateTime<chrono::Utc> {
+            let ahead = $ahead.load(std::sync::atomic::Ordering::SeqCst);
+            chrono::Utc::now() + chrono::TimeDelta::seconds(ahead)
+        }
+    };
+}
+pub(crate) use clock;
 
 impl Keeper {
     /// With no recipe yet.
     pub(crate) fn new() -> Self {
-        Self::over(
-            Arc::new(tempfile::tempdir().unwrap()),
-            Arc::default(),
-            browser(),
-            Utc::now,
-        )
+        Self::with(browser(), Utc::now)
+    }
+
+    /// With no recipe yet, in a folder that is there.
+    pub(crate) fn at(root: PathBuf) -> Self {
+        let root = Arc::new(Root::Given(root));
+        Self::over(root, Arc::default(), browser(), Utc::now)
     }
 
     /// The same with another browser and another clock.
     pub(crate) fn with(browser: Browser, clock: fn() -> DateTime<Utc>) -> Self {
-        Self::over(
-            Arc::new(tempfile::tempdir().unwrap()),
-            Arc::default(),
-            browser,
-            clock,
-        )
+        Self::over(Root::temporary(), Arc::default(), browser, clock)
+    }
+
+    /// For this site as `x`, with the three-line recipe and `more` behind it, on this clock.
+    pub(crate) fn of(site: &Site, more: &str, clock: fn() -> DateTime<Utc>) -> Self {
+        let keeper = Self::with(browser(), clock);
+        keeper
+            .env("PASSWORD", Site::PASSWORD)
+            .recipe("x", &(site.recipe("PASSWORD") + more));
+        keeper
     }
 
     /// As after a restart: another process on the same folder.
@@ -94,14 +132,14 @@ impl Keeper {
             Arc::clone(&self.root),
             Arc::clone(&self.environment),
             browser(),
-            Utc::now,
+            self.clock,
         );
         keeper.reload();
         keeper
     }
 
     fn over(
-        root: Arc<tempfile::TempDir>,
+        root: Arc<Root>,
         environment: Arc<Mutex<HashMap<String, String>>>,
         browser: Browser,
         clock: fn() -> DateTime<Utc>,
@@ -123,6 +161,7 @@ impl Keeper {
             root,
             environment,
             change,
+            clock,
             queue: Queue::new(renewer),
         }
     }
@@ -146,6 +185,13 @@ impl Keeper {
         let sites = self.root().join("sites");
         std::fs::create_dir_all(&sites).unwrap();
         std::fs::write(sites.join(format!("{name}.toml")), text).unwrap();
+        self.reload();
+        self
+    }
+
+    /// Deletes a recipe.
+    pub(crate) fn forget(&self, name: &str) -> &Self {
+        std::fs::remove_file(self.root().join("sites").join(format!("{name}.toml"))).unwrap();
         self.reload();
         self
     }

@@ -15,5 +15,5 @@ pub(crate) mod state;
 pub(crate) mod tools;
 mod wire;
 
-pub(crate) use keeper::{Keeper, run};
+pub(crate) use keeper::{Keeper, clock, run};
 pub(crate) use site::Site;
