@@ -453,7 +453,9 @@ fn a_browser_killed_while_idle_leaves_no_zombie_and_an_idle_one_goes_away() {
     daemon.hears("Chromium was idle");
     root.no_browser_within(Duration::from_secs(5));
     no_zombies(&daemon);
-    assert_eq!(root.browser_folders(), 0);
+    eventually("their folders are gone", || {
+        (root.browser_folders() == 0).then_some(())
+    });
 }
 
 #[test]
@@ -469,10 +471,7 @@ fn a_stopped_browser_that_a_killed_daemon_left_is_ended_by_the_next_start() {
         .iter()
         .for_each(|process| process.signal(Signal::STOP));
     daemon.kill();
-    assert!(
-        !root.browsers().is_empty(),
-        "stopped processes cannot notice"
-    );
+    // Most kernels wake them now, as a group without a parent; what they do not wake is for the next start.
     let mut next = root.daemon();
     let gone = within(Duration::from_secs(5), || {
         let now = root.browsers();
