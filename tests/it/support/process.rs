@@ -149,9 +149,14 @@ impl Process {
 
     /// `renderer`, `gpu-process` …; `None`: Chromium's first process, or no Chromium.
     pub(crate) fn kind(&self) -> Option<&str> {
-        self.arguments
+        // Chromium's children write their arguments anew, as one.
+        let words = self
+            .arguments
             .iter()
-            .find_map(|argument| argument.strip_prefix("--type="))
+            .flat_map(|argument| argument.split(' '));
+        words
+            .into_iter()
+            .find_map(|word| word.strip_prefix("--type="))
     }
 }
 
