@@ -151,10 +151,10 @@ impl Event {
     /// Its place among events of the same moment: a request before its answer, an answer before its end.
     fn rank(&self) -> u8 {
         match self {
-            Self::Request(_) | Self::Attached(_) => 0,
+            Self::Request(_) => 0,
             Self::Answer(_) => 1,
             Self::Navigated(_) | Self::Within(_) => 2,
-            Self::DomReady => 3,
+            Self::DomReady | Self::Attached(_) => 3,
             Self::Dialog(_) | Self::Console(_) | Self::Log(_) => 4,
             Self::Finished(_) | Self::Failed(_) | Self::Detached(_) => 5,
             Self::Crashed => 6,
@@ -186,11 +186,14 @@ pub(super) async fn listen(
         for event in batch {
             match event {
                 Event::Attached(event) => observed.note(|seen| {
-                    seen.frame(Frame {
+                    let frame = Frame {
                         id: event.frame_id.clone(),
                         url: String::new(),
                         origin: String::new(),
-                    });
+                    };
+                    if !seen.frames.contains(&frame) {
+                        seen.frames.push(frame);
+                    }
                 }),
                 Event::Detached(event) => observed.note(|seen| {
                     if event.reason != FrameDetachedReason::Swap {
@@ -198,6 +201,10 @@ pub(super) async fn listen(
                     }
                 }),
                 Event::Navigated(event) => observed.note(|seen| {
+                    if event.frame.id == main {
+                        // A new document takes the frames of the old one away, and nothing tells of each.
+                        seen.frames.clear();
+                    }
                     seen.frame(frame(event.frame.clone()));
                     if event.frame.security_origin.starts_with("http") {
                         seen.origins.insert(event.frame.security_origin.clone());
