@@ -1,5 +1,7 @@
 //! The real applications: that they start, stop, and tell signed in from out.
 
+use std::time::Duration;
+
 use chrono::Utc;
 use jarkeeper::failure::FailureClass;
 use jarkeeper::renewal::{Cause, How};
@@ -82,12 +84,8 @@ impl Case {
 
     /// Only where everything is tested.
     fn slow(self) {
-        match std::env::var_os("JARKEEPER_TEST_ALL") {
-            Some(_) => self.run(),
-            None => tools::say(&format!(
-                "{}: JARKEEPER_TEST_ALL=1 tests every application",
-                self.app
-            )),
+        if everything(self.app) {
+            self.run();
         }
     }
 
@@ -98,6 +96,17 @@ impl Case {
             }
         });
     }
+}
+
+/// Whether everything is to be tested; one line on stderr where it is not.
+fn everything(app: &str) -> bool {
+    let all = std::env::var_os("JARKEEPER_TEST_ALL").is_some();
+    if !all {
+        tools::say(&format!(
+            "{app}: JARKEEPER_TEST_ALL=1 tests every application"
+        ));
+    }
+    all
 }
 
 /// A Jarkeeper with this recipe for this site.
@@ -353,4 +362,72 @@ fn django_2fa() {
         ..Case::of("django-2fa")
     }
     .slow();
+}
+
+/// A session that ends by itself is seen to have ended, and the next renewal logs in again.
+async fn expires(app: &str, seconds: u32) {
+    let Some(site) = RealSite::start_short(app, seconds).await else {
+        return;
+    };
+    let keeper = keeper(&site, &site.recipe());
+    keeper.must_login("x").await;
+    let key = "x".parse().unwrap();
+    let check = || keeper.queue.renewer().check(&key);
+    assert_eq!(check().await.unwrap(), Ok(()));
+    for _ in 0..3 {
+        // Looking prolongs some sessions, so nothing is looked at until the end.
+        tokio::time::sleep(Duration::from_secs(u64::from(seconds) + 2)).await;
+        let seen = check().await.unwrap();
+        eprintln!("{app}: {seen:?}");
+        if seen.is_err() {
+            assert_eq!(keeper.renew("x", Cause::Schedule).await.how, How::LoggedIn);
+            assert_eq!(check().await.unwrap(), Ok(()));
+            assert_eq!(submissions(&keeper), 2);
+            return;
+        }
+    }
+    panic!("{app}: the session does not end");
+}
+
+#[test]
+fn a_session_that_nobody_uses_ends_and_is_renewed() {
+    run(expires("qbittorrent", 5));
+}
+
+#[test]
+fn a_session_that_reaches_its_age_ends_and_is_renewed() {
+    // The shortest age that Jarkeeper takes is a minute.
+    for (app, seconds) in [
+        ("django-admin", 64),
+        ("jupyterlab", 64),
+        ("mediawiki", 64),
+        ("node-red", 15),
+        ("verdaccio", 90),
+    ] {
+        if everything(app) {
+            run(expires(app, seconds));
+        }
+    }
+}
+
+#[test]
+fn a_login_that_leaves_nothing_to_keep_says_so() {
+    run(async {
+        let Some(site) = RealSite::start("radicale").await else {
+            return;
+        };
+        for recipe in [site.recipe(), three_lines(&site, "")] {
+            let bare = keeper(&site, &recipe);
+            let failure = bare.login("x").await.failure.unwrap();
+            eprintln!("radicale: {failure}");
+            assert_eq!(failure.class, FailureClass::NotProven, "{failure}");
+            assert_eq!(submissions(&bare), 1);
+            assert!(bare.state("x").is_none());
+        }
+        let wrong = keeper(&site, &three_lines(&site, ""));
+        wrong.env("REALSITE_PASSWORD", "not-the-password");
+        let failure = wrong.login("x").await.failure.unwrap();
+        eprintln!("radicale: {failure}");
+        assert_eq!(submissions(&wrong), 1);
+    });
 }
