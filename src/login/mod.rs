@@ -363,12 +363,23 @@ async fn prove(
             told(page, recipe, mark, progress).await?;
         }
         if last {
-            let message =
-                format!("the login went through, but the session is not logged in: {seen}");
+            let left = context
+                .storage_state((means.clock)(), recipe.indexed_db)
+                .await?;
+            let message = match is_empty(&left) {
+                true => "the login went through, but the site left nothing to keep (no cookie, no web storage): it knows the user only within the page, so there is no session to save".to_owned(),
+                false => format!("the login went through, but the session is not logged in: {seen}"),
+            };
             return Err(Failure::new(FailureClass::NotProven, message));
         }
         page.changed(until.min(Instant::now() + AGAIN)).await;
     }
+}
+
+/// Whether nothing is in the state that could carry a session.
+fn is_empty(state: &StorageState) -> bool {
+    let hidden = state.jarkeeper.as_ref().map(|e| e.storage.as_slice());
+    state.cookies.is_empty() && state.origins.is_empty() && hidden.unwrap_or_default().is_empty()
 }
 
 enum Asked {
