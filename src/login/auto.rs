@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use crate::browser::snapshot::Snapshot;
-use crate::browser::{BrowserError, Frame, Page, shown};
+use crate::browser::{BrowserError, Element, Frame, Page, shown};
 use crate::failure::{Failure, FailureClass};
 
 use super::form::{self, LoginForm};
@@ -45,8 +45,14 @@ pub(super) async fn run(
         let mark = page.mark();
         match ask(page, attempt, entered, &done).await? {
             Ask::Login(frame, seen, form) => {
-                // The same fields at the same place were filled already: the site is asking again.
-                if !done.insert(key(&seen, &form)) {
+                let code = form::find_code(&seen);
+                let known = attempt.credentials.totp.is_some();
+                let place = key(&seen, &form);
+                let again = !done.insert(place.clone());
+                let code = code.filter(|_| known && done.insert(format!("code {place}")));
+                // The same fields at the same place were filled already: the site is asking again, unless it asks
+                // for a code beside them now.
+                if again && code.is_none() {
                     let answers = page.answers_since(0);
                     let told = sight::verdict(&seen, &answers, true);
                     let message = format!(
@@ -57,6 +63,12 @@ pub(super) async fn run(
                         .unwrap_or_else(|| Failure::new(FailureClass::WrongCredentials, message)));
                 }
                 fill(page, attempt, progress, &frame, &seen, &form).await?;
+                if let Some(code) = code {
+                    let element = unchanged(page, &frame, &seen, code).await?;
+                    if types_code(page, attempt, progress, &element).await? {
+                        continue;
+                    }
+                }
                 let refused = submit(inside, &frame, &seen, &form, mark).await?;
                 entered |= form.password.is_some();
                 if let Some(failure) = refused {
@@ -68,15 +80,13 @@ pub(super) async fn run(
                     let message = "the site refused the one-time code";
                     return Err(Failure::new(FailureClass::CodeWanted, message));
                 }
-                let sent = page.requests_sent();
                 let element = page.node(&frame, field).await?;
-                type_code(page, attempt, progress, &element).await?;
-                // Many sites go on by themselves at the last digit.
-                if !page.sends(sent, Instant::now() + AGAIN * 2).await {
+                let sent = page.requests_sent();
+                if !types_code(page, attempt, progress, &element).await? {
                     page.press("Enter").await?;
                     page.sends(sent, Instant::now() + SIGN).await;
+                    page.settle(QUIET, page.deadline()).await;
                 }
-                page.settle(QUIET, page.deadline()).await;
             }
             Ask::Trigger(frame, button) => {
                 done.insert(format!("trigger {}", page.url()));
@@ -87,6 +97,22 @@ pub(super) async fn run(
             Ask::Nothing => return Ok(()),
         }
     }
+}
+
+/// Types the one-time code; says whether the page went on by itself at the last digit, as many do.
+async fn types_code(
+    page: &Page,
+    attempt: &Attempt<'_>,
+    progress: &mut Progress,
+    element: &Element,
+) -> Result<bool, Failure> {
+    let sent = page.requests_sent();
+    type_code(page, attempt, progress, element).await?;
+    let went = page.sends(sent, Instant::now() + AGAIN * 2).await;
+    if went {
+        page.settle(QUIET, page.deadline()).await;
+    }
+    Ok(went)
 }
 
 fn key(seen: &Snapshot, form: &LoginForm) -> String {
@@ -211,7 +237,7 @@ async fn unchanged(
     frame: &Frame,
     seen: &Snapshot,
     at: usize,
-) -> Result<crate::browser::Element, Failure> {
+) -> Result<Element, Failure> {
     let field = &seen.fields[at];
     let changed = || {
         Failure::new(
@@ -294,7 +320,7 @@ async fn submit(
 }
 
 /// Waits until a button takes clicks: many do only once the fields are filled.
-async fn enabled(page: &Page, button: &crate::browser::Element) -> Result<(), Failure> {
+async fn enabled(page: &Page, button: &Element) -> Result<(), Failure> {
     let until = (Instant::now() + SIGN).min(page.deadline());
     while page.is_disabled(button).await? && Instant::now() < until {
         page.changed(Instant::now() + Duration::from_millis(50))

@@ -400,10 +400,23 @@ async fn prove(
         }
         if last {
             let shows = snapshot(page, &page.main_frame()).await?;
+            let left = context
+                .storage_state((means.clock)(), recipe.indexed_db)
+                .await?;
+            if is_empty(&left) {
+                let message = "the login went through, but the site left nothing to keep (no cookie, no web storage): it knows the user only within the page, so there is no session to save";
+                return Err(Failure::new(FailureClass::NotProven, message));
+            }
             return Err(sight::unproven(&shows, &seen));
         }
         page.changed(until.min(Instant::now() + AGAIN)).await;
     }
+}
+
+/// Whether nothing is in the state that could carry a session.
+fn is_empty(state: &StorageState) -> bool {
+    let hidden = state.jarkeeper.as_ref().map(|e| e.storage.as_slice());
+    state.cookies.is_empty() && state.origins.is_empty() && hidden.unwrap_or_default().is_empty()
 }
 
 enum Asked {

@@ -105,9 +105,13 @@ pub(super) fn verdict(page: &Snapshot, answers: &[Answer], form_is_back: bool) -
     if form_is_back
         && (words::any(&alerts, words::WRONG) || refused || words::any(&said, words::WRONG))
     {
+        let refusal = page
+            .alerts
+            .iter()
+            .find(|alert| words::any(&alert.to_lowercase(), words::WRONG));
         let message = format!(
             "the site refused the username or the password: {}",
-            quote(shown)
+            quote(refusal.unwrap_or(shown))
         );
         return Some(Failure::new(FailureClass::WrongCredentials, message));
     }

@@ -1,5 +1,7 @@
 //! The real applications: that they start, stop, and tell signed in from out.
 
+use std::time::Duration;
+
 use chrono::Utc;
 use jarkeeper::failure::FailureClass;
 use jarkeeper::renewal::{Cause, How};
@@ -82,12 +84,8 @@ impl Case {
 
     /// Only where everything is tested.
     fn slow(self) {
-        match std::env::var_os("JARKEEPER_TEST_ALL") {
-            Some(_) => self.run(),
-            None => tools::say(&format!(
-                "{}: JARKEEPER_TEST_ALL=1 tests every application",
-                self.app
-            )),
+        if everything(self.app) {
+            self.run();
         }
     }
 
@@ -98,6 +96,17 @@ impl Case {
             }
         });
     }
+}
+
+/// Whether everything is to be tested; one line on stderr where it is not.
+fn everything(app: &str) -> bool {
+    let all = std::env::var_os("JARKEEPER_TEST_ALL").is_some();
+    if !all {
+        tools::say(&format!(
+            "{app}: JARKEEPER_TEST_ALL=1 tests every application"
+        ));
+    }
+    all
 }
 
 /// A Jarkeeper with this recipe for this site.
@@ -143,14 +152,6 @@ async fn share_code(from: &Keeper, to: &Keeper) {
 
 /// The whole life of a session, twice: with the application's recipe, and with three lines alone.
 async fn story(case: &Case, site: &RealSite) {
-    let began = std::time::Instant::now();
-    let at = |what: &str| {
-        eprintln!(
-            "{}: {:.1} s: {what}",
-            case.app,
-            began.elapsed().as_secs_f64()
-        )
-    };
     let logged = || case.logs.map(|(line, _)| site.logged(line));
     let each = case.logs.map_or(0, |(_, each)| each);
     let known = keeper(site, &site.recipe());
@@ -166,37 +167,29 @@ async fn story(case: &Case, site: &RealSite) {
         let after = logged();
         assert_eq!(after, before.map(|count| count + each), "{which}");
         before = after;
-        at(which);
         in_playwright(case, site, keeper, which).await;
-        at("Playwright");
         if site.facts.replay_cookies {
             plain_http(site, keeper).await;
-            at("curl, yt-dlp");
         }
         let alive = keeper.queue.renewer().check(&"x".parse().unwrap()).await;
         assert_eq!(alive.unwrap(), Ok(()), "{which}");
-        at(&format!("check; rule {:?}", keeper.kept("x").learned.rule));
     }
     site.invalidate().await;
-    at("invalidate");
     let seen = known
         .queue
         .renewer()
         .check(&"x".parse().unwrap())
         .await
         .unwrap();
-    at(&format!("check: {seen:?}"));
     if case.blind {
         assert_eq!(seen, Ok(()), "the page itself does not notice");
     } else {
         assert!(seen.is_err());
         share_code(&bare, &known).await;
         assert_eq!(known.renew("x", Cause::Schedule).await.how, How::LoggedIn);
-        at("renewed");
         share_code(&known, &bare).await;
         let report = bare.renew("x", Cause::Report).await;
         assert_eq!(report.how, How::LoggedIn, "{:?}", report.failure);
-        at("renewed after a report");
         in_playwright(case, site, &bare, "renewed").await;
         for keeper in [&known, &bare] {
             assert_eq!(submissions(keeper), 2);
@@ -206,7 +199,6 @@ async fn story(case: &Case, site: &RealSite) {
     let mut wrong = keeper(site, &three_lines(site, case.more));
     wrong.env("REALSITE_PASSWORD", "not-the-password");
     let failure = wrong.login("x").await.failure.unwrap();
-    at(&format!("wrong: {failure}"));
     assert_eq!(failure.class, FailureClass::WrongCredentials, "{failure}");
     for _ in 0..2 {
         wrong = wrong.restarted();
@@ -215,7 +207,6 @@ async fn story(case: &Case, site: &RealSite) {
     assert_eq!(submissions(&wrong), 1);
     assert_eq!(logged(), before.map(|count| count + 1));
     assert!(wrong.state("x").is_none());
-    at("held");
 }
 
 /// Playwright is signed in with the file.
@@ -353,4 +344,115 @@ fn django_2fa() {
         ..Case::of("django-2fa")
     }
     .slow();
+}
+
+/// A session that ends by itself is seen to have ended, and the next renewal logs in again.
+async fn expires(app: &str, seconds: u32) {
+    let Some(site) = RealSite::start_short(app, seconds).await else {
+        return;
+    };
+    let keeper = keeper(&site, &site.recipe());
+    keeper.must_login("x").await;
+    let key = "x".parse().unwrap();
+    let check = || keeper.queue.renewer().check(&key);
+    assert_eq!(check().await.unwrap(), Ok(()));
+    for _ in 0..3 {
+        // Looking prolongs some sessions, so nothing is looked at until the end.
+        tokio::time::sleep(Duration::from_secs(u64::from(seconds) + 2)).await;
+        let seen = check().await.unwrap();
+        if seen.is_err() {
+            assert_eq!(keeper.renew("x", Cause::Schedule).await.how, How::LoggedIn);
+            assert_eq!(check().await.unwrap(), Ok(()));
+            assert_eq!(submissions(&keeper), 2);
+            return;
+        }
+    }
+    panic!("{app}: the session does not end");
+}
+
+#[test]
+fn a_session_that_nobody_uses_ends_and_is_renewed() {
+    run(expires("qbittorrent", 5));
+}
+
+#[test]
+fn a_session_that_reaches_its_age_ends_and_is_renewed() {
+    // The shortest age that Jarkeeper takes is a minute.
+    let cases = [
+        ("django-admin", 64),
+        ("jupyterlab", 64),
+        ("mediawiki", 64),
+        ("node-red", 40),
+        ("verdaccio", 90),
+    ];
+    let cases = cases.into_iter().filter(|(app, _)| everything(app));
+    run(async {
+        futures::future::join_all(cases.map(|(app, seconds)| expires(app, seconds))).await;
+    });
+}
+
+#[test]
+fn a_login_that_leaves_nothing_to_keep_says_so() {
+    run(async {
+        let Some(site) = RealSite::start("radicale").await else {
+            return;
+        };
+        assert!(!site.facts.replay_all);
+        for recipe in [site.recipe(), three_lines(&site, "")] {
+            let bare = keeper(&site, &recipe);
+            let failure = bare.login("x").await.failure.unwrap();
+            assert_eq!(failure.class, FailureClass::NotProven, "{failure}");
+            assert!(failure.message.contains("nothing to keep"), "{failure}");
+            assert_eq!(submissions(&bare), 1);
+            assert!(bare.state("x").is_none());
+        }
+        let wrong = keeper(&site, &three_lines(&site, ""));
+        wrong.env("REALSITE_PASSWORD", "not-the-password");
+        let failure = wrong.login("x").await.failure.unwrap();
+        assert_eq!(failure.class, FailureClass::WrongCredentials, "{failure}");
+        assert_eq!(submissions(&wrong), 1);
+    });
+}
+
+#[test]
+fn a_login_over_two_origins_ends_in_a_session_that_the_provider_alone_can_renew() {
+    const APP: &str = "oidc-canaille";
+    if !everything(APP) {
+        return;
+    }
+    run(async {
+        let Some(site) = RealSite::start(APP).await else {
+            return;
+        };
+        let (_, port) = site.base.rsplit_once(':').unwrap();
+        let provider = port.parse::<u16>().unwrap() + 1;
+        let allowed = format!("allowed_origins = [\"http://localhost:{provider}\"]\n");
+        let keeper = keeper(&site, &three_lines(&site, &allowed));
+        keeper.must_login("x").await;
+        in_playwright(&Case::of(APP), &site, &keeper, "three lines").await;
+        plain_http(&site, &keeper).await;
+        site.invalidate().await;
+        let key = "x".parse().unwrap();
+        assert!(keeper.queue.renewer().check(&key).await.unwrap().is_err());
+        assert_eq!(keeper.renew("x", Cause::Report).await.how, How::Extended);
+        assert_eq!(keeper.queue.renewer().check(&key).await.unwrap(), Ok(()));
+        assert_eq!(submissions(&keeper), 1);
+    });
+}
+
+#[test]
+fn a_code_that_comes_by_mail_is_asked_of_a_person() {
+    const APP: &str = "allauth-emailcode";
+    if !everything(APP) {
+        return;
+    }
+    run(async {
+        let Some(site) = RealSite::start(APP).await else {
+            return;
+        };
+        let keeper = keeper(&site, &three_lines(&site, ""));
+        let failure = keeper.login("x").await.failure.unwrap();
+        assert_eq!(failure.class, FailureClass::CodeWanted, "{failure}");
+        assert_eq!(submissions(&keeper), 1);
+    });
 }

@@ -129,11 +129,12 @@ impl RealSite {
         fs::create_dir_all(&cache).unwrap();
         let sole = File::create(cache.join(format!("{name}.lock"))).unwrap();
         sole.lock().unwrap();
+        let state = cache.join(name);
         let scripts = Scripts {
             program: folder.join("realsites"),
             app: app.to_owned(),
-            state: cache.join(name),
-            port: free_port(),
+            port: kept_port(&state).unwrap_or_else(free_port),
+            state,
             life,
         };
         scripts.fit();
@@ -252,6 +253,17 @@ fn folder() -> Option<PathBuf> {
         None => Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("shared/realsites"),
     };
     folder.join("realsites").exists().then_some(folder)
+}
+
+/// The port of the last start, where it and the next are free: some applications are seeded for one port.
+fn kept_port(state: &Path) -> Option<u16> {
+    let port: u16 = fs::read_to_string(state.join("port"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    let free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    (free(port) && free(port.checked_add(1)?)).then_some(port)
 }
 
 /// A port that was free a moment ago. The scripts take a number, not a socket.
