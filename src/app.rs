@@ -1,5 +1,6 @@
 //! Builds every room once, starts the loops, stops them in order.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,16 +8,20 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::Utc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 use crate::browser::Browser;
 use crate::config::Overrides;
 use crate::login::Prober;
 use crate::renewal::{Queue, Renewer, schedule};
-use crate::session::Files;
+use crate::session::files::DaemonLock;
+use crate::session::{Files, FilesError};
 use crate::watch::{self, Environment, Settings};
 
 /// How long a stop waits for renewals that run.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How often the daemon looks whether `.auth` is still the folder that it locked.
+const GUARD: Duration = Duration::from_secs(2);
 
 /// Everything that a command needs, built and not yet running.
 pub struct App {
@@ -70,10 +75,19 @@ impl App {
 /// Runs the daemon until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// Another daemon holds `.auth`, or the files cannot be watched.
+/// Another daemon holds `.auth`, or took it after it had been deleted; or the files cannot be watched.
 pub async fn serve(root: PathBuf, overrides: Overrides, settings: Settings) -> anyhow::Result<()> {
     let app = App::new(&root, settings.clone())?;
-    let _sole = app.queue.renewer().files().daemon_lock()?;
+    let files = app.queue.renewer().files().clone();
+    let mut sole = Sole {
+        lock: files.daemon_lock()?,
+        files,
+        alarmed: false,
+    };
+    let mut guard = tokio::time::interval(GUARD);
+    guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut orphans = Orphans::default();
+    let again = Arc::new(Notify::new());
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -84,32 +98,141 @@ pub async fn serve(root: PathBuf, overrides: Overrides, settings: Settings) -> a
     let schedule = tokio::spawn(schedule::run(
         app.queue.clone(),
         app.settings.clone(),
+        Arc::clone(&again),
         Utc::now,
     ));
-    loop {
+    let ended = loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break Ok(()),
+            _ = interrupt.recv() => break Ok(()),
             _ = hangup.recv() => {
-                tracing::info!("SIGHUP: files are read again");
+                tracing::info!("SIGHUP: files are read again, and every session is looked at");
+                notify_reloading();
                 watcher.reload();
+                // A secret may have changed where no watcher sees it.
+                again.notify_one();
+                notify(&[sd_notify::NotifyState::Ready]);
+            }
+            _ = guard.tick() => {
+                orphans.reap();
+                match sole.look() {
+                    Ok(false) => {}
+                    Ok(true) => again.notify_one(),
+                    Err(error) => break Err(error.into()),
+                }
             }
             changed = newest.changed() => {
                 if changed.is_err() {
-                    break;
+                    break Ok(());
                 }
                 let settings = newest.borrow_and_update().clone();
                 tracing::info!(sites = settings.recipes.len(), problems = settings.problems.len(), "new settings are in force");
                 app.change.send_replace(settings);
             }
         }
-    }
+    };
     tracing::info!("stopping");
     notify(&[sd_notify::NotifyState::Stopping]);
     schedule.abort();
     app.close().await;
     tracing::info!("stopped");
-    Ok(())
+    ended
+}
+
+/// The right to be the one daemon, and whether it still means anything.
+struct Sole {
+    lock: DaemonLock,
+    files: Files,
+    alarmed: bool,
+}
+
+impl Sole {
+    /// Raises the alarm, once, where `.auth` was deleted, replaced or opened to others; makes nothing by itself. `true`:
+    /// it is back in order now.
+    ///
+    /// # Errors
+    /// `Busy` where another daemon has the folder that stands in its place.
+    fn look(&mut self) -> Result<bool, FilesError> {
+        let mut found = self.files.still_holds(&self.lock);
+        if let Err(FilesError::LeaseLost { .. }) = found {
+            // Another folder stands there, and it is ours as far as it could be checked: it needs a lock of its own.
+            match self.files.daemon_lock() {
+                Ok(lock) => {
+                    self.lock = lock;
+                    self.alarmed = true;
+                    found = Ok(());
+                }
+                Err(busy @ FilesError::Busy { .. }) => return Err(busy),
+                Err(other) => found = Err(other),
+            }
+        }
+        match found {
+            Ok(()) if std::mem::take(&mut self.alarmed) => {
+                tracing::warn!(
+                    "{} is back; every session is looked at",
+                    self.files.path().display()
+                );
+                Ok(true)
+            }
+            Ok(()) => Ok(false),
+            Err(error) => {
+                if !std::mem::replace(&mut self.alarmed, true) {
+                    tracing::error!("no session can be kept: {error}");
+                }
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// Processes whose parents, started by us, died before them: the kernel gives them to us, and nobody else waits for them.
+#[derive(Default)]
+struct Orphans {
+    dead: HashSet<i32>,
+}
+
+impl Orphans {
+    /// Waits for those that were dead a look ago already. Who started a process waits for it within moments.
+    fn reap(&mut self) {
+        let dead: HashSet<i32> = children().into_iter().filter(|pid| is_dead(*pid)).collect();
+        for pid in self.dead.intersection(&dead) {
+            let pid = rustix::process::Pid::from_raw(*pid);
+            // Somebody was faster: fine.
+            let _ = rustix::process::waitpid(pid, rustix::process::WaitOptions::NOHANG);
+        }
+        self.dead = dead;
+    }
+}
+
+/// Our children, from `/proc/PID/task/TID/children` (proc_pid_task(5)); none where the kernel has no such file.
+fn children() -> Vec<i32> {
+    let threads = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let lists =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn is_dead(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| rest.starts_with('Z'))
+}
+
+/// `Type=notify-reload` wants the monotonic time with it (sd_notify(3)).
+fn notify_reloading() {
+    match sd_notify::NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
+        Err(error) => tracing::debug!("systemd was not told: {error}"),
+    }
 }
 
 fn notify(state: &[sd_notify::NotifyState<'_>]) {

@@ -25,6 +25,7 @@ impl Page {
         let mut call = CallFunctionOnParams::builder()
             .object_id(element.object.clone())
             .function_declaration(function)
+            .await_promise(true)
             .return_by_value(true);
         if let Some(argument) = argument {
             call = call.argument(
@@ -174,14 +175,8 @@ impl Page {
                     .build(),
             )
             .await;
-        let reachable = self
-            .on(
-                element,
-                WHAT,
-                "function() { return jk.reachable(this); }",
-                None,
-            )
-            .await?;
+        let reachable = "async function() { await jk.still(this); return jk.reachable(this); }";
+        let reachable = self.on(element, WHAT, reachable, None).await?;
         let quads = self
             .call(
                 WHAT,

@@ -125,7 +125,7 @@
       const box = e.getBoundingClientRect();
       return {
         node: keep(e), signature: signature(e), order: order.get(e) ?? -1, tag: e.tagName.toLowerCase(), kind: (e.type || '').toLowerCase(),
-        name: clip(e.getAttribute('name'), 120), id: clip(e.id, 120), class: clip(typeof e.className === 'string' ? e.className : '', 200),
+        name: clip(e.getAttribute('name'), 120), id: clip(e.getAttribute('id'), 120), class: clip(e.getAttribute('class'), 200),
         form: formOf(e), visible: visible(e), disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
         x: box.x, y: box.y, width: box.width, height: box.height,
       };
@@ -145,7 +145,8 @@
       url: location.href, title: clip(document.title, 200), ready: document.readyState, text: clip(body ? textOf(body) : '', 6000),
       headings: all('h1, h2, h3, legend').filter(visible).slice(0, 8).map((h) => clip(textOf(h), 120)),
       alerts: all(ALERTS).filter(visible).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
-      forms: forms.map((f) => ({ id: clip(f.id, 120), name: clip(f.getAttribute('name'), 120), class: clip(f.className, 200), action: clip(f.getAttribute('action'), 300), text: clip(textOf(f), 400) })),
+      // As attributes: a field named `id` hides the property `id` of its form.
+      forms: forms.map((f) => ({ id: clip(f.getAttribute('id'), 120), name: clip(f.getAttribute('name'), 120), class: clip(f.getAttribute('class'), 200), action: clip(f.getAttribute('action'), 300), text: clip(textOf(f), 400) })),
       captcha: all(CAPTCHA).some((e) => visible(e) && !e.closest('.grecaptcha-badge')), fields, buttons,
     };
   }
@@ -179,6 +180,17 @@
     element.dispatchEvent(new Event('input', { bubbles: true }));
     element.dispatchEvent(new Event('change', { bubbles: true }));
     return true;
+  }
+  // Waits, at most a second, until an element has the same place in two frames: while style sheets are on their way
+  // there are no frames, and an application may still move what it has just drawn.
+  async function still(element) {
+    const place = () => { const box = element.getBoundingClientRect(); return [box.x, box.y, box.width, box.height].join(); };
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    const late = new Promise((resolve) => setTimeout(resolve, 1000, true));
+    const same = async () => {
+      for (let last = null, now = place(); last !== now; last = now, now = place()) await frame();
+    };
+    await Promise.race([same(), late]);
   }
   // Whether a click at the element's middle would reach it.
   function reachable(element) {
@@ -326,5 +338,5 @@
     }
   }
 
-  globalThis.jk = { locate, snapshot, signature, visible, focus, filled, choose, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
+  globalThis.jk = { locate, snapshot, signature, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
 })();

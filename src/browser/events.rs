@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::inspector::EventTargetCrashed;
 use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
@@ -10,23 +11,30 @@ use chromiumoxide::cdp::browser_protocol::network::{
     ResourceType,
 };
 use chromiumoxide::cdp::browser_protocol::page::{
-    DialogType, EventDomContentEventFired, EventFrameNavigated, EventJavascriptDialogOpening,
-    EventNavigatedWithinDocument, FrameId, HandleJavaScriptDialogParams,
+    DialogType, EventDomContentEventFired, EventFrameAttached, EventFrameDetached,
+    EventFrameNavigated, EventJavascriptDialogOpening, EventNavigatedWithinDocument,
+    FrameDetachedReason, FrameId, HandleJavaScriptDialogParams,
 };
 use chromiumoxide::cdp::js_protocol::runtime::EventConsoleApiCalled;
 use chrono::{TimeDelta, Utc};
+use futures::FutureExt;
 use futures::stream::{BoxStream, SelectAll, StreamExt};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::error::BrowserError;
 use super::observed::{Answer, Observed};
-use super::page::told;
+use super::page::{Frame, frame, told};
 
 /// Alerts that are dismissed before the page is given up as one that only makes alerts.
 const MOST_DIALOGS: u32 = 50;
 
+/// How long the library may take to hand out what it read of Chromium at once.
+const TOGETHER: Duration = Duration::from_millis(1);
+
 pub(super) enum Event {
+    Attached(Arc<EventFrameAttached>),
+    Detached(Arc<EventFrameDetached>),
     Navigated(Arc<EventFrameNavigated>),
     Within(Arc<EventNavigatedWithinDocument>),
     DomReady,
@@ -45,6 +53,20 @@ pub(super) async fn events(
 ) -> Result<SelectAll<BoxStream<'static, Event>>, BrowserError> {
     let lost = |error| told("tell its events", error);
     let mut all = SelectAll::new();
+    all.push(
+        page.event_listener::<EventFrameAttached>()
+            .await
+            .map_err(lost)?
+            .map(Event::Attached)
+            .boxed(),
+    );
+    all.push(
+        page.event_listener::<EventFrameDetached>()
+            .await
+            .map_err(lost)?
+            .map(Event::Detached)
+            .boxed(),
+    );
     all.push(
         page.event_listener::<EventFrameNavigated>()
             .await
@@ -125,6 +147,33 @@ pub(super) async fn events(
     Ok(all)
 }
 
+impl Event {
+    /// Its place among events of the same moment: a request before its answer, an answer before its end.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Request(_) | Self::Attached(_) => 0,
+            Self::Answer(_) => 1,
+            Self::Navigated(_) | Self::Within(_) => 2,
+            Self::DomReady => 3,
+            Self::Dialog(_) | Self::Console(_) | Self::Log(_) => 4,
+            Self::Finished(_) | Self::Failed(_) | Self::Detached(_) => 5,
+            Self::Crashed => 6,
+        }
+    }
+}
+
+/// The next events, in order. Each kind comes over a channel of its own, so that the end of a short request may be
+/// read before its beginning: what belongs together is taken together.
+async fn together(events: &mut SelectAll<BoxStream<'static, Event>>) -> Option<Vec<Event>> {
+    let mut batch = vec![events.next().await?];
+    tokio::time::sleep(TOGETHER).await;
+    while let Some(Some(event)) = events.next().now_or_never() {
+        batch.push(event);
+    }
+    batch.sort_by_key(Event::rank);
+    Some(batch)
+}
+
 pub(super) async fn listen(
     page: chromiumoxide::Page,
     mut events: SelectAll<BoxStream<'static, Event>>,
@@ -133,147 +182,165 @@ pub(super) async fn listen(
 ) {
     let mut dialogs = 0;
     let mut documents: HashMap<String, String> = HashMap::new();
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Navigated(event) => observed.note(|seen| {
-                if event.frame.security_origin.starts_with("http") {
-                    seen.origins.insert(event.frame.security_origin.clone());
-                }
-                if event.frame.id == main {
-                    seen.url = event.frame.url.clone();
-                }
-            }),
-            Event::Within(event) => observed.note(|seen| {
-                if event.frame_id == main {
-                    seen.url = event.url.clone();
-                }
-            }),
-            Event::DomReady => observed.note(|seen| seen.documents += 1),
-            Event::Request(event) => {
-                let kind = event.r#type.clone();
-                let id = event.request_id.inner().clone();
-                let is_document =
-                    kind == Some(ResourceType::Document) && event.frame_id.as_ref() == Some(&main);
-                if is_document {
-                    documents.insert(id.clone(), event.request.url.clone());
-                }
-                observed.note(|seen| {
-                    seen.requests_sent += 1;
-                    // A redirect is an answer too, and its request goes on under the same id.
-                    if let Some(answer) = &event.redirect_response {
-                        let sent = seen.sending.contains(&id);
-                        let (url, status) = (answer.url.clone(), answer.status);
-                        seen.answer(Answer {
-                            url,
-                            status: code(status),
-                            document: is_document,
-                            sent,
-                            retry_after: None,
-                        });
+    while let Some(batch) = together(&mut events).await {
+        for event in batch {
+            match event {
+                Event::Attached(event) => observed.note(|seen| {
+                    seen.frame(Frame {
+                        id: event.frame_id.clone(),
+                        url: String::new(),
+                        origin: String::new(),
+                    });
+                }),
+                Event::Detached(event) => observed.note(|seen| {
+                    if event.reason != FrameDetachedReason::Swap {
+                        seen.frames.retain(|frame| frame.id != event.frame_id);
                     }
-                    let sends = matches!(event.request.method.as_str(), "POST" | "PUT" | "PATCH");
-                    match sends {
-                        true => seen.sending.insert(id.clone()),
-                        false => seen.sending.remove(&id),
-                    };
-                    let keeps_open = matches!(
-                        kind,
-                        Some(
-                            ResourceType::EventSource
-                                | ResourceType::WebSocket
-                                | ResourceType::Media
-                                | ResourceType::Ping
-                                | ResourceType::Prefetch
-                        )
+                }),
+                Event::Navigated(event) => observed.note(|seen| {
+                    seen.frame(frame(event.frame.clone()));
+                    if event.frame.security_origin.starts_with("http") {
+                        seen.origins.insert(event.frame.security_origin.clone());
+                    }
+                    if event.frame.id == main {
+                        seen.url = event.frame.url.clone();
+                    }
+                }),
+                Event::Within(event) => observed.note(|seen| {
+                    if event.frame_id == main {
+                        seen.url = event.url.clone();
+                    }
+                }),
+                Event::DomReady => observed.note(|seen| seen.documents += 1),
+                Event::Request(event) => {
+                    let kind = event.r#type.clone();
+                    let id = event.request_id.inner().clone();
+                    let is_document = kind == Some(ResourceType::Document)
+                        && event.frame_id.as_ref() == Some(&main);
+                    if is_document {
+                        documents.insert(id.clone(), event.request.url.clone());
+                    }
+                    observed.note(|seen| {
+                        seen.requests_sent += 1;
+                        // A redirect is an answer too, and its request goes on under the same id.
+                        if let Some(answer) = &event.redirect_response {
+                            let sent = seen.sending.contains(&id);
+                            let (url, status) = (answer.url.clone(), answer.status);
+                            seen.answer(Answer {
+                                url,
+                                status: code(status),
+                                document: is_document,
+                                sent,
+                                retry_after: None,
+                            });
+                        }
+                        let sends =
+                            matches!(event.request.method.as_str(), "POST" | "PUT" | "PATCH");
+                        match sends {
+                            true => seen.sending.insert(id.clone()),
+                            false => seen.sending.remove(&id),
+                        };
+                        let keeps_open = matches!(
+                            kind,
+                            Some(
+                                ResourceType::EventSource
+                                    | ResourceType::WebSocket
+                                    | ResourceType::Media
+                                    | ResourceType::Ping
+                                    | ResourceType::Prefetch
+                            )
+                        );
+                        if !keeps_open {
+                            seen.in_flight
+                                .insert(id.clone(), (Instant::now(), is_document || sends));
+                        }
+                    });
+                }
+                Event::Answer(event) => {
+                    let id = event.request_id.inner();
+                    let wanted = matches!(
+                        event.r#type,
+                        ResourceType::Document | ResourceType::Xhr | ResourceType::Fetch
                     );
-                    if !keeps_open {
-                        seen.in_flight
-                            .insert(id.clone(), (Instant::now(), is_document || sends));
-                    }
-                });
-            }
-            Event::Answer(event) => {
-                let id = event.request_id.inner();
-                let wanted = matches!(
-                    event.r#type,
-                    ResourceType::Document | ResourceType::Xhr | ResourceType::Fetch
-                );
-                let document = documents.contains_key(id);
-                observed.note(|seen| {
-                    // An answer of an open stream comes and never ends.
-                    if event.r#type == ResourceType::EventSource
-                        || event.response.mime_type == "text/event-stream"
-                    {
-                        seen.in_flight.remove(id);
-                    }
-                    if wanted {
-                        let sent = seen.sending.contains(id);
-                        seen.answer(Answer {
-                            url: event.response.url.clone(),
-                            status: code(event.response.status),
-                            document,
-                            sent,
-                            retry_after: retry_after(event.response.headers.inner()),
-                        });
-                    }
-                });
-            }
-            Event::Finished(event) => observed.note(|seen| {
-                documents.remove(event.request_id.inner());
-                seen.in_flight.remove(event.request_id.inner());
-                seen.sending.remove(event.request_id.inner());
-            }),
-            Event::Failed(event) => {
-                let document = documents.remove(event.request_id.inner());
-                observed.note(|seen| {
+                    let document = documents.contains_key(id);
+                    observed.note(|seen| {
+                        // An answer of an open stream comes and never ends.
+                        if event.r#type == ResourceType::EventSource
+                            || event.response.mime_type == "text/event-stream"
+                        {
+                            seen.in_flight.remove(id);
+                        }
+                        if wanted {
+                            let sent = seen.sending.contains(id);
+                            seen.answer(Answer {
+                                url: event.response.url.clone(),
+                                status: code(event.response.status),
+                                document,
+                                sent,
+                                retry_after: retry_after(event.response.headers.inner()),
+                            });
+                        }
+                    });
+                }
+                Event::Finished(event) => observed.note(|seen| {
+                    documents.remove(event.request_id.inner());
                     seen.in_flight.remove(event.request_id.inner());
                     seen.sending.remove(event.request_id.inner());
-                    match document {
-                        // A navigation that another one replaces is told as aborted.
-                        Some(_)
-                            if event.canceled == Some(true)
-                                || event.error_text == "net::ERR_ABORTED" => {}
-                        Some(url) => seen.failed_document = Some((url, event.error_text.clone())),
-                        None => {}
-                    }
-                });
-            }
-            Event::Dialog(event) => {
-                dialogs += 1;
-                observed.note(|seen| seen.console(format!("[dialog] {}", event.message)));
-                if dialogs > MOST_DIALOGS {
-                    observed.note(|seen| seen.crashed = true);
-                    continue;
+                }),
+                Event::Failed(event) => {
+                    let document = documents.remove(event.request_id.inner());
+                    observed.note(|seen| {
+                        seen.in_flight.remove(event.request_id.inner());
+                        seen.sending.remove(event.request_id.inner());
+                        match document {
+                            // A navigation that another one replaces is told as aborted.
+                            Some(_)
+                                if event.canceled == Some(true)
+                                    || event.error_text == "net::ERR_ABORTED" => {}
+                            Some(url) => {
+                                seen.failed_document = Some((url, event.error_text.clone()))
+                            }
+                            None => {}
+                        }
+                    });
                 }
-                let leaving = event.r#type == DialogType::Beforeunload;
-                let page = page.clone();
-                // Not awaited here: the answer comes over the same events.
-                tokio::spawn(async move {
-                    let _ = page
-                        .execute(HandleJavaScriptDialogParams::new(leaving))
-                        .await;
-                });
+                Event::Dialog(event) => {
+                    dialogs += 1;
+                    observed.note(|seen| seen.console(format!("[dialog] {}", event.message)));
+                    if dialogs > MOST_DIALOGS {
+                        observed.note(|seen| seen.crashed = true);
+                        continue;
+                    }
+                    let leaving = event.r#type == DialogType::Beforeunload;
+                    let page = page.clone();
+                    // Not awaited here: the answer comes over the same events.
+                    tokio::spawn(async move {
+                        let _ = page
+                            .execute(HandleJavaScriptDialogParams::new(leaving))
+                            .await;
+                    });
+                }
+                Event::Console(event) => {
+                    let text = event.args.iter().map(|arg| match &arg.value {
+                        Some(Value::String(text)) => text.clone(),
+                        Some(value) => value.to_string(),
+                        None => arg.description.clone().unwrap_or_default(),
+                    });
+                    observed.note(|seen| {
+                        seen.console(format!(
+                            "[{:?}] {}",
+                            event.r#type,
+                            text.collect::<Vec<_>>().join(" ")
+                        ))
+                    });
+                }
+                Event::Log(event) => {
+                    observed.note(|seen| {
+                        seen.console(format!("[{:?}] {}", event.entry.level, event.entry.text))
+                    });
+                }
+                Event::Crashed => observed.note(|seen| seen.crashed = true),
             }
-            Event::Console(event) => {
-                let text = event.args.iter().map(|arg| match &arg.value {
-                    Some(Value::String(text)) => text.clone(),
-                    Some(value) => value.to_string(),
-                    None => arg.description.clone().unwrap_or_default(),
-                });
-                observed.note(|seen| {
-                    seen.console(format!(
-                        "[{:?}] {}",
-                        event.r#type,
-                        text.collect::<Vec<_>>().join(" ")
-                    ))
-                });
-            }
-            Event::Log(event) => {
-                observed.note(|seen| {
-                    seen.console(format!("[{:?}] {}", event.entry.level, event.entry.text))
-                });
-            }
-            Event::Crashed => observed.note(|seen| seen.crashed = true),
         }
     }
     // Chromium is gone, and the connection with it.

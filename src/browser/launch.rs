@@ -8,8 +8,8 @@ use std::io::{BufRead, BufReader, PipeReader, PipeWriter};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
@@ -89,7 +89,7 @@ pub fn find(configured: Option<&Path>, path: &str) -> Result<PathBuf, BrowserErr
 
 /// A running Chromium. Dropping it ends it.
 pub(super) struct Chromium {
-    child: Option<Child>,
+    process: Arc<Mutex<Process>>,
     group: Pid,
     /// WebSocket address for the one connection.
     pub(super) address: String,
@@ -97,6 +97,30 @@ pub(super) struct Chromium {
     // Held as long as the folder is in use; see `sweep`.
     _folder_lock: std::fs::File,
     stderr: Arc<Mutex<Vec<String>>>,
+}
+
+/// Chromium's first process. Once it was waited for its number may be another's, so then it is never signalled.
+enum Process {
+    Running(Child),
+    Ended(Option<ExitStatus>),
+}
+
+impl Process {
+    /// Ends it with its whole group, and waits for them.
+    fn end(&mut self) -> Option<ExitStatus> {
+        let child = match self {
+            Self::Running(child) => child,
+            Self::Ended(status) => return *status,
+        };
+        let group = Pid::from_child(child);
+        // Fails only where the group is gone already.
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        let status = child.wait().ok();
+        // Its children become ours where we are their reaper; collect them so that no zombie stays.
+        while let Ok(Some(_)) = rustix::process::waitpgid(group, WaitOptions::empty()) {}
+        *self = Self::Ended(status);
+        status
+    }
 }
 
 impl Chromium {
@@ -148,12 +172,20 @@ impl Chromium {
         drop(command);
         let group = Pid::from_child(&child);
         let stderr = Arc::new(Mutex::new(Vec::new()));
-        if let Some(lines) = child.stderr.take() {
-            let kept = Arc::clone(&stderr);
-            std::thread::spawn(move || keep_last_lines(lines, &kept));
+        let lines = child.stderr.take();
+        let process = Arc::new(Mutex::new(Process::Running(child)));
+        if let Some(lines) = lines {
+            let (kept, process) = (Arc::clone(&stderr), Arc::clone(&process));
+            std::thread::spawn(move || {
+                keep_last_lines(lines, &kept);
+                // The last process that could write has gone: it died by itself, and must not stay a zombie.
+                if let Ok(mut process) = process.lock() {
+                    process.end();
+                }
+            });
         }
         let chromium = Self {
-            child: Some(child),
+            process,
             group,
             address,
             folder,
@@ -168,13 +200,16 @@ impl Chromium {
 
     /// What to say when the start failed: how it ended, and what it printed last.
     pub(super) fn last_words(&mut self) -> String {
-        let ended = match self.child.as_mut().map(Child::try_wait) {
-            Some(Ok(Some(status))) => match (status.code(), status.signal()) {
-                (Some(code), _) => format!("it ended with code {code}"),
-                (None, Some(signal)) => format!("it was ended by signal {signal}"),
-                (None, None) => "it ended".to_owned(),
-            },
-            _ => "it did not answer".to_owned(),
+        let status = match self.process.lock().as_deref_mut() {
+            Ok(Process::Running(child)) => child.try_wait().ok().flatten(),
+            Ok(Process::Ended(status)) => *status,
+            Err(_) => None,
+        };
+        let ended = match status.map(|status| (status.code(), status.signal())) {
+            Some((Some(code), _)) => format!("it ended with code {code}"),
+            Some((None, Some(signal))) => format!("it was ended by signal {signal}"),
+            Some((None, None)) => "it ended".to_owned(),
+            None => "it did not answer".to_owned(),
         };
         let lines = self
             .stderr
@@ -195,24 +230,14 @@ impl Chromium {
             .filter_map(proportional_set_size)
             .sum()
     }
-
-    /// Ends every process of it, waits for them, and removes its folder. Blocks for some milliseconds.
-    fn end(&mut self) {
-        let Some(mut child) = self.child.take() else {
-            return;
-        };
-        // Fails only where the group is gone already.
-        let _ = rustix::process::kill_process_group(self.group, Signal::KILL);
-        let _ = child.wait();
-        // Its children become ours where we are their reaper; collect them so that no zombie stays.
-        while let Ok(Some(_)) = rustix::process::waitpgid(self.group, WaitOptions::empty()) {}
-        remove_folder(&self.folder);
-    }
 }
 
 impl Drop for Chromium {
+    /// Ends every process of it, waits for them, and removes its folder. Blocks for some milliseconds.
     fn drop(&mut self) {
-        self.end();
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.end();
+        remove_folder(&self.folder);
     }
 }
 
@@ -261,12 +286,21 @@ fn sweep(folders: &Path) {
         }
         let argument = user_data_dir(&folder);
         for pid in processes() {
-            if std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
+            let Some(process) = Pid::from_raw(pid) else {
+                continue;
+            };
+            let first = std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
                 line.split(|byte| *byte == 0)
                     .any(|arg| arg == argument.as_bytes())
-            }) && let Some(pid) = Pid::from_raw(pid)
-            {
-                let _ = rustix::process::kill_process(pid, Signal::KILL);
+            });
+            let inside =
+                || std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder);
+            if first {
+                // It leads a group, in which its children may have been stopped and so have not noticed anything.
+                let _ = rustix::process::kill_process_group(process, Signal::KILL);
+            }
+            if first || inside() {
+                let _ = rustix::process::kill_process(process, Signal::KILL);
             }
         }
         remove_folder(&folder);

@@ -45,6 +45,8 @@ use launch::Chromium;
 const START: Duration = Duration::from_secs(30);
 /// How long it may take to say its version before it is taken for hung.
 const ALIVE: Duration = Duration::from_secs(5);
+/// How often Chromium's memory is looked at while it is used.
+const WEIGH: Duration = Duration::from_secs(20);
 /// How long a context may take to be disposed of before Chromium is taken for hung.
 const DISPOSE: Duration = Duration::from_secs(5);
 
@@ -76,6 +78,8 @@ pub struct Context {
 struct Running {
     connection: chromiumoxide::Browser,
     handler: tokio::task::JoinHandle<()>,
+    /// Closes when the connection ends.
+    gone: tokio::sync::watch::Receiver<()>,
     chromium: std::sync::Mutex<Option<Chromium>>,
     user_agent: String,
     made_for: BrowserConfig,
@@ -228,14 +232,17 @@ impl Browser {
                 chromiumoxide::Browser::connect_with_config(address, handler_config)
                     .await
                     .ok()?;
+            let (alive, gone) = tokio::sync::watch::channel(());
             // Ends with the connection; its errors show in the commands that they hit.
-            let task =
-                tokio::spawn(async move { while let Some(Ok(())) = handler.next().await {} });
+            let task = tokio::spawn(async move {
+                while let Some(Ok(())) = handler.next().await {}
+                drop(alive);
+            });
             let version = connection.execute(GetVersionParams::default()).await.ok()?;
-            Some((connection, task, version.result))
+            Some((connection, task, gone, version.result))
         };
         let connected = tokio::time::timeout(START, connect).await.ok().flatten();
-        let Some((connection, handler, version)) = connected else {
+        let Some((connection, handler, gone, version)) = connected else {
             return Err(match &mut chromium {
                 Some((path, chromium)) => BrowserError::Start {
                     path: path.clone(),
@@ -249,6 +256,7 @@ impl Browser {
         Ok(Running {
             connection,
             handler,
+            gone,
             chromium: std::sync::Mutex::new(chromium.map(|(_, chromium)| chromium)),
             // Sites turn away what calls itself headless, though it is the same browser.
             user_agent: version.user_agent.replace("HeadlessChrome", "Chrome"),
@@ -276,39 +284,47 @@ impl Browser {
     }
 }
 
-/// Ends an idle Chromium, and one that has grown too large.
+/// Ends an idle Chromium, one that has grown too large, and what is left of one that crashed.
 async fn look_after(running: Weak<Running>, config: BrowserConfig) {
     let idle = config.idle.to_std().unwrap_or_default();
+    let Some(mut gone) = running.upgrade().map(|now| now.gone.clone()) else {
+        return;
+    };
+    let mut weighed = Instant::now();
     loop {
         let Some(now) = running.upgrade() else { return };
         if now.spent.load(Ordering::Acquire) && now.end_if_unused() {
             return;
         }
         let released = now.released.notified();
-        if now.contexts.load(Ordering::Acquire) == 0 {
-            if tokio::time::timeout(idle, released).await.is_err()
-                && now.contexts.load(Ordering::Acquire) == 0
-            {
-                now.spent.store(true, Ordering::Release);
-                if now.end_if_unused() {
-                    tracing::info!("Chromium was idle and is ended");
-                    return;
+        let unused = now.contexts.load(Ordering::Acquire) == 0;
+        tokio::select! {
+            () = released => {}
+            // Its sender ends with the connection.
+            _ = gone.changed() => {
+                now.end();
+                return;
+            }
+            () = tokio::time::sleep(idle), if unused => {
+                if now.contexts.load(Ordering::Acquire) == 0 {
+                    now.spent.store(true, Ordering::Release);
+                    if now.end_if_unused() {
+                        tracing::info!("Chromium was idle and is ended");
+                        return;
+                    }
                 }
             }
-        } else {
-            released.await;
         }
-        let memory = now
-            .chromium
-            .lock()
-            .ok()
-            .and_then(|c| c.as_ref().map(Chromium::memory))
-            .unwrap_or(0);
+        // Weighing reads every page table of every process: not after each login.
+        if weighed.elapsed() < WEIGH {
+            continue;
+        }
+        weighed = Instant::now();
+        let chromium = now.chromium.lock();
+        let memory = chromium.map_or(0, |c| c.as_ref().map_or(0, Chromium::memory));
         if memory > config.memory_mib * 1024 * 1024 && !now.spent.swap(true, Ordering::AcqRel) {
-            tracing::info!(
-                memory_mib = memory / 1024 / 1024,
-                "Chromium has grown too large and is replaced"
-            );
+            let memory_mib = memory / 1024 / 1024;
+            tracing::info!(memory_mib, "Chromium has grown too large and is replaced");
         }
     }
 }
@@ -323,8 +339,11 @@ impl Running {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .take();
         if let Some(chromium) = chromium {
-            // Waiting for processes and removing a folder blocks.
-            std::thread::spawn(move || drop(chromium));
+            // Waiting for processes and removing a folder blocks. Before the program ends, the runtime waits for it.
+            match tokio::runtime::Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn_blocking(move || drop(chromium))),
+                Err(_) => drop(chromium),
+            }
         }
     }
 

@@ -8,6 +8,8 @@ use chrono::TimeDelta;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::page::Frame;
+
 /// A request that is older than this keeps nobody waiting: it is a long poll or a stream.
 const LONG_POLL: Duration = Duration::from_secs(5);
 /// Answers and console lines that are kept.
@@ -31,6 +33,8 @@ pub struct Answer {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) url: String,
+    /// Every frame, the page's own first.
+    pub(super) frames: Vec<Frame>,
     pub(super) origins: BTreeSet<String>,
     /// When each request began, and whether it is one that may take its time: a document, or data for the site.
     pub(super) in_flight: HashMap<String, (Instant, bool)>,
@@ -129,6 +133,14 @@ impl Observed {
 }
 
 impl Seen {
+    /// A frame came, or has another document now.
+    pub(super) fn frame(&mut self, frame: Frame) {
+        match self.frames.iter_mut().find(|known| **known == frame) {
+            Some(known) => *known = frame,
+            None => self.frames.push(frame),
+        }
+    }
+
     pub(super) fn answer(&mut self, answer: Answer) {
         if self.answers.len() == KEPT {
             self.answers.pop_front();

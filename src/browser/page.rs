@@ -1,7 +1,7 @@
 //! One tab in a context of its own: going somewhere, looking, typing, clicking. Every wait has an end.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use base64::Engine;
@@ -33,7 +33,7 @@ const AGENT: &str = include_str!("agent.js");
 pub struct Page {
     pub(super) page: chromiumoxide::Page,
     pub(super) observed: Arc<Observed>,
-    worlds: Mutex<HashMap<FrameId, ExecutionContextId>>,
+    worlds: Mutex<HashMap<FrameId, (ExecutionContextId, bool)>>,
     main: FrameId,
     deadline: Instant,
     listener: tokio::task::JoinHandle<()>,
@@ -81,7 +81,8 @@ impl Page {
             page.execute(GetFrameTreeParams::default()),
         )
         .await?;
-        let main = tree.result.frame_tree.frame.id;
+        let main = tree.result.frame_tree.frame.id.clone();
+        observed.note(|seen| seen.frames = flat(tree.result.frame_tree));
         let listener = tokio::spawn(listen(
             page.clone(),
             events(&page).await?,
@@ -143,6 +144,8 @@ impl Page {
                         url: shown.clone(),
                         code,
                     }),
+                    // Only the fragment changed: the document stays as it is.
+                    None if answer.result.loader_id.is_none() => Ok(()),
                     None => std::future::pending().await,
                 },
                 Err(BrowserError::Timeout { .. }) => std::future::pending().await,
@@ -153,7 +156,7 @@ impl Page {
             seen.documents > before || seen.failed_document.is_some()
         });
         let arrived = tokio::select! {
-            error = navigation => return error,
+            told = navigation => return told,
             arrived = ready => arrived,
         };
         self.loaded()?;
@@ -232,78 +235,74 @@ impl Page {
             .read(|seen| seen.console.iter().cloned().collect())
     }
 
-    /// Every frame, the page's own first.
+    /// Every frame, the page's own first, as far as its events have told.
+    pub fn frames(&self) -> Vec<Frame> {
+        self.observed.read(|seen| seen.frames.clone())
+    }
+
+    /// Every frame, the page's own first, as Chromium has them at this moment.
     ///
     /// # Errors
     /// Chromium does not answer.
-    pub async fn frames(&self) -> Result<Vec<Frame>, BrowserError> {
-        fn flatten(tree: FrameTree, out: &mut Vec<Frame>) {
-            out.push(frame(tree.frame));
-            for child in tree.child_frames.into_iter().flatten() {
-                flatten(child, out);
-            }
-        }
+    pub async fn frames_now(&self) -> Result<Vec<Frame>, BrowserError> {
         let tree = self
             .call("describe its frames", GetFrameTreeParams::default())
             .await?;
-        let mut frames = Vec::new();
-        flatten(tree.frame_tree, &mut frames);
-        Ok(frames)
+        Ok(flat(tree.frame_tree))
     }
 
     /// The page's own frame.
-    ///
-    /// # Errors
-    /// Chromium does not answer.
-    pub async fn main_frame(&self) -> Result<Frame, BrowserError> {
-        Ok(self.frames().await?.swap_remove(0))
+    pub fn main_frame(&self) -> Frame {
+        self.observed
+            .read(|seen| seen.frames.first().cloned())
+            .unwrap_or_else(|| Frame {
+                id: self.main.clone(),
+                url: String::new(),
+                origin: String::new(),
+            })
     }
 
-    async fn world(&self, frame: &FrameId) -> Result<ExecutionContextId, BrowserError> {
-        if let Some(world) = self.known_world(frame) {
-            return Ok(world);
-        }
-        let parameters = CreateIsolatedWorldParams::builder()
-            .frame_id(frame.clone())
-            .world_name("jarkeeper")
-            .build()
-            .map_err(|why| BrowserError::Refused {
-                what: "look at itself".to_owned(),
-                why,
-            })?;
-        let world = self
-            .call("look at itself", parameters)
-            .await?
-            .execution_context_id;
-        let agent = EvaluateParams::builder()
-            .expression(AGENT)
-            .context_id(world)
-            .build();
-        let agent = agent.map_err(|why| BrowserError::Refused {
-            what: "look at itself".to_owned(),
+    /// A world of our own in a frame; `agent`: with `agent.js` in it.
+    async fn world(
+        &self,
+        frame: &FrameId,
+        agent: bool,
+    ) -> Result<ExecutionContextId, BrowserError> {
+        const WHAT: &str = "look at itself";
+        let refused = |why| BrowserError::Refused {
+            what: WHAT.to_owned(),
             why,
-        })?;
-        self.call("look at itself", agent).await?;
-        self.worlds
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .insert(frame.clone(), world);
+        };
+        let known = self.worlds().get(frame).copied();
+        let (world, has_agent) = match known {
+            Some(known) => known,
+            None => {
+                let parameters = CreateIsolatedWorldParams::builder()
+                    .frame_id(frame.clone())
+                    .world_name("jarkeeper")
+                    .build()
+                    .map_err(refused)?;
+                (
+                    self.call(WHAT, parameters).await?.execution_context_id,
+                    false,
+                )
+            }
+        };
+        if agent && !has_agent {
+            let script = EvaluateParams::builder()
+                .expression(AGENT)
+                .context_id(world);
+            self.call(WHAT, script.build().map_err(refused)?).await?;
+        }
+        self.worlds()
+            .insert(frame.clone(), (world, agent || has_agent));
         Ok(world)
     }
 
-    fn known_world(&self, frame: &FrameId) -> Option<ExecutionContextId> {
+    fn worlds(&self) -> MutexGuard<'_, HashMap<FrameId, (ExecutionContextId, bool)>> {
         self.worlds
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .get(frame)
-            .copied()
-    }
-
-    fn forget_world(&self, frame: &FrameId) {
-        self.worlds
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .remove(frame);
     }
 
     /// Evaluates an expression beside the page's own scripts; `by_value` for data, else for an element.
@@ -317,7 +316,7 @@ impl Page {
         // A document that was just replaced takes its world with it: once more in the new one.
         for attempt in 0..2 {
             let evaluated = async {
-                let world = self.world(frame).await?;
+                let world = self.world(frame, expression.starts_with("jk.")).await?;
                 let parameters = EvaluateParams::builder()
                     .expression(expression)
                     .context_id(world)
@@ -345,9 +344,9 @@ impl Page {
                         });
                     }
                 },
-                Err(BrowserError::Moved(_)) if attempt == 0 => self.forget_world(frame),
+                Err(BrowserError::Moved(_)) if attempt == 0 => drop(self.worlds().remove(frame)),
                 Err(error) => {
-                    self.forget_world(frame);
+                    self.worlds().remove(frame);
                     return Err(error);
                 }
             }
@@ -432,7 +431,7 @@ impl Page {
                     .build(),
             )
             .await?;
-        let frames = self.frames().await?;
+        let frames = self.frames_now().await?;
         node.node
             .frame_id
             .and_then(|id| frames.into_iter().find(|frame| frame.id == id))
@@ -458,7 +457,7 @@ impl Page {
     /// # Errors
     /// Chromium does not answer.
     pub async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
-        for frame in self.frames().await? {
+        for frame in self.frames_now().await? {
             self.data(&frame.id, "mask its fields", "jk.mask()").await?;
         }
         let parameters = CaptureScreenshotParams::builder()
@@ -488,7 +487,13 @@ impl Page {
     }
 }
 
-fn frame(frame: CdpFrame) -> Frame {
+fn flat(tree: FrameTree) -> Vec<Frame> {
+    let mut frames = vec![frame(tree.frame)];
+    frames.extend(tree.child_frames.into_iter().flatten().flat_map(flat));
+    frames
+}
+
+pub(super) fn frame(frame: CdpFrame) -> Frame {
     let url = frame
         .url_fragment
         .map_or(frame.url.clone(), |fragment| frame.url.clone() + &fragment);

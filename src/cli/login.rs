@@ -68,14 +68,21 @@ fn tell(app: &App, report: &Report) -> Result<(), Stop> {
         (_, How::LoggedIn) => say(&format!("{key}: logged in, {file} ({seconds:.1} s)")),
         (_, How::Extended) => say(&format!("{key}: extended, {file} ({seconds:.1} s)")),
         (_, How::Probed | How::Kept) => say(&format!("{key}: alive, {file} ({seconds:.1} s)")),
-        (Some(failure), how) => {
+        (Some(failure), How::Held) => {
+            // The reason begins with its class, or with who holds it.
+            match failure.message.strip_prefix("held ") {
+                Some(by) => complain(&format!("{key}: held {by}")),
+                None => complain(&format!("{key}: held: {}", failure.message)),
+            }
+            Ok(())
+        }
+        (Some(failure), _) => {
             let step = failure
                 .step
                 .map(|step| format!("step {step}: "))
                 .unwrap_or_default();
-            let verb = if how == How::Held { "held" } else { "failed" };
             complain(&format!(
-                "{key}: {verb}: {}: {step}{}",
+                "{key}: failed: {}: {step}{}",
                 failure.class, failure.message
             ));
             if let Some(folder) = &report.artefacts {

@@ -430,7 +430,9 @@ fn sites_check(settings: &Settings, json: bool) -> Result<(), Stop> {
             say(line)?;
         }
         if settings.problems.is_empty() {
-            say(&format!("{} recipes, no mistake", settings.recipes.len()))?;
+            let count = settings.recipes.len();
+            let noun = if count == 1 { "recipe" } else { "recipes" };
+            say(&format!("{count} {noun}, no mistake"))?;
         }
     }
     if settings.problems.is_empty() {

@@ -12,7 +12,7 @@ use crate::failure::{Failure, FailureClass};
 
 use super::form::{self, LoginForm};
 use super::{
-    AGAIN, Attempt, Progress, QUIET, open_frames, sight, snapshot, type_code, type_password,
+    AGAIN, Attempt, Inside, Progress, QUIET, open_frames, sight, snapshot, type_code, type_password,
 };
 
 /// How long a page may take to show a form.
@@ -31,13 +31,17 @@ enum Ask {
 }
 
 pub(super) async fn run(
-    page: &Page,
+    inside: &Inside<'_>,
     attempt: &Attempt<'_>,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
     let mut done: HashSet<String> = HashSet::new();
     let mut entered = false;
+    let page = inside.context.page();
     loop {
+        if entered && inside.holds().await? {
+            return Ok(());
+        }
         let mark = page.mark();
         match ask(page, attempt, entered, &done).await? {
             Ask::Login(frame, seen, form) => {
@@ -53,7 +57,7 @@ pub(super) async fn run(
                         .unwrap_or_else(|| Failure::new(FailureClass::WrongCredentials, message)));
                 }
                 fill(page, attempt, progress, &frame, &seen, &form).await?;
-                let refused = submit(page, &frame, &seen, &form, mark).await?;
+                let refused = submit(inside, &frame, &seen, &form, mark).await?;
                 entered |= form.password.is_some();
                 if let Some(failure) = refused {
                     return Err(failure);
@@ -111,7 +115,7 @@ async fn ask(
     loop {
         let frames = open_frames(page, attempt.recipe).await?;
         if frames.is_empty() {
-            let origin = page.main_frame().await?.origin;
+            let origin = page.main_frame().origin;
             elsewhere = Some(origin);
         }
         let mut main = None;
@@ -228,12 +232,13 @@ async fn unchanged(
 
 /// Presses the button and waits for what the site makes of it; gives the refusal, where it refuses.
 async fn submit(
-    page: &Page,
+    inside: &Inside<'_>,
     frame: &Frame,
     seen: &Snapshot,
     form: &LoginForm,
     mark: u64,
 ) -> Result<Option<Failure>, Failure> {
+    let page = inside.context.page();
     let sent = page.requests_sent();
     let url = page.url();
     match form.submit {
@@ -249,7 +254,10 @@ async fn submit(
     loop {
         page.settle(QUIET, page.deadline()).await;
         page.loaded()?;
-        let now = match page.frames().await?.contains(frame) {
+        if form.password.is_some() && page.url() != url && inside.holds().await? {
+            return Ok(None);
+        }
+        let now = match page.frames().contains(frame) {
             true => snapshot(page, frame).await?,
             false => return Ok(None),
         };

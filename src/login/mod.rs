@@ -34,7 +34,7 @@ use crate::sites::recipe::Proof;
 /// How long after the submission a site may take to give the session, scripts and second hops included.
 const GIVE: Duration = Duration::from_secs(20);
 /// How long nothing may move before a page counts as settled.
-const QUIET: Duration = Duration::from_millis(150);
+const QUIET: Duration = Duration::from_millis(100);
 /// How long to wait for a change before the same question is asked again.
 const AGAIN: Duration = Duration::from_millis(300);
 
@@ -170,7 +170,13 @@ pub async fn establish(
     };
     let mut progress = Progress::default();
     let done = async {
-        enter(context.page(), attempt, &mut progress, seed.is_some()).await?;
+        let inside = Inside {
+            means,
+            context: &context,
+            recipe: attempt.recipe,
+            rule: known_rule(attempt),
+        };
+        enter(&inside, attempt, &mut progress, seed.is_some()).await?;
         prove(means, attempt, &context, &mut progress).await
     };
     match done.await {
@@ -224,12 +230,12 @@ pub async fn alive(
 
 /// From an empty tab to a page that shows no login form any more.
 async fn enter(
-    page: &Page,
+    inside: &Inside<'_>,
     attempt: &Attempt<'_>,
     progress: &mut Progress,
     seeded: bool,
 ) -> Result<(), Failure> {
-    let recipe = attempt.recipe;
+    let (page, recipe) = (inside.context.page(), attempt.recipe);
     let mark = page.mark();
     page.goto(&recipe.url).await?;
     answered(page, mark)?;
@@ -238,16 +244,16 @@ async fn enter(
     if seeded && looks_in(page, recipe).await? {
         return Ok(());
     }
-    progress.before = Some(snapshot(page, &page.main_frame().await?).await?);
+    progress.before = Some(snapshot(page, &page.main_frame()).await?);
     if recipe.steps.is_empty() {
-        return auto::run(page, attempt, progress).await;
+        return auto::run(inside, attempt, progress).await;
     }
     let mark = page.mark();
     match step::run(page, attempt, progress).await {
         Ok(()) => Ok(()),
         // What the page says is nearer to the cause than the step that waited in vain.
         Err(failure) if failure.class == FailureClass::FormChanged => {
-            let frame = page.main_frame().await?;
+            let frame = page.main_frame();
             let seen = snapshot(page, &frame).await?;
             let told = match progress.submitted_at {
                 Some(_) => sight::verdict(
@@ -299,6 +305,49 @@ fn answered(page: &Page, mark: u64) -> Result<(), Failure> {
     Err(failure)
 }
 
+/// How this site is probed by plain HTTP, where that is known.
+fn known_rule(attempt: &Attempt<'_>) -> Option<Rule> {
+    let (recipe, learned) = (attempt.recipe, attempt.learned);
+    let of_this = learned.fingerprint == recipe.fingerprint;
+    let learned = learned.rule.clone().filter(|_| of_this);
+    recipe.probe.as_ref().map(Rule::from).or(learned)
+}
+
+/// Whether the session is there already: asked by plain HTTP, which is cheaper than a look at the page.
+struct Inside<'a> {
+    means: Means<'a>,
+    context: &'a Context,
+    recipe: &'a Recipe,
+    rule: Option<Rule>,
+}
+
+impl Inside<'_> {
+    async fn holds(&self) -> Result<bool, Failure> {
+        let Some(rule) = &self.rule else {
+            return Ok(false);
+        };
+        let state = cookies_now(self.means, self.context).await?;
+        let lenient = self.recipe.ignore_https_errors;
+        let looked = self.means.prober.probe(rule, &state, lenient).await;
+        Ok(matches!(looked, Liveness::In(_)))
+    }
+}
+
+/// The context's cookies as a state.
+async fn cookies_now(means: Means<'_>, context: &Context) -> Result<StorageState, Failure> {
+    let extension = Extension {
+        version: 1,
+        captured_at: (means.clock)(),
+        user_agent: Some(context.user_agent().to_owned()),
+        storage: Vec::new(),
+    };
+    Ok(StorageState {
+        cookies: context.cookies().await?,
+        origins: Vec::new(),
+        jarkeeper: Some(extension),
+    })
+}
+
 /// Waits until the session is proven, and captures it.
 async fn prove(
     means: Means<'_>,
@@ -308,12 +357,7 @@ async fn prove(
 ) -> Result<Established, Failure> {
     let (page, recipe) = (context.page(), attempt.recipe);
     let until = (progress.submitted_at.unwrap_or_else(Instant::now) + GIVE).min(page.deadline());
-    let known = attempt
-        .learned
-        .rule
-        .clone()
-        .filter(|_| attempt.learned.fingerprint == recipe.fingerprint);
-    let known = recipe.probe.as_ref().map(Rule::from).or(known);
+    let known = known_rule(attempt);
     let mark = page.mark();
     let (mut tried, mut seen) = (None, String::new());
     loop {
@@ -323,23 +367,11 @@ async fn prove(
             "the recipe's proof does not hold".clone_into(&mut seen);
             told(page, recipe, mark, progress).await?;
         } else {
-            let cookies = context.cookies().await?;
+            let state = cookies_now(means, context).await?;
             // The same cookies on the same page give the same answer.
-            let now = (cookies.clone(), page.url(), last);
+            let now = (state.cookies.clone(), page.url(), last);
             if tried.as_ref() != Some(&now) {
                 tried = Some(now);
-                let user_agent = Some(context.user_agent().to_owned());
-                let extension = Extension {
-                    version: 1,
-                    captured_at: (means.clock)(),
-                    user_agent,
-                    storage: Vec::new(),
-                };
-                let state = StorageState {
-                    cookies,
-                    origins: Vec::new(),
-                    jarkeeper: Some(extension),
-                };
                 match asked(means.prober, recipe, page, &known, &state).await? {
                     Asked::In(rule) => {
                         return captured(means, context, attempt, progress, Some(rule)).await;
@@ -367,7 +399,7 @@ async fn prove(
             told(page, recipe, mark, progress).await?;
         }
         if last {
-            let shows = snapshot(page, &page.main_frame().await?).await?;
+            let shows = snapshot(page, &page.main_frame()).await?;
             return Err(sight::unproven(&shows, &seen));
         }
         page.changed(until.min(Instant::now() + AGAIN)).await;
@@ -514,7 +546,7 @@ async fn stranger_sees(
         (Instant::now() + Duration::from_secs(3)).min(deadline),
     )
     .await;
-    Ok(snapshot(page, &page.main_frame().await?).await?.text)
+    Ok(snapshot(page, &page.main_frame()).await?.text)
 }
 
 /// Opens a URL and gives the text of the page, where it is one that a signed-in person sees.
@@ -527,26 +559,32 @@ async fn shows_in(
     let mark = page.mark();
     page.goto(url).await?;
     answered(page, mark)?;
-    let until = Instant::now() + Duration::from_secs(8);
-    let mut stable = 0;
+    let until = (Instant::now() + Duration::from_secs(8)).min(page.deadline());
+    let (mut stable, mut refused) = (0, 0);
     loop {
-        page.settle(AGAIN, until.min(page.deadline())).await;
-        let seen = snapshot(page, &page.main_frame().await?).await?;
+        let settled = page.settle(AGAIN, until).await;
+        let seen = snapshot(page, &page.main_frame()).await?;
+        let out = sight::signed_out(&seen);
         let shows = match recipe.proof.is_empty() {
             false => holds(page, recipe).await?,
             true => {
                 // A page that is as public before as after proves nothing.
                 let differs =
                     before.is_none_or(|b| sight::signed_out(b) || form::offers_sign_out(&seen));
-                differs && !sight::signed_out(&seen) && !seen.text.is_empty()
+                differs && !out && !seen.text.is_empty()
             }
         };
-        // Applications draw their login form only after they have asked their server.
+        // Applications draw their login form only after they have asked their server, and some draw it before.
         stable = if shows { stable + 1 } else { 0 };
+        refused = if settled && out && !shows {
+            refused + 1
+        } else {
+            0
+        };
         if stable >= 2 {
             return Ok(Some(seen.text));
         }
-        if Instant::now() >= until.min(page.deadline()) {
+        if refused >= 5 || Instant::now() >= until {
             return Ok(None);
         }
         page.changed((Instant::now() + AGAIN).min(until)).await;
@@ -570,7 +608,7 @@ async fn told(page: &Page, recipe: &Recipe, mark: u64, progress: &Progress) -> R
 }
 
 async fn holds(page: &Page, recipe: &Recipe) -> Result<bool, Failure> {
-    let frame = page.main_frame().await?;
+    let frame = page.main_frame();
     for proof in &recipe.proof {
         let holds = match proof {
             Proof::Url(part) => page.url().contains(part.as_str()),
@@ -596,7 +634,7 @@ fn allowed(recipe: &Recipe, origin: &str) -> bool {
 
 /// The page's frames on which credentials may be typed. None, where the page itself is elsewhere.
 async fn open_frames(page: &Page, recipe: &Recipe) -> Result<Vec<Frame>, Failure> {
-    let mut frames = page.frames().await?;
+    let mut frames = page.frames();
     if !frames
         .first()
         .is_some_and(|main| allowed(recipe, &main.origin))
@@ -614,7 +652,7 @@ async fn snapshot(page: &Page, frame: &Frame) -> Result<Snapshot, Failure> {
             Ok(seen) => return Ok(seen),
             Err(BrowserError::Moved(_)) if Instant::now() < page.deadline() => {
                 // A frame inside the page may be gone for good; it shows nothing then.
-                if !page.frames().await?.contains(frame) {
+                if !page.frames().contains(frame) {
                     return Ok(Snapshot::default());
                 }
                 page.settle(QUIET, Instant::now() + Duration::from_secs(2))
@@ -632,7 +670,8 @@ async fn type_password(
     progress: &mut Progress,
     element: &Element,
 ) -> Result<(), Failure> {
-    let frames = page.frames().await?;
+    // What the events have told may be a moment old; a secret waits for the present.
+    let frames = page.frames_now().await?;
     let around = frames
         .first()
         .map(|main| main.origin.clone())

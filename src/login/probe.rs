@@ -148,7 +148,11 @@ impl Prober {
             ));
         }
         if rule.formless && has_password_field(&fetched.body) {
-            return Liveness::Out(format!("{at} answered with a login form"));
+            match self.is_of_account(rule, &fetched, lenient).await {
+                Ok(true) => {}
+                Ok(false) => return Liveness::Out(format!("{at} answered with a login form")),
+                Err(failure) => return Liveness::Unknown(failure),
+            }
         }
         if rule
             .contains
@@ -173,6 +177,21 @@ impl Prober {
         jar.take(&rule.url, &fetched.set_cookies);
         let (renewed, changed) = jar.into_state();
         Liveness::In(changed.then_some(renewed))
+    }
+
+    /// Whether a page with a password field is one about the account, where the password can be changed, and no login:
+    /// it offers to sign out, and who has no session is not let in.
+    async fn is_of_account(
+        &self,
+        rule: &Rule,
+        page: &Fetched,
+        lenient: bool,
+    ) -> Result<bool, Failure> {
+        if !offers_sign_out(&page.body) {
+            return Ok(false);
+        }
+        let without = self.fetch(&rule.url, None, lenient).await?;
+        Ok(without.status != rule.status)
     }
 
     /// Finds a rule: the first URL whose answer with the session differs from its answer without in a way that tells.
@@ -339,6 +358,11 @@ fn compare(url: &Url, with: &Fetched, without: &Fetched) -> Option<Rule> {
         contains: Some(mark),
         ..rule
     })
+}
+
+fn offers_sign_out(html: &str) -> bool {
+    let found = |word: &&str| find_ignoring_case(html, word).is_some();
+    words::SIGN_OUT.iter().any(found)
 }
 
 /// The word as it is written in the text. Words of few letters are too easily part of others.

@@ -24,7 +24,7 @@ pub(super) async fn run(
     attempt: &Attempt<'_>,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let mut frame = page.main_frame().await?;
+    let mut frame = page.main_frame();
     for (at, step) in attempt.recipe.steps.iter().enumerate() {
         one(page, attempt, progress, step, &mut frame)
             .await
@@ -43,7 +43,7 @@ async fn one(
     match step {
         Step::Goto(url) => {
             page.goto(url).await?;
-            *frame = page.main_frame().await?;
+            *frame = page.main_frame();
         }
         Step::Fill(locator, text) => {
             let element = wait_for(page, frame, locator, WAIT).await?;
@@ -95,9 +95,9 @@ async fn one(
             let element = wait_for(page, frame, locator, WAIT).await?;
             type_code(page, attempt, progress, &element).await?;
         }
-        Step::Frame(None) => *frame = page.main_frame().await?,
+        Step::Frame(None) => *frame = page.main_frame(),
         Step::Frame(Some(locator)) => {
-            let mut main = page.main_frame().await?;
+            let mut main = page.main_frame();
             let element = wait_for(page, &mut main, locator, WAIT).await?;
             *frame = page.frame_of(&element).await?;
         }
@@ -142,7 +142,7 @@ pub(super) async fn wait_for(
             Ok(None) => {}
             Err(BrowserError::Moved(_)) => {
                 // The page's own frame stays itself through every navigation; a frame inside it may be gone.
-                if let Some(same) = page.frames().await?.into_iter().find(|f| f == frame) {
+                if let Some(same) = page.frames().into_iter().find(|f| f == frame) {
                     *frame = same;
                 }
             }

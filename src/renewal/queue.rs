@@ -77,6 +77,8 @@ impl Queue {
 
     async fn run(&self, key: SessionKey, cause: Cause) {
         let mut cause = cause;
+        // A renewal that panics must not leave its session locked for ever.
+        let _place = Place(self, &key);
         loop {
             let report = self.0.renewer.renew(&key, cause).await;
             let waiting = self.with(|state| {
@@ -141,5 +143,15 @@ impl Queue {
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner),
         )
+    }
+}
+
+/// The place of one session among those that run; given up when dropped.
+struct Place<'a>(&'a Queue, &'a SessionKey);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        // Whoever waits for it is told by the closed channel.
+        drop(self.0.with(|state| state.running.remove(self.1)));
     }
 }

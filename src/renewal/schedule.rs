@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
@@ -25,15 +25,20 @@ const BUSY: TimeDelta = TimeDelta::seconds(15);
 /// Soonest next look after one that changed nothing.
 const SOONEST: TimeDelta = TimeDelta::seconds(1);
 
-/// Keeps every session of the settings fresh, until dropped.
+/// Stands in place of a time while a session is being renewed.
+const REPORTING: DateTime<Utc> = DateTime::<Utc>::MAX_UTC;
+
+/// Keeps every session of the settings fresh, until dropped. `again`: every session is to be looked at now.
 pub async fn run(
     queue: Queue,
     mut settings: watch::Receiver<Arc<Settings>>,
+    again: Arc<Notify>,
     clock: fn() -> DateTime<Utc>,
 ) {
     let mut wake: HashMap<SessionKey, (DateTime<Utc>, Cause)> = HashMap::new();
-    let mut ended: JoinSet<Option<Report>> = JoinSet::new();
+    let mut ended: JoinSet<(SessionKey, Option<Report>)> = JoinSet::new();
     let mut last = clock();
+    let mut refreshed = tokio::time::Instant::now();
     let mut known = fingerprints(&settings.borrow_and_update());
     let mut cron = Cron::default();
     plan_all(&queue, &mut wake, Cause::Startup, clock());
@@ -46,26 +51,43 @@ pub async fn run(
             plan_all(&queue, &mut wake, Cause::Startup, now);
         }
         last = now;
+        if refreshed.elapsed() >= TICK {
+            refreshed = tokio::time::Instant::now();
+            refresh(&queue, &mut wake, now);
+        }
         let mut next = now + TimeDelta::from_std(TICK).unwrap_or(BUSY);
         for (key, (at, cause)) in &mut wake {
             if *at > now {
                 next = next.min(*at);
             } else if !queue.is_running(key) {
                 let told = queue.submit(key.clone(), *cause);
-                ended.spawn(async move { told.await.ok() });
+                let key = key.clone();
+                ended.spawn(async move { (key, told.await.ok()) });
                 // Its report says when to look again.
-                *at = DateTime::<Utc>::MAX_UTC;
+                *at = REPORTING;
                 *cause = Cause::Schedule;
             }
         }
         let wait = (next - now).to_std().unwrap_or_default();
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            Some(report) = ended.join_next() => {
-                if let Ok(Some(report)) = report {
-                    let at = after(&queue, &report, clock());
-                    wake.entry(report.key).and_modify(|(next, _)| *next = at);
+            Some(told) = ended.join_next() => {
+                if let Ok((key, report)) = told {
+                    let at = match report {
+                        Some(report) => after(&queue, &report, clock()),
+                        // It came to no end; a bug, but no reason to forget the session.
+                        None => clock() + BUSY * 4,
+                    };
+                    wake.entry(key).and_modify(|(next, _)| *next = at);
                 }
+            }
+            () = again.notified() => {
+                for key in queue.renewer().keys() {
+                    if queue.is_running(&key) {
+                        drop(queue.submit(key, Cause::FileChange));
+                    }
+                }
+                plan_all(&queue, &mut wake, Cause::FileChange, clock());
             }
             changed = settings.changed() => {
                 if changed.is_err() {
@@ -115,6 +137,28 @@ fn plan_all(
             now
         };
         wake.insert(key, (at, cause));
+    }
+}
+
+/// Takes notice of what other processes did to the records: a command logs in, releases, or holds.
+fn refresh(
+    queue: &Queue,
+    wake: &mut HashMap<SessionKey, (DateTime<Utc>, Cause)>,
+    now: DateTime<Utc>,
+) {
+    for (key, (at, cause)) in wake {
+        if *at == REPORTING || *at <= now || *cause != Cause::Schedule {
+            continue;
+        }
+        // What cannot be read is told when the session is looked at.
+        let Ok(kept) = queue.renewer().kept(key) else {
+            continue;
+        };
+        let renewer = queue.renewer();
+        if let Some(next) = renewer.with_plan(key, &kept, |plan| next_wake(now, &kept.record, plan))
+        {
+            *at = next.max(now + SOONEST);
+        }
     }
 }
 

@@ -332,7 +332,12 @@ fn four_logins_make_webarenas_eight_files_under_the_names_of_its_contract() {
             "shopping_admin_state.json",
             "shopping_state.json",
         ];
-        let run = schedule::run(keeper.queue.clone(), keeper.settings(), Utc::now);
+        let run = schedule::run(
+            keeper.queue.clone(),
+            keeper.settings(),
+            Utc::now,
+            Default::default(),
+        );
         let done = async {
             for (name, site, _) in &sites {
                 site.until_submissions(1).await;

@@ -412,7 +412,12 @@ fn a_clock_that_jumps_costs_at_most_one_login_a_site() {
             keeper.recipe(name, &site.recipe("PASSWORD"));
             keeper.must_login(name).await;
         }
-        let run = schedule::run(keeper.queue.clone(), keeper.settings(), now);
+        let run = schedule::run(
+            keeper.queue.clone(),
+            keeper.settings(),
+            now,
+            Default::default(),
+        );
         let done = async {
             let mut allowed = 1;
             for ahead in [30 * DAY, 28 * DAY, 28 * DAY + 60, 0, 1] {

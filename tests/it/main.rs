@@ -3,7 +3,13 @@
 //! `cfg(test)` always holds here; it tells clippy that the helpers too are tests, which may unwrap.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod combinations;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod daemon;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]

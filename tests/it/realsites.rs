@@ -1,9 +1,14 @@
 //! The real applications: that they start, stop, and tell signed in from out.
 
+use chrono::Utc;
+use jarkeeper::failure::FailureClass;
+use jarkeeper::renewal::{Cause, How};
+use jarkeeper::session::formats::{Format, export};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 
 use crate::support::realsites::RealSite;
+use crate::support::{Keeper, run, tools};
 
 fn client() -> Client {
     let client = Client::builder().no_proxy().redirect(Policy::none());
@@ -42,4 +47,310 @@ fn every_recipe_names_only_what_the_harness_provides() {
         assert_eq!(secrets[0], Some("REALSITE_PASSWORD"), "{}", path.display());
         assert!(matches!(secrets[1], None | Some("REALSITE_TOTP")));
     }
+}
+
+/// How one application differs from the others.
+struct Case {
+    app: &'static str,
+    /// Whether what is left of an ended session still looks alive to the application's own page.
+    blind: bool,
+    /// Whether a session is good only for the browser that logged in, by the name that it gives itself.
+    bound: bool,
+    /// What the application's log holds for each submission, where it does, and how many make one login.
+    logs: Option<(&'static str, usize)>,
+    /// What the three lines need beside.
+    more: &'static str,
+}
+
+impl Case {
+    const fn of(app: &'static str) -> Self {
+        Self {
+            app,
+            blind: false,
+            bound: false,
+            logs: None,
+            more: "",
+        }
+    }
+
+    const fn logs(self, line: &'static str) -> Self {
+        Self {
+            logs: Some((line, 1)),
+            ..self
+        }
+    }
+
+    /// Only where everything is tested.
+    fn slow(self) {
+        match std::env::var_os("JARKEEPER_TEST_ALL") {
+            Some(_) => self.run(),
+            None => tools::say(&format!(
+                "{}: JARKEEPER_TEST_ALL=1 tests every application",
+                self.app
+            )),
+        }
+    }
+
+    fn run(self) {
+        run(async move {
+            if let Some(site) = RealSite::start(self.app).await {
+                story(&self, &site).await;
+            }
+        });
+    }
+}
+
+/// A Jarkeeper with this recipe for this site.
+fn keeper(site: &RealSite, recipe: &str) -> Keeper {
+    let keeper = Keeper::new();
+    for name in ["BASE", "REALSITE_PASSWORD", "REALSITE_TOTP"] {
+        if let Some(value) = site.env(name) {
+            keeper.env(name, &value);
+        }
+    }
+    keeper.recipe("x", recipe);
+    keeper
+}
+
+/// What a person would write who only knows the login's address.
+fn three_lines(site: &RealSite, more: &str) -> String {
+    let username = match site.facts.user.as_str() {
+        "" => String::new(),
+        user => format!("username = {user:?}\n"),
+    };
+    format!(
+        "url = \"${{BASE}}{}\"\n{username}password = {{ env = \"REALSITE_PASSWORD\" }}\n{more}",
+        site.facts.login_path
+    )
+}
+
+/// How often the password was submitted, as the ledger has it.
+fn submissions(keeper: &Keeper) -> usize {
+    let ledger = keeper
+        .queue
+        .renewer()
+        .files()
+        .read_ledger(&"x".parse().unwrap(), None);
+    let ledger = String::from_utf8(ledger.unwrap()).unwrap();
+    ledger.matches("\"submit\"").count()
+}
+
+/// The last code is spent for everybody who has the secret.
+async fn share_code(from: &Keeper, to: &Keeper) {
+    let spent = from.kept("x").learned.code_step;
+    to.tamper("x", |kept| kept.learned.code_step = spent).await;
+}
+
+/// The whole life of a session, twice: with the application's recipe, and with three lines alone.
+async fn story(case: &Case, site: &RealSite) {
+    let began = std::time::Instant::now();
+    let at = |what: &str| {
+        eprintln!(
+            "{}: {:.1} s: {what}",
+            case.app,
+            began.elapsed().as_secs_f64()
+        )
+    };
+    let logged = || case.logs.map(|(line, _)| site.logged(line));
+    let each = case.logs.map_or(0, |(_, each)| each);
+    let known = keeper(site, &site.recipe());
+    let bare = keeper(site, &three_lines(site, case.more));
+    let mut before = logged();
+    for (which, keeper) in [("recipe", &known), ("three lines", &bare)] {
+        if which != "recipe" {
+            share_code(&known, &bare).await;
+        }
+        let report = keeper.login("x").await;
+        assert_eq!(report.how, How::LoggedIn, "{which}: {:?}", report.failure);
+        assert_eq!(submissions(keeper), 1, "{which}");
+        let after = logged();
+        assert_eq!(after, before.map(|count| count + each), "{which}");
+        before = after;
+        at(which);
+        in_playwright(case, site, keeper, which).await;
+        at("Playwright");
+        if site.facts.replay_cookies {
+            plain_http(site, keeper).await;
+            at("curl, yt-dlp");
+        }
+        let alive = keeper.queue.renewer().check(&"x".parse().unwrap()).await;
+        assert_eq!(alive.unwrap(), Ok(()), "{which}");
+        at(&format!("check; rule {:?}", keeper.kept("x").learned.rule));
+    }
+    site.invalidate().await;
+    at("invalidate");
+    let seen = known
+        .queue
+        .renewer()
+        .check(&"x".parse().unwrap())
+        .await
+        .unwrap();
+    at(&format!("check: {seen:?}"));
+    if case.blind {
+        assert_eq!(seen, Ok(()), "the page itself does not notice");
+    } else {
+        assert!(seen.is_err());
+        share_code(&bare, &known).await;
+        assert_eq!(known.renew("x", Cause::Schedule).await.how, How::LoggedIn);
+        at("renewed");
+        share_code(&known, &bare).await;
+        let report = bare.renew("x", Cause::Report).await;
+        assert_eq!(report.how, How::LoggedIn, "{:?}", report.failure);
+        at("renewed after a report");
+        in_playwright(case, site, &bare, "renewed").await;
+        for keeper in [&known, &bare] {
+            assert_eq!(submissions(keeper), 2);
+        }
+    }
+    let before = logged();
+    let mut wrong = keeper(site, &three_lines(site, case.more));
+    wrong.env("REALSITE_PASSWORD", "not-the-password");
+    let failure = wrong.login("x").await.failure.unwrap();
+    at(&format!("wrong: {failure}"));
+    assert_eq!(failure.class, FailureClass::WrongCredentials, "{failure}");
+    for _ in 0..2 {
+        wrong = wrong.restarted();
+        assert_eq!(wrong.login("x").await.how, How::Held);
+    }
+    assert_eq!(submissions(&wrong), 1);
+    assert_eq!(logged(), before.map(|count| count + 1));
+    assert!(wrong.state("x").is_none());
+    at("held");
+}
+
+/// Playwright is signed in with the file.
+async fn in_playwright(case: &Case, site: &RealSite, keeper: &Keeper, which: &str) {
+    let agent = user_agent(keeper);
+    let agent = case.bound.then_some(agent.as_str());
+    tools::playwright(&keeper.path("x"), &site.base, &site.facts, agent)
+        .await
+        .unwrap_or_else(|seen| panic!("{which}: {seen}"));
+}
+
+/// What the browser that logged in called itself.
+fn user_agent(keeper: &Keeper) -> String {
+    keeper
+        .state("x")
+        .unwrap()
+        .jarkeeper
+        .unwrap()
+        .user_agent
+        .unwrap()
+}
+
+/// curl is signed in with the exported file and with the exported header, and signed out without them.
+async fn plain_http(site: &RealSite, keeper: &Keeper) {
+    let state = keeper.state("x").unwrap();
+    let url = site.url(&site.facts.live.path);
+    let out = |format, name: &str| {
+        let exported = export(&state, format, Some(&url.parse().unwrap()), Utc::now()).unwrap();
+        assert!(exported.left_out.is_empty(), "{:?}", exported.left_out);
+        let path = keeper.root().join(name);
+        let head = if format == Format::Header {
+            "Cookie: "
+        } else {
+            ""
+        };
+        std::fs::write(&path, format!("{head}{}", exported.text)).unwrap();
+        path
+    };
+    let file = out(Format::Netscape, "cookies.txt");
+    let header = out(Format::Header, "header.txt");
+    let agent = user_agent(keeper);
+    let header_option = format!("@{}", header.display());
+    for (options, signed_in) in [
+        (["-b", file.to_str().unwrap()], true),
+        (["-H", &header_option], true),
+        (["-H", "X-Without: cookies"], false),
+    ] {
+        let live = &site.facts.live;
+        let (status, body) = tools::curl(&url, &["-A", &agent, options[0], options[1]]).await;
+        let wanted = if signed_in {
+            live.signed_in
+        } else {
+            live.signed_out
+        };
+        assert_eq!(status, wanted, "{options:?}");
+        if let Some(text) = &live.text {
+            assert_eq!(body.contains(text), signed_in, "{options:?}");
+        }
+    }
+    tools::yt_dlp(&file).await.unwrap();
+}
+
+#[test]
+fn django_admin() {
+    Case::of("django-admin").logs("\"POST /admin/login/").run();
+}
+
+#[test]
+fn dokuwiki() {
+    Case::of("dokuwiki").logs("POST /doku.php").run();
+}
+
+#[test]
+fn qbittorrent() {
+    Case::of("qbittorrent").run();
+}
+
+#[test]
+fn znc() {
+    Case::of("znc").run();
+}
+
+#[test]
+fn jupyterlab() {
+    Case::of("jupyterlab").run();
+}
+
+#[test]
+fn thelounge() {
+    Case::of("thelounge").run();
+}
+
+#[test]
+fn mediawiki() {
+    Case::of("mediawiki").logs("POST /index.php").slow();
+}
+
+#[test]
+fn calibre_web() {
+    Case {
+        bound: true,
+        ..Case::of("calibre-web")
+    }
+    .slow();
+}
+
+#[test]
+fn node_red() {
+    Case::of("node-red").slow();
+}
+
+#[test]
+fn verdaccio() {
+    Case {
+        blind: true,
+        ..Case::of("verdaccio")
+    }
+    .slow();
+}
+
+#[test]
+fn parse_dashboard() {
+    Case {
+        more: "totp = { env = \"REALSITE_TOTP\" }\n",
+        ..Case::of("parse-dashboard")
+    }
+    .slow();
+}
+
+#[test]
+fn django_2fa() {
+    Case {
+        more: "totp = { env = \"REALSITE_TOTP\" }\n",
+        logs: Some(("\"POST /account/login/", 2)),
+        ..Case::of("django-2fa")
+    }
+    .slow();
 }

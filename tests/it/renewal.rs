@@ -197,7 +197,12 @@ fn the_loop_keeps_sessions_of_a_minute_alive_by_itself() {
         keeper
             .recipe("sliding", &sliding.recipe("PASSWORD"))
             .recipe("fixed", &fixed.recipe("PASSWORD"));
-        let run = schedule::run(keeper.queue.clone(), keeper.settings(), Utc::now);
+        let run = schedule::run(
+            keeper.queue.clone(),
+            keeper.settings(),
+            Utc::now,
+            Default::default(),
+        );
         let probe = |seen: &&Seen| seen.home && !seen.browser;
         let done = async {
             sliding.until_submissions(1).await;
@@ -236,7 +241,12 @@ fn the_loop_obeys_the_cron_of_a_recipe_and_takes_up_a_new_recipe() {
         let site = Site::with(|dials| dials.sliding = true);
         let keeper = Keeper::new();
         keeper.env("PASSWORD", Site::PASSWORD);
-        let run = schedule::run(keeper.queue.clone(), keeper.settings(), Utc::now);
+        let run = schedule::run(
+            keeper.queue.clone(),
+            keeper.settings(),
+            Utc::now,
+            Default::default(),
+        );
         let done = async {
             let cron = "renewal = { cron = \"* * * * * *\" }\n";
             keeper.recipe("x", &(site.recipe("PASSWORD") + cron));

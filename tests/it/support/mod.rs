@@ -7,10 +7,12 @@ mod faults;
 mod foreign;
 pub(crate) mod keeper;
 mod pages;
+pub(crate) mod process;
 pub(crate) mod realsites;
 mod routes;
 pub(crate) mod site;
 pub(crate) mod state;
+pub(crate) mod tools;
 mod wire;
 
 pub(crate) use keeper::{Keeper, clock, run};

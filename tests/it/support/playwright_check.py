@@ -1,6 +1,7 @@
 """Whether Playwright, given a storage state file, is logged in.
 
-    python playwright_check.py STATE.json URL [--selector CSS | --text TEXT | --url-regex REGEX] [--storage] [--timeout S]
+    python playwright_check.py STATE.json URL [--selector CSS | --text TEXT | --url-regex REGEX] [--user-agent UA]
+                              [--storage] [--timeout S]
 
 Opens URL in a new context of that state and waits for what was asked: an element, a text, or a final URL; with none of
 them, for any answer below 400. Exit status 0: seen. 1: not seen, and the last URL and the page's text are printed.
@@ -31,6 +32,7 @@ def arguments():
     wanted.add_argument("--selector", help="this element is visible")
     wanted.add_argument("--text", help="the page shows this text")
     wanted.add_argument("--url-regex", help="the final URL matches")
+    parser.add_argument("--user-agent", help="what the browser calls itself; some sites bind a session to that")
     parser.add_argument("--storage", action="store_true", help="print what the page finds in its storage")
     parser.add_argument("--timeout", type=float, default=30, help="longest wait, in seconds")
     return parser.parse_args()
@@ -57,7 +59,7 @@ def main():
     # Root cannot use Chromium's sandbox; Playwright leaves it off for everybody unless told.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=os.geteuid() != 0)
-        context = browser.new_context(storage_state=args.state)
+        context = browser.new_context(storage_state=args.state, user_agent=args.user_agent)
         page = context.new_page()
         try:
             look(page, args)

@@ -30,6 +30,23 @@ pub(crate) struct Facts {
     pub(crate) replay_all: bool,
     /// When `SESSION_TTL` is read; absent where a session cannot be made short.
     pub(crate) ttl: Option<String>,
+    /// Where a person begins who wants to log in.
+    pub(crate) login_path: String,
+    /// A page that only the signed-in see; where `None`, `live` is one.
+    pub(crate) app_path: Option<String>,
+    /// What that page shows, where it is not what the login leads to.
+    pub(crate) app_selector: Option<String>,
+    /// What a login leads to.
+    pub(crate) success: Sign,
+}
+
+/// What a browser shows.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Sign {
+    /// A visible element, as CSS.
+    pub(crate) selector: Option<String>,
+    /// A pattern that the page's URL matches.
+    pub(crate) url: Option<String>,
 }
 
 /// One GET, signed in and signed out.
@@ -135,6 +152,20 @@ impl RealSite {
         let scripts = self.scripts.clone();
         let run = move || scripts.run("invalidate");
         tokio::task::spawn_blocking(run).await.unwrap();
+    }
+
+    /// How many lines of the application's own logs hold this text.
+    pub(crate) fn logged(&self, text: &str) -> usize {
+        let files = fs::read_dir(&self.scripts.state).unwrap();
+        let logs = files
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|end| end == "log"));
+        logs.map(|log| {
+            String::from_utf8_lossy(&fs::read(log).unwrap())
+                .matches(text)
+                .count()
+        })
+        .sum()
     }
 
     /// The URL of a path.
