@@ -89,7 +89,7 @@ async fn survives(
 #[test]
 fn the_password_reaches_no_other_origin_whatever_the_page_does() {
     run(async {
-        let cases: [(&str, fn(&mut Dials), bool); 6] = [
+        let cases: [(&str, fn(&mut Dials), bool); 5] = [
             ("look-alike", |d| d.look_alike = true, false),
             (
                 "posts elsewhere",
@@ -97,7 +97,6 @@ fn the_password_reaches_no_other_origin_whatever_the_page_does() {
                 false,
             ),
             ("foreign frame", |d| d.login = Login::ForeignFrame, false),
-            ("by GET", |d| d.form = FormShape::ByGet, false),
             (
                 "beside the form",
                 |d| d.nuisances = vec![Nuisance::ForeignPassword],
