@@ -335,8 +335,8 @@ fn four_logins_make_webarenas_eight_files_under_the_names_of_its_contract() {
         let run = schedule::run(
             keeper.queue.clone(),
             keeper.settings(),
-            Utc::now,
             Default::default(),
+            Utc::now,
         );
         let done = async {
             for (name, site, _) in &sites {

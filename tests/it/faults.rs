@@ -415,8 +415,8 @@ fn a_clock_that_jumps_costs_at_most_one_login_a_site() {
         let run = schedule::run(
             keeper.queue.clone(),
             keeper.settings(),
-            now,
             Default::default(),
+            now,
         );
         let done = async {
             let mut allowed = 1;

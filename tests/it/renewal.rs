@@ -200,8 +200,8 @@ fn the_loop_keeps_sessions_of_a_minute_alive_by_itself() {
         let run = schedule::run(
             keeper.queue.clone(),
             keeper.settings(),
-            Utc::now,
             Default::default(),
+            Utc::now,
         );
         let probe = |seen: &&Seen| seen.home && !seen.browser;
         let done = async {
@@ -244,8 +244,8 @@ fn the_loop_obeys_the_cron_of_a_recipe_and_takes_up_a_new_recipe() {
         let run = schedule::run(
             keeper.queue.clone(),
             keeper.settings(),
-            Utc::now,
             Default::default(),
+            Utc::now,
         );
         let done = async {
             let cron = "renewal = { cron = \"* * * * * *\" }\n";
