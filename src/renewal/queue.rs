@@ -78,7 +78,7 @@ impl Queue {
     async fn run(&self, key: SessionKey, cause: Cause) {
         let mut cause = cause;
         // A renewal that panics must not leave its session locked for ever.
-        let _place = Place(self, &key);
+        let place = Place(self, &key);
         loop {
             let report = self.0.renewer.renew(&key, cause).await;
             let waiting = self.with(|state| {
@@ -100,6 +100,8 @@ impl Queue {
             match waiting {
                 None => cause = Cause::FileChange,
                 Some(waiting) => {
+                    // Given up above: by now the place may be the next one's.
+                    std::mem::forget(place);
                     for tell in waiting {
                         // Nobody listens any more: fine.
                         let _ = tell.send(report.clone());
