@@ -165,7 +165,8 @@ def _jarkeeper(auth_folder: str, sites: list[str]) -> int:
     command = [binary, "--root", str(root), "auto-login", "--auth_folder", auth_folder, "--site_list", *sites]
     environment = dict(os.environ, **{name: url for name, url in _BASE.items() if url})
     try:
-        return subprocess.run(command, env=environment, check=False).returncode
+        # Standard output is the caller's: run.py and scripts read it.
+        return subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL).returncode
     except OSError as error:
         raise AutoLoginError(f"{binary} could not be run: {error}") from error
 

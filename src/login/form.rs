@@ -169,6 +169,17 @@ fn around(page: &Snapshot, password: usize) -> Option<(i32, LoginForm)> {
         } else {
             0
         };
+    // A form whose only button registers is a registration, also with one password.
+    let says = |words| {
+        let mut own = page
+            .buttons
+            .iter()
+            .filter(|b| b.visible && b.form == group && b.link.is_none());
+        own.any(|b| words::any(&b.text.to_lowercase(), words))
+    };
+    if group >= 0 && says(words::SIGN_UP) && !says(words::SIGN_IN) {
+        return None;
+    }
     (score > -4).then_some((
         score,
         LoginForm {

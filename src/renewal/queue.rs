@@ -78,7 +78,7 @@ impl Queue {
     async fn run(&self, key: SessionKey, cause: Cause) {
         let mut cause = cause;
         // A renewal that panics must not leave its session locked for ever.
-        let place = Place(self, &key);
+        let mut place = Place(self, Some(&key));
         loop {
             let report = self.0.renewer.renew(&key, cause).await;
             let waiting = self.with(|state| {
@@ -100,8 +100,8 @@ impl Queue {
             match waiting {
                 None => cause = Cause::FileChange,
                 Some(waiting) => {
-                    // Given up above: by now the place may be the next one's.
-                    std::mem::forget(place);
+                    // Given up above; what stands there from now on is somebody else's.
+                    place.1 = None;
                     for tell in waiting {
                         // Nobody listens any more: fine.
                         let _ = tell.send(report.clone());
@@ -149,11 +149,13 @@ impl Queue {
 }
 
 /// The place of one session among those that run; given up when dropped.
-struct Place<'a>(&'a Queue, &'a SessionKey);
+struct Place<'a>(&'a Queue, Option<&'a SessionKey>);
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         // Whoever waits for it is told by the closed channel.
-        drop(self.0.with(|state| state.running.remove(self.1)));
+        if let Some(key) = self.1 {
+            drop(self.0.with(|state| state.running.remove(key)));
+        }
     }
 }
