@@ -70,6 +70,19 @@ impl Page {
         Ok(value.as_str().unwrap_or_default().to_owned())
     }
 
+    /// The URLs that the form of a field sends to, as its markup says; none without a form.
+    ///
+    /// # Errors
+    /// Its document is gone.
+    pub async fn targets(&self, element: &Element) -> Result<Vec<String>, BrowserError> {
+        let script = "function() { return jk.targets(this); }";
+        let value = self.on(element, "look at a form", script, None).await?;
+        let urls = value.as_array().into_iter().flatten();
+        Ok(urls
+            .filter_map(|url| url.as_str().map(str::to_owned))
+            .collect())
+    }
+
     /// Replaces what is in a field by `text`, as input of a user. The text stands in no script.
     ///
     /// # Errors

@@ -110,6 +110,15 @@
     return [element.tagName, element.id, element.name, element.type, element.getAttribute('autocomplete'), visible(element)].join('|');
   }
 
+  // Where the form of a field sends what is typed; a button may have a place of its own. Unreadable ones count as elsewhere.
+  function targets(element) {
+    const form = element.form;
+    if (!form) return [];
+    const buttons = all('button[formaction], input[formaction]').filter((b) => b.form === form);
+    const written = [form.getAttribute('action'), ...buttons.map((b) => b.getAttribute('formaction'))];
+    return written.map((url) => { try { return new URL(url || location.href, document.baseURI).href; } catch { return 'invalid:'; } });
+  }
+
   const ALERTS = '[role=alert], [role=alertdialog], [aria-live=assertive], [class*=error i], [class*=alert i], [class*=danger i],'
     + ' [class*=invalid i], [class*=warning i], [class*=flash i], [class*=message i], [class*=notice i], [id*=error i], [id*=failed i], [class*=failed i]';
   const CAPTCHA = 'iframe[src*="recaptcha" i], iframe[src*="hcaptcha" i], iframe[src*="challenges.cloudflare.com" i], iframe[src*="arkoselabs" i],'
@@ -338,5 +347,5 @@
     }
   }
 
-  globalThis.jk = { locate, snapshot, signature, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
+  globalThis.jk = { locate, snapshot, signature, targets, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
 })();

@@ -703,6 +703,21 @@ async fn type_password(
             return Err(Failure::new(FailureClass::RecipeWrong, message));
         }
     }
+    for target in page.targets(element).await? {
+        let url = Url::parse(&target).ok();
+        // A script that takes the form over writes "javascript:" here, and stays on the page.
+        let stays = |url: &Url| url.scheme() == "javascript";
+        let origin = url.as_ref().map(|url| url.origin().ascii_serialization());
+        if !url.as_ref().is_some_and(stays) && !origin.is_some_and(|o| allowed(attempt.recipe, &o))
+        {
+            let to = url.as_ref().map_or(target, shown);
+            let message = format!(
+                "the login form sends the password to {to}, and the recipe allows it only on {}; if that is right, add the origin to allowed_origins",
+                attempt.recipe.url.origin().ascii_serialization()
+            );
+            return Err(Failure::new(FailureClass::RecipeWrong, message));
+        }
+    }
     if progress.submitted_at.is_none() {
         (attempt.gate)()?;
         progress.submitted_at = Some(Instant::now());

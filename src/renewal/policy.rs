@@ -296,7 +296,7 @@ fn waiting(
         backoff.class,
         message,
         backoff.until.format("%F %T UTC"),
-        if strict {
+        if backoff.class == FailureClass::Throttled {
             "; `jarkeeper release` ends the wait"
         } else {
             ""

@@ -131,10 +131,10 @@ fn a_site_in_trouble_costs_ever_rarer_tries_and_no_state_and_heals_by_itself() {
 fn a_site_that_asks_for_time_gets_it_whoever_asks() {
     clock!(now, AHEAD);
     run(async {
-        let in_ten = (Utc::now() + TimeDelta::seconds(2530 + 600)).to_rfc2822();
         for (status, header, least, most) in [
             (429, "300".to_owned(), 298, 320),
-            (503, in_ten.replace("+0000", "GMT"), 580, 635),
+            // A date, ten minutes from then.
+            (503, String::new(), 580, 635),
             // Less than a minute is not believed, nor more than a day.
             (429, "1".to_owned(), 58, 65),
             (429, "9999999".to_owned(), 86_000, 86_400),
@@ -145,6 +145,11 @@ fn a_site_that_asks_for_time_gets_it_whoever_asks() {
             keeper.must_login("x").await;
             AHEAD.store(2530, SeqCst);
             site.turn(|dials| dials.fault = Some(Fault::Status(status, Some(header.clone()))));
+            if header.is_empty() {
+                let date = (now() + TimeDelta::minutes(10)).to_rfc2822();
+                let date = Some(date.replace("+0000", "GMT"));
+                site.turn(|dials| dials.fault = Some(Fault::Status(status, date)));
+            }
             let report = keeper.renew("x", Cause::Schedule).await;
             assert_eq!(class(&report), Some(FailureClass::Throttled), "{header}");
             let wait = wait(&keeper, now());
@@ -259,7 +264,7 @@ fn what_only_a_person_can_answer_costs_one_login_at_most() {
             AHEAD.store(2530, SeqCst);
             let report = keeper.renew("x", Cause::Startup).await;
             assert_eq!(class(&report), Some(expected), "{report:?}");
-            for hours in 1..=72 {
+            for hours in (2..=72).step_by(7) {
                 AHEAD.store(2530 + hours * 3600, SeqCst);
                 for cause in BY_ITSELF {
                     let report = keeper.restarted().renew("x", cause).await;

@@ -52,6 +52,10 @@ async fn refused(
         site.submissions()
     );
     assert_eq!(site.leaks(Site::PASSWORD), 0, "{what}");
+    // The folder goes with the keeper, at the end of this.
+    if let Some(folder) = &report.artefacts {
+        assert!(folder.join("page.png").is_file(), "{what}");
+    }
     report
 }
 
@@ -224,7 +228,7 @@ fn a_wrong_password_is_tried_once_and_then_held_until_the_secret_changes() {
 #[test]
 fn every_obstacle_has_its_class_and_ends_the_try() {
     run(async {
-        let mut locked = refused(
+        let locked = refused(
             "locked",
             |d| d.lock_after = Some(0),
             FailureClass::Locked,

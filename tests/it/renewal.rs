@@ -6,6 +6,7 @@ use chrono::{TimeDelta, Utc};
 use jarkeeper::failure::FailureClass;
 use jarkeeper::renewal::{Cause, Happened, How, schedule};
 
+use crate::support::dials::FormShape;
 use crate::support::state::{Seen, State};
 use crate::support::{Keeper, Site, clock, run};
 
@@ -111,6 +112,20 @@ fn a_session_with_a_fixed_end_takes_one_login_a_life_and_never_more() {
                 (3500..=3600).contains(&left.num_seconds()),
                 "{left} after life {life}"
             );
+        }
+    });
+}
+
+#[test]
+fn a_dead_session_whose_page_looks_alive_at_first_is_made_anew() {
+    run(async {
+        // The form comes by a script, long after the page has loaded and looked signed in.
+        let site = Site::with(|dials| dials.form = FormShape::Late);
+        let keeper = Keeper::of(&site, "", Utc::now);
+        for submissions in 1..=3 {
+            assert_eq!(keeper.must_login("x").await, How::LoggedIn);
+            assert_eq!(site.submissions().len(), submissions);
+            site.invalidate();
         }
     });
 }
