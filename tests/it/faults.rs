@@ -12,6 +12,9 @@ use jarkeeper::renewal::{Cause, How, Report, schedule};
 use crate::support::dials::{Dials, Fault, FormShape, Obstacle};
 use crate::support::{Keeper, Site, clock, run};
 
+/// A change of the site's dials.
+type Turn = fn(&mut Dials);
+
 /// Every reason that comes by itself, or from a reader of the state.
 const BY_ITSELF: [Cause; 5] = [
     Cause::Schedule,
@@ -53,7 +56,7 @@ fn a_site_in_trouble_costs_ever_rarer_tries_and_no_state_and_heals_by_itself() {
         let reset = |dials: &mut Dials| dials.fault = Some(Fault::Reset);
         let broken = |dials: &mut Dials| dials.fault = Some(Fault::Status(500, None));
         let slow = |dials: &mut Dials| dials.fault = Some(Fault::Slow);
-        let faults: [(&str, Option<fn(&mut Dials)>, usize); 4] = [
+        let faults: [(&str, Option<Turn>, usize); 4] = [
             ("closed", None, 400),
             ("reset", Some(reset), 40),
             ("500", Some(broken), 40),
@@ -233,7 +236,7 @@ fn what_only_a_person_can_answer_costs_one_login_at_most() {
     clock!(now, AHEAD);
     run(async {
         let totp = |dials: &mut Dials| dials.totp = Some("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into());
-        let obstacles: [(fn(&mut Dials), FailureClass, usize); 4] = [
+        let obstacles: [(Turn, FailureClass, usize); 4] = [
             (
                 |dials| dials.obstacle = Some(Obstacle::CaptchaBefore),
                 FailureClass::Challenge,

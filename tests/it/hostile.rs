@@ -12,6 +12,9 @@ use tokio::time::Instant;
 use crate::support::dials::{Dials, ExtraCookie, Fault, FormShape, Login, Nuisance};
 use crate::support::{Keeper, Site, run};
 
+/// A change of the site's dials.
+type Turn = fn(&mut Dials);
+
 /// The most that a login may take beyond its time.
 const OVERSHOOT: Duration = Duration::from_secs(5);
 
@@ -89,7 +92,7 @@ async fn survives(
 #[test]
 fn the_password_reaches_no_other_origin_whatever_the_page_does() {
     run(async {
-        let cases: [(&str, fn(&mut Dials), bool); 5] = [
+        let cases: [(&str, Turn, bool); 5] = [
             ("look-alike", |d| d.look_alike = true, false),
             (
                 "posts elsewhere",
@@ -141,7 +144,7 @@ fn a_login_step_types_no_password_on_another_origin() {
 #[test]
 fn downloads_windows_and_local_files_leave_nothing_behind() {
     run(async {
-        let cases: [(&str, fn(&mut Dials)); 3] = [
+        let cases: [(&str, Turn); 3] = [
             ("download", |d| {
                 d.nuisances = vec![Nuisance::EndlessDownload]
             }),

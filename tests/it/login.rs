@@ -84,6 +84,12 @@ fn three_lines_are_enough_for_every_ordinary_form() {
         ] {
             gets_in(&format!("{form:?}"), |dials| dials.form = form).await;
         }
+        for signed_out in [SignedOut::FormInPlace, SignedOut::Unauthorized] {
+            gets_in(&format!("{signed_out:?}"), |dials| {
+                dials.signed_out = signed_out
+            })
+            .await;
+        }
     });
 }
 
@@ -159,6 +165,8 @@ fn cookies_keep_every_attribute_and_hostile_ones_are_left_out() {
                 ExtraCookie::OtherDomain,
                 ExtraCookie::PublicSuffix,
                 ExtraCookie::Odd,
+                ExtraCookie::Partitioned,
+                ExtraCookie::HostPrefix,
                 ExtraCookie::Empty,
             ];
         })

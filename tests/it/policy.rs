@@ -1,7 +1,5 @@
 //! The rules of renewal, one behaviour each.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use chrono::{DateTime, TimeDelta, Utc};
 use jarkeeper::failure::{Failure, FailureClass};
 use jarkeeper::renewal::{

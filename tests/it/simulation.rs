@@ -1,7 +1,5 @@
 //! The rules of renewal over long simulated times, against sites whose sessions really end.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 

@@ -108,7 +108,6 @@ async fn weather(
 
 fn seen(request: &Request, home: bool) -> Seen {
     Seen {
-        method: request.method().to_string(),
         path: request.uri().to_string(),
         browser: request.headers().contains_key("sec-fetch-mode"),
         home,

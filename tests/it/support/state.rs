@@ -44,8 +44,6 @@ pub(crate) struct Session {
 /// One request.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
-    /// `GET`, `POST` …
-    pub(crate) method: String,
     /// Path and query.
     pub(crate) path: String,
     /// Whether a browser sent it: it has `Sec-Fetch-Mode`.
