@@ -1,6 +1,6 @@
 //! Settings: `config.toml`, and what the environment and the command line say instead.
 //!
-//! Owns: names, defaults and ranges of settings. Door: [`Config`], [`load`]. May touch: `config.toml`. What the process's
+//! Owns: names, defaults and ranges of settings. Door: [`Config`], [`load()`]. May touch: `config.toml`. What the process's
 //! environment holds comes in as an argument.
 
 mod load;

@@ -1,6 +1,6 @@
 //! What a recipe means.
 //!
-//! Owns: `sites/NAME.toml`, its keys and what they mean. Door: [`load`], [`Recipes`]. It knows no browser and no secret: of a
+//! Owns: `sites/NAME.toml`, its keys and what they mean. Door: [`load()`], [`Recipes`]. It knows no browser and no secret: of a
 //! secret it knows where it comes from.
 
 mod load;
