@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::browser::Browser;
-use crate::config::Overrides;
+use crate::config::{LogConfig, Overrides};
 use crate::login::Prober;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
@@ -72,11 +72,16 @@ impl App {
     }
 }
 
-/// Runs the daemon until SIGTERM or SIGINT.
+/// Runs the daemon until SIGTERM or SIGINT. `relog` puts another log filter in force.
 ///
 /// # Errors
 /// Another daemon holds `.auth`, or took it after it had been deleted; or the files cannot be watched.
-pub async fn serve(root: PathBuf, overrides: Overrides, settings: Settings) -> anyhow::Result<()> {
+pub async fn serve(
+    root: PathBuf,
+    overrides: Overrides,
+    settings: Settings,
+    relog: impl Fn(&LogConfig),
+) -> anyhow::Result<()> {
     let app = App::new(&root, settings.clone())?;
     let files = app.queue.renewer().files().clone();
     let mut sole = Sole {
@@ -127,6 +132,7 @@ pub async fn serve(root: PathBuf, overrides: Overrides, settings: Settings) -> a
                 }
                 let settings = newest.borrow_and_update().clone();
                 tracing::info!(sites = settings.recipes.len(), problems = settings.problems.len(), "new settings are in force");
+                relog(&settings.config.log);
                 app.change.send_replace(settings);
             }
         }

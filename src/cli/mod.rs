@@ -253,7 +253,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
             return say(&String::from_utf8_lossy(&text));
         }
         Verb::Demo { port, life } => {
-            log(&Config::default().log, true);
+            drop(log(&Config::default().log, true));
             return demo(port, *life).await;
         }
         _ => {}
@@ -267,9 +267,9 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
     }
     let overrides = Overrides::new(readable_variables(), set);
     let settings = watch::read(&root, &overrides, &app::environment())?;
-    log(&settings.config.log, verbose || matches!(verb, Verb::Serve));
+    let relog = log(&settings.config.log, verbose || matches!(verb, Verb::Serve));
     match verb {
-        Verb::Serve => Ok(app::serve(root, overrides, settings).await?),
+        Verb::Serve => Ok(app::serve(root, overrides, settings, relog).await?),
         Verb::Sites(SitesVerb::Check) => sites_check(&settings, json),
         Verb::Doctor => doctor::run(&root, &settings, json).await,
         Verb::Login { sites, all } => {
@@ -384,15 +384,12 @@ async fn demo(port: u16, life: std::time::Duration) -> Result<(), Stop> {
 /// Libraries that may put what they send, and so secrets, into their logs are never heard.
 const SILENT: &str = "chromiumoxide=off,async_tungstenite=off,tungstenite=off,tokio_tungstenite=off,hyper=off,hyper_util=off,reqwest=off,h2=off,rustls=off";
 
-fn log(config: &LogConfig, as_daemon: bool) {
-    let filter = if as_daemon {
-        format!("{},{SILENT}", config.filter)
-    } else {
-        "off".to_owned()
+/// Begins to log, and gives what changes the filter later.
+fn log(config: &LogConfig, as_daemon: bool) -> Relog {
+    let filter = match as_daemon {
+        true => filter(config),
+        false => EnvFilter::new("off"),
     };
-    // The configuration has checked the filter.
-    let filter =
-        EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(format!("info,{SILENT}")));
     let human = match config.format {
         LogFormat::Human => true,
         LogFormat::Json => false,
@@ -400,15 +397,31 @@ fn log(config: &LogConfig, as_daemon: bool) {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let _ = match human {
-        true => builder.with_target(false).try_init(),
-        false => builder
-            .json()
-            .flatten_event(true)
-            .with_target(false)
-            .try_init(),
-    };
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    match human {
+        true => {
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            let _ = builder.try_init();
+            Box::new(move |config| drop(handle.reload(self::filter(config))))
+        }
+        false => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let handle = builder.reload_handle();
+            let _ = builder.try_init();
+            Box::new(move |config| drop(handle.reload(self::filter(config))))
+        }
+    }
+}
+
+/// Puts another filter in force.
+type Relog = Box<dyn Fn(&LogConfig) + Send + Sync>;
+
+fn filter(config: &LogConfig) -> EnvFilter {
+    // The configuration has checked the filter.
+    EnvFilter::try_new(format!("{},{SILENT}", config.filter))
+        .unwrap_or_else(|_| EnvFilter::new(format!("info,{SILENT}")))
 }
 
 fn sites_check(settings: &Settings, json: bool) -> Result<(), Stop> {
