@@ -431,10 +431,12 @@ fn a_login_over_two_origins_ends_in_a_session_that_the_provider_alone_can_renew(
         keeper.must_login("x").await;
         in_playwright(&Case::of(APP), &site, &keeper, "three lines").await;
         plain_http(&site, &keeper).await;
-        site.invalidate().await;
         let key = "x".parse().unwrap();
+        assert_eq!(keeper.queue.renewer().check(&key).await.unwrap(), Ok(()));
+        site.invalidate().await;
         assert!(keeper.queue.renewer().check(&key).await.unwrap().is_err());
-        assert_eq!(keeper.renew("x", Cause::Report).await.how, How::Extended);
+        let report = keeper.renew("x", Cause::Report).await;
+        assert_eq!(report.how, How::Extended, "{:?}", report.failure);
         assert_eq!(keeper.queue.renewer().check(&key).await.unwrap(), Ok(()));
         assert_eq!(submissions(&keeper), 1);
     });
