@@ -393,6 +393,9 @@ fn a_session_that_reaches_its_age_ends_and_is_renewed() {
 
 #[test]
 fn a_login_that_leaves_nothing_to_keep_says_so() {
+    if !everything("radicale") {
+        return;
+    }
     run(async {
         let Some(site) = RealSite::start("radicale").await else {
             return;
