@@ -11,9 +11,9 @@ use crate::browser::{BrowserError, Element, Frame, Page, shown};
 use crate::failure::{Failure, FailureClass};
 
 use super::form::{self, LoginForm};
-use super::{
-    AGAIN, Attempt, Inside, Progress, QUIET, open_frames, sight, snapshot, type_code, type_password,
-};
+use super::prove::Inside;
+use super::typing::{open_frames, type_code, type_password};
+use super::{AGAIN, Attempt, Progress, QUIET, sight, snapshot};
 
 /// How long a page may take to show a form.
 const FORM: Duration = Duration::from_secs(12);

@@ -10,7 +10,8 @@ use crate::browser::{BrowserError, Element, Frame, Page};
 use crate::failure::{Failure, FailureClass};
 use crate::sites::recipe::{By, Locator, Step, Text};
 
-use super::{Attempt, Progress, type_code, type_password};
+use super::typing::{type_code, type_password};
+use super::{Attempt, Progress};
 
 /// How long a step waits for its element.
 const WAIT: Duration = Duration::from_secs(10);

@@ -8,6 +8,7 @@
 //! [`next_wake`] says when to ask again, and [`Ledger::permit`] has the last word before a submit.
 
 mod backoff;
+mod combine;
 mod ledger;
 mod life;
 mod order;
@@ -17,6 +18,7 @@ mod queue;
 mod record;
 pub mod schedule;
 mod slots;
+mod work;
 mod worker;
 
 pub use ledger::{Event, Ledger, line, secret_tag, verdict};

@@ -6,7 +6,7 @@ use chrono::{TimeDelta, Utc};
 use jarkeeper::failure::FailureClass;
 use jarkeeper::renewal::{Cause, Happened, How, schedule};
 
-use crate::support::dials::FormShape;
+use crate::support::dials::{ExtraCookie, FormShape};
 use crate::support::state::{Seen, State};
 use crate::support::{Keeper, Site, clock, run};
 
@@ -440,5 +440,23 @@ fn a_check_says_whether_a_session_lives_and_an_import_must_be_alive() {
         site.close_port().await;
         let failure = renewer.check(&key).await.unwrap_err();
         assert_eq!(failure.class, FailureClass::SiteDown);
+    });
+}
+
+#[test]
+fn the_cookies_that_a_recipe_names_decide_when_the_session_ends() {
+    clock!(now, _AHEAD);
+    run(async {
+        let site = Site::with(|dials| dials.extra_cookies = vec![ExtraCookie::Preference]);
+        for (names, days) in [("\"sid\"", 0), ("\"theme\"", 300)] {
+            let keeper = Keeper::of(&site, &format!("cookies = [{names}]\n"), now);
+            keeper.must_login("x").await;
+            let ends = keeper.kept("x").record.expires_at.unwrap();
+            assert_eq!(
+                (ends - Utc::now()).num_days() > 200,
+                days > 200,
+                "{names}: {ends}"
+            );
+        }
     });
 }

@@ -1,0 +1,351 @@
+//! Success is proven, never assumed: by what the page shows, by plain HTTP with the captured cookies alone, or by a fresh
+//! context that has only the captured state.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use url::Url;
+
+use super::probe::{Liveness, Prober, Rule};
+use super::typing::{allowed, open_frames};
+use super::{
+    AGAIN, Attempt, Established, GIVE, Learned, Means, Progress, QUIET, answered, form, sight,
+    snapshot, step,
+};
+use crate::browser::snapshot::Snapshot;
+use crate::browser::{Context, Page, Wanted};
+use crate::failure::{Failure, FailureClass};
+use crate::session::StorageState;
+use crate::session::state::Extension;
+use crate::sites::Recipe;
+use crate::sites::recipe::Proof;
+
+/// How this site is probed by plain HTTP, where that is known.
+pub(super) fn known_rule(attempt: &Attempt<'_>) -> Option<Rule> {
+    let (recipe, learned) = (attempt.recipe, attempt.learned);
+    let of_this = learned.fingerprint == recipe.fingerprint;
+    let learned = learned.rule.clone().filter(|_| of_this);
+    recipe.probe.as_ref().map(Rule::from).or(learned)
+}
+
+/// Whether the session is there already: asked by plain HTTP, which is cheaper than a look at the page.
+pub(super) struct Inside<'a> {
+    pub(super) means: Means<'a>,
+    pub(super) context: &'a Context,
+    pub(super) recipe: &'a Recipe,
+    pub(super) rule: Option<Rule>,
+}
+
+impl Inside<'_> {
+    pub(super) async fn holds(&self) -> Result<bool, Failure> {
+        let Some(rule) = &self.rule else {
+            return Ok(false);
+        };
+        let state = cookies_now(self.means, self.context).await?;
+        let lenient = self.recipe.ignore_https_errors;
+        let looked = self.means.prober.probe(rule, &state, lenient).await;
+        Ok(matches!(looked, Liveness::In(_)))
+    }
+}
+
+/// The context's cookies as a state.
+async fn cookies_now(means: Means<'_>, context: &Context) -> Result<StorageState, Failure> {
+    let extension = Extension {
+        version: 1,
+        captured_at: (means.clock)(),
+        user_agent: Some(context.user_agent().to_owned()),
+        storage: Vec::new(),
+    };
+    Ok(StorageState {
+        cookies: context.cookies().await?,
+        origins: Vec::new(),
+        jarkeeper: Some(extension),
+    })
+}
+
+/// Waits until the session is proven, and captures it.
+pub(super) async fn prove(
+    means: Means<'_>,
+    attempt: &Attempt<'_>,
+    context: &Context,
+    progress: &mut Progress,
+) -> Result<Established, Failure> {
+    let (page, recipe) = (context.page(), attempt.recipe);
+    let until = (progress.submitted_at.unwrap_or_else(Instant::now) + GIVE).min(page.deadline());
+    let known = known_rule(attempt);
+    let mark = page.mark();
+    let (mut tried, mut seen) = (None, String::new());
+    loop {
+        let last = Instant::now() >= until;
+        page.settle(QUIET, until).await;
+        if !recipe.proof.is_empty() && !holds(page, recipe).await? {
+            "the recipe's proof does not hold".clone_into(&mut seen);
+            told(page, recipe, mark, progress).await?;
+        } else {
+            let state = cookies_now(means, context).await?;
+            // The same cookies on the same page give the same answer.
+            let now = (state.cookies.clone(), page.url(), last);
+            if tried.as_ref() != Some(&now) {
+                tried = Some(now);
+                match asked(means.prober, recipe, page, &known, &state).await? {
+                    Asked::In(rule) => {
+                        return captured(means, context, attempt, progress, Some(rule)).await;
+                    }
+                    Asked::Out(what) => seen = what,
+                    Asked::Silent
+                        if page.settle(AGAIN, until).await
+                            // What has come meanwhile is worth the first question again.
+                            && (last || tried == Some((context.cookies().await?, page.url(), last))) =>
+                    {
+                        // Plain HTTP cannot tell. A second look with the captured state alone can.
+                        told(page, recipe, mark, progress).await?;
+                        let mut done = captured(means, context, attempt, progress, None).await?;
+                        let here = Url::parse(&page.url()).ok();
+                        let shown = replays(means, recipe, here, &done.state, progress).await?;
+                        if let Some(shown) = shown {
+                            done.learned.landing = Some(shown);
+                            return Ok(done);
+                        }
+                        seen = "what it left (cookies, localStorage, IndexedDB) does not bring the session back in a fresh browser".to_owned();
+                    }
+                    Asked::Silent => {}
+                }
+            }
+            told(page, recipe, mark, progress).await?;
+        }
+        if last {
+            let shows = snapshot(page, &page.main_frame()).await?;
+            let left = context
+                .storage_state((means.clock)(), recipe.indexed_db)
+                .await?;
+            if is_empty(&left) {
+                let message = "the login went through, but the site left nothing to keep (no cookie, no web storage): it knows the user only within the page, so there is no session to save";
+                return Err(Failure::new(FailureClass::NotProven, message));
+            }
+            return Err(sight::unproven(&shows, &seen));
+        }
+        page.changed(until.min(Instant::now() + AGAIN)).await;
+    }
+}
+
+/// Whether nothing is in the state that could carry a session.
+fn is_empty(state: &StorageState) -> bool {
+    let hidden = state.jarkeeper.as_ref().map(|e| e.storage.as_slice());
+    state.cookies.is_empty() && state.origins.is_empty() && hidden.unwrap_or_default().is_empty()
+}
+
+enum Asked {
+    In(Rule),
+    Out(String),
+    Silent,
+}
+
+async fn asked(
+    prober: &Prober,
+    recipe: &Recipe,
+    page: &Page,
+    known: &Option<Rule>,
+    state: &StorageState,
+) -> Result<Asked, Failure> {
+    if let Some(rule) = known {
+        return match prober.probe(rule, state, recipe.ignore_https_errors).await {
+            Liveness::In(_) => Ok(Asked::In(rule.clone())),
+            Liveness::Out(seen) => Ok(Asked::Out(seen)),
+            Liveness::Unknown(failure) => Err(failure),
+        };
+    }
+    let mut candidates: Vec<Url> = Vec::new();
+    let here = Url::parse(&page.url())
+        .ok()
+        .filter(|url| allowed(recipe, &url.origin().ascii_serialization()));
+    for mut url in here.into_iter().chain([recipe.url.clone()]) {
+        url.set_fragment(None);
+        // What a sign-on sends back serves once and is a secret.
+        let spent = url
+            .query_pairs()
+            .any(|(name, _)| ["code", "ticket", "token", "state"].contains(&&*name));
+        if !spent && !candidates.contains(&url) {
+            candidates.push(url);
+        }
+    }
+    let rule = prober
+        .learn(&candidates, state, recipe.ignore_https_errors)
+        .await?;
+    Ok(rule.map_or(Asked::Silent, Asked::In))
+}
+
+async fn captured(
+    means: Means<'_>,
+    context: &Context,
+    attempt: &Attempt<'_>,
+    progress: &Progress,
+    rule: Option<Rule>,
+) -> Result<Established, Failure> {
+    let recipe = attempt.recipe;
+    let mut landing = Url::parse(&context.page().url()).ok();
+    if let Some(url) = &mut landing {
+        url.set_query(None);
+        url.set_fragment(None);
+    }
+    let state = context
+        .storage_state((means.clock)(), recipe.indexed_db)
+        .await?;
+    let submitted = progress.submitted_at.is_some();
+    let matter = match submitted || attempt.learned.matter.is_empty() {
+        // Scripts read what is not HttpOnly: preferences, CSRF tokens. Sessions are the others, where there are any.
+        true => {
+            let names = |hidden: bool| -> Vec<String> {
+                let chosen = state.cookies.iter().filter(|c| c.http_only || !hidden);
+                chosen.map(|c| c.name.clone()).collect()
+            };
+            let hidden = names(true);
+            if hidden.is_empty() {
+                names(false)
+            } else {
+                hidden
+            }
+        }
+        false => attempt.learned.matter.clone(),
+    };
+    let learned = Learned {
+        fingerprint: recipe.fingerprint.clone(),
+        rule: rule.filter(|_| recipe.probe.is_none()),
+        landing: landing.or_else(|| attempt.learned.landing.clone()),
+        matter,
+        code_step: progress.code_step.or(attempt.learned.code_step),
+    };
+    Ok(Established {
+        state,
+        learned,
+        submitted,
+    })
+}
+
+/// The URL at which the state alone, in a fresh context, shows a page that is signed in; `None` where none does.
+async fn replays(
+    means: Means<'_>,
+    recipe: &Recipe,
+    here: Option<Url>,
+    state: &StorageState,
+    progress: &Progress,
+) -> Result<Option<Url>, Failure> {
+    let deadline = Instant::now() + GIVE * 2;
+    let here = here
+        .filter(|url| allowed(recipe, &url.origin().ascii_serialization()) && *url != recipe.url);
+    // An application that never left its login page shows it again to everybody who opens that.
+    for url in here.into_iter().chain([recipe.url.clone()]) {
+        let ignore_https_errors = recipe.ignore_https_errors;
+        let wanted = Wanted {
+            seed: Some(state),
+            ignore_https_errors,
+            deadline,
+        };
+        let context = means.browser.context(means.config, wanted).await?;
+        let before = progress.before.as_ref();
+        let Some(seen) = shows_in(context.page(), recipe, &url, before).await? else {
+            continue;
+        };
+        drop(context);
+        if !recipe.proof.is_empty() || seen != stranger_sees(means, recipe, &url, deadline).await? {
+            return Ok(Some(url));
+        }
+    }
+    Ok(None)
+}
+
+/// What a page says to one who has no session: where that is the same, the page proves nothing.
+async fn stranger_sees(
+    means: Means<'_>,
+    recipe: &Recipe,
+    url: &Url,
+    deadline: Instant,
+) -> Result<String, Failure> {
+    let ignore_https_errors = recipe.ignore_https_errors;
+    let wanted = Wanted {
+        seed: None,
+        ignore_https_errors,
+        deadline,
+    };
+    let context = means.browser.context(means.config, wanted).await?;
+    let page = context.page();
+    page.goto(url).await?;
+    page.settle(
+        AGAIN * 2,
+        (Instant::now() + Duration::from_secs(3)).min(deadline),
+    )
+    .await;
+    Ok(snapshot(page, &page.main_frame()).await?.text)
+}
+
+/// Opens a URL and gives the text of the page, where it is one that a signed-in person sees.
+pub(super) async fn shows_in(
+    page: &Page,
+    recipe: &Recipe,
+    url: &Url,
+    before: Option<&Snapshot>,
+) -> Result<Option<String>, Failure> {
+    let mark = page.mark();
+    page.goto(url).await?;
+    answered(page, mark)?;
+    let until = (Instant::now() + Duration::from_secs(8)).min(page.deadline());
+    let (mut stable, mut refused) = (0, 0);
+    loop {
+        let settled = page.settle(AGAIN, until).await;
+        let seen = snapshot(page, &page.main_frame()).await?;
+        let out = sight::signed_out(&seen);
+        let shows = match recipe.proof.is_empty() {
+            false => holds(page, recipe).await?,
+            true => {
+                // A page that is as public before as after proves nothing.
+                let differs =
+                    before.is_none_or(|b| sight::signed_out(b) || form::offers_sign_out(&seen));
+                differs && !out && !seen.text.is_empty()
+            }
+        };
+        // Applications draw their login form only after they have asked their server, and some draw it before.
+        stable = if shows { stable + 1 } else { 0 };
+        refused = if settled && out && !shows {
+            refused + 1
+        } else {
+            0
+        };
+        if stable >= 2 {
+            return Ok(Some(seen.text));
+        }
+        if refused >= 5 || Instant::now() >= until {
+            return Ok(None);
+        }
+        page.changed((Instant::now() + AGAIN).min(until)).await;
+    }
+}
+
+/// Fails where the page tells that the login was refused.
+async fn told(page: &Page, recipe: &Recipe, mark: u64, progress: &Progress) -> Result<(), Failure> {
+    page.loaded()?;
+    if progress.submitted_at.is_none() {
+        return Ok(());
+    }
+    for frame in open_frames(page, recipe).await? {
+        let seen = snapshot(page, &frame).await?;
+        let form_is_back = form::find(&seen).is_some();
+        if let Some(failure) = sight::verdict(&seen, &page.answers_since(mark), form_is_back) {
+            return Err(failure);
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn holds(page: &Page, recipe: &Recipe) -> Result<bool, Failure> {
+    let frame = page.main_frame();
+    for proof in &recipe.proof {
+        let holds = match proof {
+            Proof::Url(part) => page.url().contains(part.as_str()),
+            Proof::Visible(locator) => step::is_visible(page, &frame, locator).await?,
+            Proof::Cookie(name) => page.has_cookie(name).await?,
+        };
+        if !holds {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

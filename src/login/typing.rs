@@ -1,0 +1,111 @@
+//! Where a secret may be typed, and how.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
+use url::Url;
+
+use super::{Attempt, Progress, totp};
+use crate::browser::{Element, Frame, Page, shown};
+use crate::failure::{Failure, FailureClass};
+use crate::sites::Recipe;
+
+/// Whether credentials may be typed on this origin: the recipe's own, the same host by HTTPS, or one that it allows.
+pub(super) fn allowed(recipe: &Recipe, origin: &str) -> bool {
+    let mut secure = recipe.url.clone();
+    let upgraded =
+        secure.scheme() == "http" && secure.port().is_none() && secure.set_scheme("https").is_ok();
+    origin == recipe.url.origin().ascii_serialization()
+        || upgraded && origin == secure.origin().ascii_serialization()
+        || recipe.allowed_origins.iter().any(|other| other == origin)
+}
+
+/// The page's frames on which credentials may be typed. None, where the page itself is elsewhere.
+pub(super) async fn open_frames(page: &Page, recipe: &Recipe) -> Result<Vec<Frame>, Failure> {
+    let mut frames = page.frames();
+    if !frames
+        .first()
+        .is_some_and(|main| allowed(recipe, &main.origin))
+    {
+        return Ok(Vec::new());
+    }
+    frames.retain(|frame| allowed(recipe, &frame.origin));
+    Ok(frames)
+}
+
+/// Types the password, after the gate has opened, and only where the recipe allows it.
+pub(super) async fn type_password(
+    page: &Page,
+    attempt: &Attempt<'_>,
+    progress: &mut Progress,
+    element: &Element,
+) -> Result<(), Failure> {
+    // What the events have told may be a moment old; a secret waits for the present.
+    let frames = page.frames_now().await?;
+    let around = frames
+        .first()
+        .map(|main| main.origin.clone())
+        .unwrap_or_default();
+    let own = frames
+        .iter()
+        .find(|f| **f == element.frame)
+        .map(|f| f.origin.clone())
+        .unwrap_or_default();
+    for origin in [around, own] {
+        if !allowed(attempt.recipe, &origin) {
+            let message = format!(
+                "the password field is on {origin}, and the recipe allows it only on {}; if the site's login really is there, add the origin to allowed_origins",
+                attempt.recipe.url.origin().ascii_serialization()
+            );
+            return Err(Failure::new(FailureClass::RecipeWrong, message));
+        }
+    }
+    for target in page.targets(element).await? {
+        let url = Url::parse(&target).ok();
+        // A script that takes the form over writes "javascript:" here, and stays on the page.
+        let stays = |url: &Url| url.scheme() == "javascript";
+        let origin = url.as_ref().map(|url| url.origin().ascii_serialization());
+        if !url.as_ref().is_some_and(stays) && !origin.is_some_and(|o| allowed(attempt.recipe, &o))
+        {
+            let to = url.as_ref().map_or(target, shown);
+            let message = format!(
+                "the login form sends the password to {to}, and the recipe allows it only on {}; if that is right, add the origin to allowed_origins",
+                attempt.recipe.url.origin().ascii_serialization()
+            );
+            return Err(Failure::new(FailureClass::RecipeWrong, message));
+        }
+    }
+    if progress.submitted_at.is_none() {
+        (attempt.gate)()?;
+        progress.submitted_at = Some(Instant::now());
+    }
+    page.fill(element, attempt.credentials.password.expose_secret())
+        .await?;
+    progress.submitted_at = Some(Instant::now());
+    Ok(())
+}
+
+/// Types the account's one-time code, waiting for the next where the present one is spent.
+pub(super) async fn type_code(
+    page: &Page,
+    attempt: &Attempt<'_>,
+    progress: &mut Progress,
+    element: &Element,
+) -> Result<(), Failure> {
+    let Some(secret) = &attempt.credentials.totp else {
+        let message = "the site asks for a one-time code; give its secret to the recipe: totp = { env = \"…\" }";
+        return Err(Failure::new(FailureClass::CodeWanted, message));
+    };
+    let used = progress.code_step.or(attempt.learned.code_step);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    let code = totp::code(secret, now, used)?;
+    tokio::time::sleep(Duration::from_secs(code.wait)).await;
+    progress.code_step = Some(code.step);
+    page.fill(element, code.digits.expose_secret()).await?;
+    progress.submitted_at = Some(Instant::now());
+    Ok(())
+}

@@ -1,0 +1,495 @@
+//! One renewal from beginning to end: decision, probe, browser, file, record.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::worker::{How, Kept, Renewer};
+use super::{
+    Cause, Decision, Event, Ledger, Outcome, Plan, Reason, apply, decide, enough, line, secret_tag,
+    urgency, verdict,
+};
+use crate::failure::{Failure, FailureClass};
+use crate::ids::SessionKey;
+use crate::login::{self, Attempt, Failed, Learned, Liveness, Means, Prober, Rule};
+use crate::secret::{Credentials, Redactor};
+use crate::session::expiry::ends_at;
+use crate::session::{FilesError, Lease, StorageState};
+use crate::sites::Recipe;
+use crate::sites::recipe::Account;
+use crate::vault;
+use crate::watch::Settings;
+
+/// Looks and acts in one renewal before it gives up: probe, visit, login, and one more look.
+const ROUNDS: usize = 6;
+/// How long after its own deadline a login is given up from outside.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// One renewal at work: the account's lease is held as long as it lives.
+pub(super) struct Work<'a> {
+    pub(super) renewer: &'a Renewer,
+    pub(super) key: &'a SessionKey,
+    pub(super) recipe: Arc<Recipe>,
+    pub(super) account: Account,
+    pub(super) settings: Arc<Settings>,
+    pub(super) lease: Lease,
+    pub(super) cause: Cause,
+    /// The folder with what was seen, where the login failed.
+    pub(super) artefacts: Option<PathBuf>,
+}
+
+impl Work<'_> {
+    pub(super) async fn run(&mut self) -> Result<(How, Option<Failure>), Failure> {
+        let files = &self.renewer.files;
+        let mut kept = self.renewer.kept(self.key)?;
+        if kept.record.follow_clock(self.now()) {
+            files.write_record(&self.lease, self.key, &kept)?;
+        }
+        let mut credentials: Option<Credentials> = None;
+        let mut how = How::Kept;
+        for _ in 0..ROUNDS {
+            let state = files.load(self.key)?;
+            if state.is_none() && kept.record.captured_at.is_some() {
+                // Somebody removed the file: what is known of its life means nothing any more.
+                kept.record.captured_at = None;
+            }
+            let tag = match kept.record.hold.is_some() || kept.record.backoff.is_some() {
+                // Only a changed secret lifts some holds, so it must be looked at.
+                true => self
+                    .credentials(&mut credentials)
+                    .await
+                    .ok()
+                    .map(|c| self.tag(c)),
+                false => None,
+            };
+            let plan = plan(&self.recipe, &kept.learned, tag);
+            match decide(self.now(), &kept.record, &plan, self.cause) {
+                Decision::Keep { .. } => return Ok((how, None)),
+                Decision::Hold { why, .. } => {
+                    let class = kept.record.hold.as_ref().map(|hold| hold.class);
+                    let class = class.or_else(|| kept.record.backoff.as_ref().map(|b| b.class));
+                    let failure = Failure::new(class.unwrap_or(FailureClass::Cancelled), why);
+                    return Ok((How::Held, Some(failure)));
+                }
+                Decision::Probe(_) => {
+                    how = How::Probed;
+                    let Some(state) = state else { continue };
+                    self.probe(&mut kept, &state).await?;
+                    if kept.record.died_at.is_none() {
+                        self.cause = Cause::Schedule;
+                    }
+                }
+                Decision::Renew(reason) => {
+                    files.verify_write(&self.lease)?;
+                    how = self
+                        .make(&mut kept, state, reason, &mut credentials)
+                        .await?;
+                    if kept.record.died_at.is_none() {
+                        self.cause = Cause::Schedule;
+                    }
+                }
+            }
+        }
+        Ok((how, None))
+    }
+
+    /// Names of the cookies whose end is the session's end.
+    pub(super) fn matter<'k>(&'k self, kept: &'k Kept) -> &'k [String] {
+        match self.recipe.cookies.is_empty() {
+            true => &kept.learned.matter,
+            false => &self.recipe.cookies,
+        }
+    }
+
+    /// When a state ends that has just been made.
+    fn end(&self, state: &StorageState, learned: &Learned) -> Option<DateTime<Utc>> {
+        match self.recipe.cookies.is_empty() {
+            true => ends_at(state, &learned.matter),
+            false => ends_at(state, &self.recipe.cookies),
+        }
+    }
+
+    /// Remembers a failure, and fails with it.
+    fn failed<T>(&self, kept: &mut Kept, failure: Failure) -> Result<T, Failure> {
+        let artefacts = None;
+        let outcome = Outcome::Failed {
+            failure: &failure,
+            artefacts,
+        };
+        self.note(kept, outcome, None)?;
+        Err(failure)
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        (self.renewer.clock)()
+    }
+
+    /// The state of the site, by plain HTTP where that tells, else by the browser.
+    pub(super) async fn look(
+        &self,
+        learned: &Learned,
+        state: &StorageState,
+    ) -> Result<Liveness, Failure> {
+        let lenient = self.recipe.ignore_https_errors;
+        if let Some(rule) = rule(&self.recipe, learned) {
+            return Ok(self.prober().probe(&rule, state, lenient).await);
+        }
+        let kept = self.renewer.kept(self.key)?;
+        let plan = plan(&self.recipe, learned, None);
+        let config = &self.settings.config.browser;
+        let _slot = self
+            .renewer
+            .slots
+            .take(urgency(self.now(), &kept.record, &plan), config.contexts)
+            .await;
+        login::alive(
+            self.means(&self.prober()),
+            &self.recipe,
+            learned,
+            state,
+            self.deadline(),
+        )
+        .await
+    }
+
+    fn prober(&self) -> Prober {
+        self.renewer
+            .prober
+            .within(self.settings.config.renewal.probe_timeout)
+    }
+
+    fn means<'m>(&'m self, prober: &'m Prober) -> Means<'m> {
+        let (browser, config) = (&self.renewer.browser, &self.settings.config.browser);
+        Means {
+            browser,
+            config,
+            prober,
+            clock: self.renewer.clock,
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let timeout = self
+            .recipe
+            .timeout
+            .unwrap_or(self.settings.config.login.timeout);
+        Instant::now() + timeout.to_std().unwrap_or_default()
+    }
+
+    async fn probe(&self, kept: &mut Kept, state: &StorageState) -> Result<(), Failure> {
+        match self.look(&kept.learned, state).await? {
+            Liveness::In(renewed) => {
+                if let Some(renewed) = &renewed {
+                    self.write(renewed)?;
+                }
+                let expires_at = ends_at(renewed.as_ref().unwrap_or(state), self.matter(kept));
+                self.note(kept, Outcome::Alive { expires_at }, None)
+            }
+            Liveness::Out(seen) => {
+                tracing::info!(site = %self.key, "the session is dead: {seen}");
+                self.note(kept, Outcome::Dead, None)
+            }
+            Liveness::Unknown(failure) => self.failed(kept, failure),
+        }
+    }
+
+    /// The ladder: probe, visit, login.
+    async fn make(
+        &mut self,
+        kept: &mut Kept,
+        state: Option<StorageState>,
+        reason: Reason,
+        credentials: &mut Option<Credentials>,
+    ) -> Result<How, Failure> {
+        let dead = kept.record.died_at.is_some();
+        let alive = state.as_ref().filter(|_| !dead);
+        if let (Some(state), Some(rule)) = (alive, rule(&self.recipe, &kept.learned)) {
+            match self
+                .prober()
+                .probe(&rule, state, self.recipe.ignore_https_errors)
+                .await
+            {
+                Liveness::In(renewed) => {
+                    let state = renewed.as_ref().unwrap_or(state);
+                    let expires_at = ends_at(state, self.matter(kept));
+                    let plan = plan(&self.recipe, &kept.learned, None);
+                    let content = enough(self.now(), &kept.record, &plan, reason, expires_at);
+                    if renewed.is_some() || content {
+                        self.write(state)?;
+                    }
+                    if content {
+                        self.note(
+                            kept,
+                            Outcome::Renewed {
+                                expires_at,
+                                login: false,
+                            },
+                            None,
+                        )?;
+                        return Ok(How::Extended);
+                    }
+                }
+                // Not known to be dead until now: the rules say what that means.
+                Liveness::Out(_) => {
+                    self.note(kept, Outcome::Dead, None)?;
+                    return Ok(How::Probed);
+                }
+                Liveness::Unknown(failure) => {
+                    return self.failed(kept, failure);
+                }
+            }
+        }
+        let credentials = match self.credentials(credentials).await {
+            Ok(credentials) => credentials.clone(),
+            Err(failure) => {
+                return self.failed(kept, failure);
+            }
+        };
+        let plan = plan(&self.recipe, &kept.learned, None);
+        let config = &self.settings.config.browser;
+        let slot = self
+            .renewer
+            .slots
+            .take(urgency(self.now(), &kept.record, &plan), config.contexts)
+            .await;
+        let seed = state.as_ref();
+        let mut made = self.login(kept, &credentials, seed, reason).await;
+        if let (Ok(visit), Some(_)) = (&made, seed)
+            && !visit.submitted
+        {
+            // Alive, and visited. Where that does not move its end away, only a login does.
+            let expires_at = self.end(&visit.state, &visit.learned);
+            if !enough(self.now(), &kept.record, &plan, reason, expires_at) {
+                made = self.login(kept, &credentials, None, reason).await;
+            }
+        }
+        if seed.is_some()
+            && matches!(&made, Err(failed)
+                if failed.failure.class == FailureClass::NotProven && !failed.failure.submitted)
+        {
+            // The page looked signed in and the session is not: what was kept of it is in the way.
+            made = self.login(kept, &credentials, None, reason).await;
+        }
+        drop(slot);
+        let tag = Some(self.tag(&credentials));
+        match made {
+            Ok(done) => {
+                self.write(&done.state)?;
+                let expires_at = self.end(&done.state, &done.learned);
+                kept.learned = done.learned;
+                self.note(
+                    kept,
+                    Outcome::Renewed {
+                        expires_at,
+                        login: done.submitted,
+                    },
+                    tag,
+                )?;
+                Ok(if done.submitted {
+                    How::LoggedIn
+                } else {
+                    How::Extended
+                })
+            }
+            Err(failed) => {
+                let redactor = Redactor::of(&credentials);
+                let mut failure = failed.failure.clone();
+                failure.message = redactor.blot(&failure.message);
+                let folder = self.keep_evidence(&failure, &failed, &redactor);
+                self.note(
+                    kept,
+                    Outcome::Failed {
+                        failure: &failure,
+                        artefacts: folder.as_deref(),
+                    },
+                    tag,
+                )?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// One login, its submission written to the ledger before it happens and settled after it.
+    async fn login(
+        &self,
+        kept: &Kept,
+        credentials: &Credentials,
+        seed: Option<&StorageState>,
+        reason: Reason,
+    ) -> Result<login::Established, Box<Failed>> {
+        let files = &self.renewer.files;
+        let (site, account) = (&self.key.site, self.key.account.as_ref());
+        let tag = self.tag(credentials);
+        let clock = self.renewer.clock;
+        let gate = || {
+            let ledger = Ledger::parse(&files.read_ledger(site, account)?);
+            ledger.permit(clock(), tag, reason.insists())?;
+            Ok(files.append_ledger(&self.lease, &line(clock(), Some(tag), Event::Submit))?)
+        };
+        let (recipe, learned) = (&*self.recipe, &kept.learned);
+        let attempt = Attempt {
+            recipe,
+            credentials,
+            learned,
+            gate: &gate,
+        };
+        let deadline = self.deadline();
+        let prober = self.prober();
+        let login = login::establish(self.means(&prober), &attempt, seed, deadline);
+        let ended = match tokio::time::timeout_at(deadline + GRACE, login).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                // Nothing below may wait longer than its deadline; what does is hung.
+                let message = "the login did not end in time and was given up";
+                let failure = Failure::new(FailureClass::BrowserLost, message).after_submit();
+                Err(Box::new(Failed {
+                    failure,
+                    evidence: None,
+                }))
+            }
+        };
+        let event = match &ended {
+            Ok(done) => done.submitted.then(|| verdict(Ok(()))),
+            Err(failed) => failed
+                .failure
+                .submitted
+                .then(|| verdict(Err(&failed.failure))),
+        };
+        if let Some(event) = event
+            && let Err(error) = files.append_ledger(&self.lease, &line(clock(), Some(tag), event))
+        {
+            tracing::error!(site = %self.key, "the login ledger could not be written: {error}");
+        }
+        ended
+    }
+
+    async fn credentials<'c>(
+        &self,
+        known: &'c mut Option<Credentials>,
+    ) -> Result<&'c Credentials, Failure> {
+        if known.is_none() {
+            let environment = self.renewer.environment.as_ref();
+            *known =
+                Some(vault::credentials(&self.account, &self.renewer.root, environment).await?);
+        }
+        known.as_ref().ok_or_else(|| unknown(self.key))
+    }
+
+    fn tag(&self, credentials: &Credentials) -> u16 {
+        tag(self.key, credentials)
+    }
+
+    pub(super) fn write(&self, state: &StorageState) -> Result<(), Failure> {
+        self.renewer.files.write(&self.lease, self.key, state)?;
+        self.renewer.combine(self.key);
+        Ok(())
+    }
+
+    pub(super) fn note(
+        &self,
+        kept: &mut Kept,
+        outcome: Outcome<'_>,
+        tag: Option<u16>,
+    ) -> Result<(), Failure> {
+        let learned = kept.learned.clone();
+        let plan = plan(&self.recipe, &learned, tag);
+        kept.record = apply(
+            self.now(),
+            std::mem::take(&mut kept.record),
+            &plan,
+            outcome,
+            &mut rand::rng(),
+        );
+        Ok(self
+            .renewer
+            .files
+            .write_record(&self.lease, self.key, kept)?)
+    }
+
+    /// Writes what the page looked like, without the secrets.
+    fn keep_evidence(
+        &mut self,
+        failure: &Failure,
+        failed: &Failed,
+        redactor: &Redactor,
+    ) -> Option<String> {
+        let evidence = failed.evidence.as_ref()?;
+        let keep = self.settings.config.artefacts.keep;
+        if keep == 0 {
+            return None;
+        }
+        let step = failure
+            .step
+            .map(|step| format!("step {step}: "))
+            .unwrap_or_default();
+        let told = format!("{}: {step}{}\n", failure.class, failure.message);
+        let write = || {
+            let folder = self
+                .renewer
+                .files
+                .new_artefact_folder(self.key, self.now())?;
+            folder.write("failure.txt", told.as_bytes())?;
+            folder.write(
+                "console.txt",
+                redactor.blot(&evidence.console.join("\n")).as_bytes(),
+            )?;
+            if let Some(html) = &evidence.html {
+                folder.write("page.html", redactor.blot(html).as_bytes())?;
+            }
+            if let Some(picture) = &evidence.screenshot {
+                folder.write("page.png", picture)?;
+            }
+            self.renewer.files.prune_artefacts(self.key, keep)?;
+            Ok::<_, FilesError>(folder)
+        };
+        match write() {
+            Ok(folder) => {
+                self.artefacts = Some(folder.path().to_owned());
+                Some(folder.path().display().to_string())
+            }
+            Err(error) => {
+                tracing::warn!(site = %self.key, "the artefacts could not be written: {error}");
+                None
+            }
+        }
+    }
+}
+
+pub(super) fn plan<'a>(recipe: &'a Recipe, learned: &Learned, secret_tag: Option<u16>) -> Plan<'a> {
+    let has_probe = rule(recipe, learned).is_some();
+    Plan {
+        fingerprint: &recipe.fingerprint,
+        secret_tag,
+        renewal: &recipe.renewal,
+        has_probe,
+    }
+}
+
+/// How to probe this session by plain HTTP: as the recipe says, else as was learned with this recipe.
+fn rule(recipe: &Recipe, learned: &Learned) -> Option<Rule> {
+    let learned = learned
+        .rule
+        .clone()
+        .filter(|_| learned.fingerprint == recipe.fingerprint);
+    recipe.probe.as_ref().map(Rule::from).or(learned)
+}
+
+/// The tag of an account's secret: the same for all its sessions, because the site counts them together.
+pub(super) fn tag(key: &SessionKey, credentials: &Credentials) -> u16 {
+    let account = SessionKey {
+        within: None,
+        ..key.clone()
+    };
+    secret_tag(account.to_string().as_bytes(), credentials)
+}
+
+pub(super) fn unknown(key: &SessionKey) -> Failure {
+    let message = format!(
+        "there is no recipe for {key}; write sites/{}.toml",
+        key.site
+    );
+    Failure::new(FailureClass::RecipeWrong, message)
+}
