@@ -55,12 +55,9 @@ pub(super) fn export(
         ));
     };
     let settings = renewer.settings();
-    let url = url.or_else(|| {
-        settings
-            .recipes
-            .get(&key.site)
-            .map(|recipe| recipe.url.clone())
-    });
+    // A header is for one URL; the other forms hold everything unless they are asked for less.
+    let own = settings.recipes.get(&key.site).map(|r| r.url.clone());
+    let url = url.or(own.filter(|_| matches!(form, Form::Header)));
     let exported = formats::export(&state, form.into(), url.as_ref(), Utc::now())
         .map_err(|e| Stop::Told(1, e.to_string()))?;
     for left_out in &exported.left_out {
