@@ -37,4 +37,6 @@ mod simulation;
 #[cfg(test)]
 mod site;
 #[cfg(test)]
+mod steps;
+#[cfg(test)]
 mod support;
