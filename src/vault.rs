@@ -49,7 +49,7 @@ pub async fn credentials(
     };
     let username = match &account.username {
         // A site that asks only for a password.
-        Source::Literal(text) if text.is_empty() => String::new(),
+        Source::Literal(text) if text.expose_secret().is_empty() => String::new(),
         source => read("username", source).await?.expose_secret().to_owned(),
     };
     Ok(Credentials {
@@ -87,7 +87,7 @@ async fn read(
     deadline: Duration,
 ) -> Result<SecretString, String> {
     match source {
-        Source::Literal(text) => Ok(text.as_ref().into()),
+        Source::Literal(text) => Ok(text.clone()),
         Source::Env(name) => match env(name).map(Zeroizing::new) {
             Some(value) if !value.is_empty() => Ok(value.as_str().into()),
             Some(_) => Err("is empty; give it a value where jarkeeper is started".to_owned()),

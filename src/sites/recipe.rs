@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::ids::{AccountName, Combination, SiteName};
@@ -56,10 +57,10 @@ pub struct Account {
 }
 
 /// Where a value comes from. It is read at the moment of use.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub enum Source {
-    /// Stands in the recipe itself; for passwords this earns a warning. `Debug` hides it.
-    Literal(std::sync::Arc<str>),
+    /// Stands in the recipe itself; for passwords this earns a warning.
+    Literal(SecretString),
     /// An environment variable of the daemon.
     Env(String),
     /// A file; its last line end is cut off.
@@ -73,6 +74,25 @@ pub enum Source {
         /// The entry's user.
         user: String,
     },
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Literal(a), Self::Literal(b)) => a.expose_secret() == b.expose_secret(),
+            (Self::Env(a), Self::Env(b)) => a == b,
+            (Self::File(a), Self::File(b)) => a == b,
+            (Self::Command(a), Self::Command(b)) => a == b,
+            (
+                Self::Keyring { service, user },
+                Self::Keyring {
+                    service: s,
+                    user: u,
+                },
+            ) => (service, user) == (s, u),
+            _ => false,
+        }
+    }
 }
 
 impl std::fmt::Debug for Source {

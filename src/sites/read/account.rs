@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use secrecy::ExposeSecret;
+
 use super::{Checked, Reader, variable};
 use crate::document::{At, TextOr};
 use crate::ids::AccountName;
@@ -60,7 +62,7 @@ impl Reader<'_> {
         let source = self.source(raw)?;
         let variable = variable(self.site, key);
         if let Source::Literal(text) = &source {
-            if text.is_empty() {
+            if text.expose_secret().is_empty() {
                 let example =
                     format!("say where it comes from: {key} = {{ env = \"{variable}\" }}");
                 return self.refuse(&raw.span, format!("\"{key}\" is empty"), example);
