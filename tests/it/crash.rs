@@ -106,7 +106,8 @@ fn a_daemon_killed_at_random_moments_of_renewals_leaves_whole_live_states_and_no
                 let class = x["last_error"]["class"].as_str();
                 let spent = class == Some("budget") || !x["hold"].is_null();
                 // One whose login was cut off after the click waits a quarter of an hour.
-                spent || whole_now(&root, &site, name)
+                let waits = x["last_error"]["submitted"] == true;
+                spent || waits || whole_now(&root, &site, name)
             });
             held += usize::from(!whole_now(&root, &site, name));
             assert!(root.ledger(name, "submit") <= 3, "{x}");
