@@ -11,7 +11,7 @@ use crate::failure::{Failure, FailureClass};
 use crate::sites::recipe::{By, Locator, Step, Text};
 
 use super::typing::{type_code, type_password};
-use super::{Attempt, Progress};
+use super::{Attempt, Progress, QUIET};
 
 /// How long a step waits for its element.
 const WAIT: Duration = Duration::from_secs(10);
@@ -30,6 +30,12 @@ pub(super) async fn run(
         one(page, attempt, progress, step, &mut frame)
             .await
             .map_err(|f| f.at_step(at + 1))?;
+        // What comes next must not meet the page that is just going away. After the last step the proof waits anyhow.
+        let moves = matches!(step, Step::Click { .. } | Step::Press(..));
+        if moves && at + 1 < attempt.recipe.steps.len() {
+            let until = Instant::now() + WAIT;
+            page.settle(QUIET, until).await;
+        }
     }
     Ok(())
 }
@@ -74,7 +80,6 @@ async fn one(
             match wait_for(page, frame, on, wait).await {
                 Ok(element) => {
                     page.click(&element).await?;
-                    settle(page).await;
                 }
                 Err(failure) if *optional && failure.class == FailureClass::FormChanged => {}
                 Err(failure) => return Err(failure),
@@ -86,7 +91,6 @@ async fn one(
                 page.focus(&element).await?;
             }
             page.press(key).await?;
-            settle(page).await;
         }
         Step::WaitFor(locator) => {
             wait_for(page, frame, locator, WAIT).await?;
@@ -104,11 +108,6 @@ async fn one(
         }
     }
     Ok(())
-}
-
-async fn settle(page: &Page) {
-    let until = Instant::now() + WAIT;
-    page.settle(Duration::from_millis(150), until).await;
 }
 
 async fn wait_for_url(page: &Page, part: &str) -> Result<(), Failure> {
