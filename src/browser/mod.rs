@@ -4,6 +4,7 @@
 //! not know what a recipe or a password is, and no type of the browser library leaves this folder.
 
 mod act;
+mod bridge;
 mod capture;
 mod error;
 mod events;
