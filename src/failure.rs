@@ -13,7 +13,7 @@ pub enum FailureClass {
     WrongCredentials,
     /// The site says that the account is locked or disabled.
     Locked,
-    /// The site wants a one-time code that the recipe gives no source for, or refused it.
+    /// The site wants a one-time code that the recipe gives no source for, or whose source gave none in time.
     CodeWanted,
     /// A CAPTCHA or another proof of being a person stands in the way.
     Challenge,
@@ -41,11 +41,19 @@ pub enum FailureClass {
     Budget,
     /// The daemon was told to stop, or the caller went away.
     Cancelled,
+    /// The site refused the one-time code.
+    CodeRefused,
+    /// The site takes only a passkey, or one that the account does not have here.
+    PasskeyWanted,
+    /// The site lets nobody in before the password is changed.
+    PasswordExpired,
+    /// The site asks for an agreement that only a person may give.
+    Consent,
 }
 
 impl FailureClass {
     /// Every class, in the order of the documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::WrongCredentials,
         Self::Locked,
         Self::CodeWanted,
@@ -62,6 +70,10 @@ impl FailureClass {
         Self::Storage,
         Self::Budget,
         Self::Cancelled,
+        Self::CodeRefused,
+        Self::PasskeyWanted,
+        Self::PasswordExpired,
+        Self::Consent,
     ];
 
     /// The stable word of this class.
@@ -83,10 +95,14 @@ impl FailureClass {
             Self::Storage => "storage",
             Self::Budget => "budget",
             Self::Cancelled => "cancelled",
+            Self::CodeRefused => "code_refused",
+            Self::PasskeyWanted => "passkey_wanted",
+            Self::PasswordExpired => "password_expired",
+            Self::Consent => "consent",
         }
     }
 
-    /// The process exit code of a command that fails with this class: 10 to 25, in the order of [`Self::ALL`].
+    /// The process exit code of a command that fails with this class: 10 to 29, in the order of [`Self::ALL`].
     pub fn exit_code(self) -> u8 {
         10 + Self::ALL.iter().position(|c| *c == self).unwrap_or(0) as u8
     }

@@ -78,7 +78,7 @@ pub(super) async fn run(
             Ask::Code(frame, field) => {
                 if !done.insert(format!("code {}", page.url())) {
                     let message = "the site refused the one-time code";
-                    return Err(Failure::new(FailureClass::CodeWanted, message));
+                    return Err(Failure::new(FailureClass::CodeRefused, message));
                 }
                 let element = page.node(&frame, field).await?;
                 let sent = page.requests_sent();
@@ -296,7 +296,10 @@ async fn submit(
             .as_ref()
             .is_some_and(|b| b.password.is_some() == form.password.is_some());
         if let Some(failure) = sight::verdict(&now, &answers, asks_alike && heard)
-            && failure.class != FailureClass::CodeWanted
+            && !matches!(
+                failure.class,
+                FailureClass::CodeWanted | FailureClass::CodeRefused
+            )
         {
             return Ok(Some(failure));
         }

@@ -80,11 +80,16 @@ pub(super) fn verdict(page: &Snapshot, answers: &[Answer], form_is_back: bool) -
     let refused = sent().any(|a| a.sent && matches!(a.status, 400 | 401 | 403 | 422));
     if form.is_none() && form::find_code(page).is_some() {
         let wrong = words::any(&alerts, words::WRONG);
-        let message = match wrong {
-            true => format!("the site refused the one-time code: {}", quote(shown)),
-            false => "the site asks for a one-time code and the recipe has no totp".to_owned(),
-        };
-        return Some(Failure::new(FailureClass::CodeWanted, message));
+        return Some(match wrong {
+            true => Failure::new(
+                FailureClass::CodeRefused,
+                format!("the site refused the one-time code: {}", quote(shown)),
+            ),
+            false => Failure::new(
+                FailureClass::CodeWanted,
+                "the site asks for a one-time code and the recipe has no totp",
+            ),
+        });
     }
     if sent().any(|a| a.sent && a.status == 423) || form_is_back && words::any(&said, words::LOCKED)
     {
@@ -127,7 +132,7 @@ pub(super) fn unproven(page: &Snapshot, missed: &str) -> Failure {
             "after the password the site asks what only a person may answer: {says}; log in once by hand and answer \
              it, or add steps for it to the recipe"
         );
-        return Failure::new(FailureClass::Challenge, message);
+        return Failure::new(FailureClass::Consent, message);
     }
     let message = format!(
         "the login went through, but the session is not logged in: {missed}; the page says {says}"

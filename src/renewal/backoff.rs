@@ -59,6 +59,7 @@ fn waits(failure: &Failure) -> Wait {
     use FailureClass as C;
     match failure.class {
         C::WrongCredentials | C::Locked | C::CodeWanted | C::Challenge => Wait::Person,
+        C::CodeRefused | C::PasskeyWanted | C::PasswordExpired | C::Consent => Wait::Person,
         C::FormNotFound | C::FormChanged | C::RecipeWrong => Wait::Person,
         C::Budget if failure.retry_after.is_none() => Wait::Person,
         C::Budget | C::SecretMissing | C::Cancelled => Wait::Own,

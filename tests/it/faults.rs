@@ -249,7 +249,7 @@ fn what_only_a_person_can_answer_costs_one_login_at_most() {
             ),
             (
                 |dials| dials.obstacle = Some(Obstacle::Consent),
-                FailureClass::Challenge,
+                FailureClass::Consent,
                 1,
             ),
             (totp, FailureClass::CodeWanted, 1),

@@ -281,7 +281,7 @@ fn every_class_heals_by_time_or_by_a_person_and_a_cancelled_one_leaves_nothing()
         .collect();
     insta::assert_snapshot!(told.join("\n"), @r"
     nothing: cancelled
-    person: wrong_credentials locked code_wanted challenge form_not_found form_changed recipe_wrong budget
+    person: wrong_credentials locked code_wanted challenge form_not_found form_changed recipe_wrong budget code_refused passkey_wanted password_expired consent
     time: site_down throttled timeout browser_lost not_proven secret_missing storage
     ");
 }
