@@ -7,7 +7,10 @@
 mod ask;
 mod desk;
 mod forms;
+mod frames;
+mod inputs;
 mod reply;
+mod shadow;
 
 use std::pin::Pin;
 use std::time::Duration;
