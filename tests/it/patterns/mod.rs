@@ -6,11 +6,13 @@
 
 mod ask;
 mod desk;
+mod flow;
 mod forms;
 mod frames;
 mod inputs;
 mod reply;
 mod shadow;
+mod storage;
 
 use std::pin::Pin;
 use std::time::Duration;
