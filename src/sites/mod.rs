@@ -7,6 +7,9 @@ mod load;
 mod read;
 pub mod recipe;
 mod shape;
+pub mod source;
+mod write;
 
 pub use load::{Loaded, Recipes, load};
 pub use recipe::Recipe;
+pub use write::Draft;
