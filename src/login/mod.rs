@@ -5,6 +5,8 @@
 
 mod auto;
 mod form;
+mod learn;
+mod places;
 pub mod probe;
 mod prove;
 mod sight;
@@ -20,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use url::Url;
 
+pub use learn::survey;
 pub use probe::{Liveness, Prober, Rule};
 use prove::{Inside, holds, known_rule, prove, shows_in};
 use typing::open_frames;
@@ -27,7 +30,7 @@ use typing::open_frames;
 use crate::browser::snapshot::Snapshot;
 use crate::browser::{Browser, BrowserError, Frame, Page, Wanted, shown};
 use crate::config::BrowserConfig;
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, Wants};
 use crate::secret::Credentials;
 use crate::session::StorageState;
 use crate::sites::Recipe;
@@ -89,6 +92,8 @@ pub struct Established {
     pub learned: Learned,
     /// Whether credentials were submitted; otherwise the state that it began with was still alive.
     pub submitted: bool,
+    /// Where else the signed-in page could be asked, see [`survey`].
+    pub offers: Vec<Url>,
 }
 
 /// A failed attempt, and what the page looked like.
@@ -141,7 +146,13 @@ impl From<BrowserError> for Failure {
             }
             _ => "",
         };
-        Self::new(class, format!("{error}{hint}"))
+        let failure = Self::new(class, format!("{error}{hint}"));
+        match &error {
+            BrowserError::Navigation { code, .. } if code.contains("CERT") => {
+                failure.wanting(Wants::Certificate)
+            }
+            _ => failure,
+        }
     }
 }
 

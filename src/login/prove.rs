@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
+use super::learn::{offers, survey};
 use super::probe::{Liveness, Prober, Rule};
 use super::typing::{allowed, open_frames};
 use super::{
@@ -49,7 +50,10 @@ impl Inside<'_> {
 }
 
 /// The context's cookies as a state.
-async fn cookies_now(means: Means<'_>, context: &Context) -> Result<StorageState, Failure> {
+pub(super) async fn cookies_now(
+    means: Means<'_>,
+    context: &Context,
+) -> Result<StorageState, Failure> {
     let extension = Extension {
         version: 1,
         captured_at: (means.clock)(),
@@ -104,6 +108,8 @@ pub(super) async fn prove(
                         let shown = replays(means, recipe, here, &done.state, progress).await?;
                         if let Some(shown) = shown {
                             done.learned.landing = Some(shown);
+                            let soon = page.deadline().min(Instant::now() + GIVE);
+                            done.learned.rule = survey(means, recipe, &mut done, soon).await;
                             return Ok(done);
                         }
                         seen = "what it left (cookies, localStorage, IndexedDB) does not bring the session back in a fresh browser".to_owned();
@@ -214,10 +220,15 @@ async fn captured(
         matter,
         code_step: progress.code_step.or(attempt.learned.code_step),
     };
+    let offers = match known_rule(attempt) {
+        None => offers(context.page(), recipe).await,
+        Some(_) => Vec::new(),
+    };
     Ok(Established {
         state,
         learned,
         submitted,
+        offers,
     })
 }
 

@@ -105,7 +105,7 @@ impl Work<'_> {
     }
 
     /// When a state ends that has just been made.
-    fn end(&self, state: &StorageState, learned: &Learned) -> Option<DateTime<Utc>> {
+    pub(super) fn end(&self, state: &StorageState, learned: &Learned) -> Option<DateTime<Utc>> {
         match self.recipe.cookies.is_empty() {
             true => ends_at(state, &learned.matter),
             false => ends_at(state, &self.recipe.cookies),
@@ -155,13 +155,13 @@ impl Work<'_> {
         .await
     }
 
-    fn prober(&self) -> Prober {
+    pub(super) fn prober(&self) -> Prober {
         self.renewer
             .prober
             .within(self.settings.config.renewal.probe_timeout)
     }
 
-    fn means<'m>(&'m self, prober: &'m Prober) -> Means<'m> {
+    pub(super) fn means<'m>(&'m self, prober: &'m Prober) -> Means<'m> {
         let (browser, config) = (&self.renewer.browser, &self.settings.config.browser);
         Means {
             browser,
@@ -171,7 +171,7 @@ impl Work<'_> {
         }
     }
 
-    fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         let timeout = self
             .recipe
             .timeout
@@ -313,7 +313,7 @@ impl Work<'_> {
     }
 
     /// One login, its submission written to the ledger before it happens and settled after it.
-    async fn login(
+    pub(super) async fn login(
         &self,
         kept: &Kept,
         credentials: &Credentials,
@@ -378,7 +378,7 @@ impl Work<'_> {
         known.as_ref().ok_or_else(|| unknown(self.key))
     }
 
-    fn tag(&self, credentials: &Credentials) -> u16 {
+    pub(super) fn tag(&self, credentials: &Credentials) -> u16 {
         tag(self.key, credentials)
     }
 
@@ -410,7 +410,7 @@ impl Work<'_> {
     }
 
     /// Writes what the page looked like, without the secrets.
-    fn keep_evidence(
+    pub(super) fn keep_evidence(
         &mut self,
         failure: &Failure,
         failed: &Failed,
