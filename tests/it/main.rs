@@ -27,6 +27,8 @@ mod laws;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod patterns;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod realsites;
@@ -36,6 +38,8 @@ mod renewal;
 mod simulation;
 #[cfg(test)]
 mod site;
+#[cfg(test)]
+mod sites_add;
 #[cfg(test)]
 mod steps;
 #[cfg(test)]
