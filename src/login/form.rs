@@ -9,13 +9,13 @@ use super::words;
 
 /// What was found; fields and buttons by their place in the snapshot.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct LoginForm {
+pub struct LoginForm {
     /// `None`: the site asks only for a password.
-    pub(super) username: Option<usize>,
+    pub username: Option<usize>,
     /// `None`: the site asks for the username first.
-    pub(super) password: Option<usize>,
+    pub password: Option<usize>,
     /// `None`: Enter in the last field.
-    pub(super) submit: Option<usize>,
+    pub submit: Option<usize>,
 }
 
 /// Smallest side of a field that a person can use, CSS pixels.
@@ -26,7 +26,7 @@ const MOST_PASSWORDS: usize = 1;
 const MOST_TEXT_FIELDS: usize = 4;
 
 /// The login form of a document, where there is one.
-pub(super) fn find(page: &Snapshot) -> Option<LoginForm> {
+pub fn find(page: &Snapshot) -> Option<LoginForm> {
     let mut best: Option<(i32, LoginForm)> = None;
     for (at, field) in page.fields.iter().enumerate() {
         if !is_current_password(field) {
