@@ -92,7 +92,7 @@ async fn look(folder: &Path) -> Vec<Seen> {
         .collect();
     names.sort();
     let titles = site::titles(folder);
-    let base = site::serve(folder.to_owned(), titles).await;
+    let base = site::serve(folder.to_owned(), names.clone(), titles).await;
     let mut config = Config::default().browser;
     config.sandbox = !rustix::process::geteuid().is_root();
     let folders = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chromium-forms");
@@ -105,8 +105,13 @@ async fn look(folder: &Path) -> Vec<Seen> {
         let (names, next, folder) = (Arc::clone(&names), Arc::clone(&next), folder.to_owned());
         tokio::spawn(async move {
             let mut pages = Vec::new();
-            while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let url = base.join(name).expect("a file's name is a path");
+            loop {
+                // A page's address must not tell what its file is called.
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(name) = names.get(number) else {
+                    return pages;
+                };
+                let url = base.join(&number.to_string()).expect("a number is a path");
                 let seen = open(&browser, &config, &url).await;
                 let (snapshot, scoring, submit) =
                     seen.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -121,7 +126,6 @@ async fn look(folder: &Path) -> Vec<Seen> {
                     has_submit: source.contains("data-manual-submit"),
                 });
             }
-            pages
         })
     });
     let mut pages = Vec::new();

@@ -25,28 +25,40 @@ pub(crate) fn titles(folder: &Path) -> HashMap<String, String> {
     named.collect()
 }
 
-/// Starts to serve the folder; the URL that the names are relative to.
-pub(crate) async fn serve(folder: PathBuf, titles: HashMap<String, String>) -> Url {
+struct Site {
+    folder: PathBuf,
+    names: Vec<String>,
+    titles: HashMap<String, String>,
+}
+
+/// Starts to serve the pages, each by its number; the URL that the numbers are relative to.
+pub(crate) async fn serve(
+    folder: PathBuf,
+    names: Vec<String>,
+    titles: HashMap<String, String>,
+) -> Url {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
     let listener = listener.expect("a port is free");
     let address = listener.local_addr().expect("it has an address");
     let router = Router::new()
-        .route("/{name}", axum::routing::get(page))
-        .with_state(Arc::new((folder, titles)));
+        .route("/{number}", axum::routing::get(page))
+        .with_state(Arc::new(Site {
+            folder,
+            names,
+            titles,
+        }));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Url::parse(&format!("http://{address}/")).expect("an address makes a URL")
 }
 
-async fn page(
-    State(site): State<Arc<(PathBuf, HashMap<String, String>)>>,
-    UrlPath(name): UrlPath<String>,
-) -> Response {
-    let (folder, titles) = site.as_ref();
-    let Ok(body) = std::fs::read(folder.join(&name)) else {
+async fn page(State(site): State<Arc<Site>>, UrlPath(number): UrlPath<usize>) -> Response {
+    let name = site.names.get(number);
+    let file = name.and_then(|name| Some((name, std::fs::read(site.folder.join(name)).ok()?)));
+    let Some((name, body)) = file else {
         return StatusCode::NOT_FOUND.into_response();
     };
     // The pages are fragments: what their sites wrote into the head is in the index.
-    let title = titles.get(&name).map(|title| {
+    let title = site.titles.get(name).map(|title| {
         let title = title.replace('&', "&amp;").replace('<', "&lt;");
         format!("<!doctype html><title>{title}</title>").into_bytes()
     });
