@@ -141,11 +141,15 @@ fn tell(page: &Seen, verdict: &[Option<bool>; 4], found: Option<&LoginForm>) {
         .map(|(name, _)| *name)
         .collect();
     println!("{}: {}", page.name, missed.join(", "));
+    for reason in form::read(&page.snapshot).reasons {
+        let chosen = if reason.chosen { "" } else { "not " };
+        println!("  {chosen}{:?}: {}", reason.about, reason.why);
+    }
     for (field, chosen) in fields(&page.snapshot, found) {
         let label = page.scoring.get(&field.node).map_or("", String::as_str);
         println!(
-            "  {chosen:8} field  form {} {}x{} visible {} type={} name={} id={} label={:?} autocomplete={} [{label}]",
-            field.form, field.width, field.height, field.visible, field.kind, field.name, field.id, field.label, field.autocomplete
+            "  {chosen:8} field  form {} {}x{} visible {} readonly {} hidden {} disabled {} type={} name={} id={} label={:?} autocomplete={} [{label}]",
+            field.form, field.width, field.height, field.visible, field.readonly, field.hidden_from_readers, field.disabled, field.kind, field.name, field.id, field.label, field.autocomplete
         );
     }
     for (at, button) in page.snapshot.buttons.iter().enumerate() {

@@ -216,7 +216,9 @@ async fn fill(
     seen: &Snapshot,
     form: &LoginForm,
 ) -> Result<(), Failure> {
-    if let Some(at) = form.username {
+    if let Some(at) = form.username
+        && !(seen.fields[at].disabled || seen.fields[at].readonly)
+    {
         let element = unchanged(page, frame, seen, at).await?;
         page.fill(&element, &attempt.credentials.username).await?;
     }

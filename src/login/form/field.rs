@@ -139,6 +139,19 @@ fn toggled(page: &Snapshot, field: &Field, named: &str) -> bool {
     !other && before && (switch || words::any(&says(field), words::PASSWORD))
 }
 
+/// Whether it asks for what is typed from a picture, a box or another device: never for a username.
+pub(super) fn asks_for_code(field: &Field) -> bool {
+    let said = format!("{} {}", names(&field.part), says(field));
+    field.autocomplete.contains("one-time-code")
+        || words::any(&said, words::CODE)
+        || words::any(&said, &["captcha", "otp", "totp", "coupon", "promo"])
+}
+
+/// Whether it says that it wants a username, and not only an address that anybody has.
+pub(super) fn names_account(field: &Field) -> bool {
+    words::any(&says(field), words::ACCOUNT) || words::any(&names(&field.part), words::ACCOUNT)
+}
+
 /// How much a text field looks as if it took a username: above 0 it says so, below 0 it says that it is something else.
 pub(super) fn likeness(field: &Field) -> i32 {
     let given = field.autocomplete.as_str();

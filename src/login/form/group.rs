@@ -10,8 +10,7 @@ use super::field;
 pub(super) struct Group {
     /// Position of the form element; -1 without one.
     pub(super) form: i64,
-    /// The smallest element around it, by its place in document order; `None` for a whole form or page.
-    pub(super) root: Option<i64>,
+
     /// Usable fields, by position.
     pub(super) fields: Vec<usize>,
     /// Visible buttons, by position.
@@ -41,7 +40,7 @@ impl Group {
         let buttons = buttons.filter(|(_, b)| holds(&b.part) && b.visible);
         Self {
             form,
-            root,
+
             fields: fields.map(|(at, _)| at).collect(),
             buttons: buttons.map(|(at, _)| at).collect(),
         }

@@ -31,7 +31,7 @@ const ENOUGH: f64 = 5.0;
 /// What was found; fields and buttons by their place in the snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LoginForm {
-    /// `None`: the site asks only for a password.
+    /// `None`: the site asks only for a password. A field that is disabled or read-only shows that the site knows it.
     pub username: Option<usize>,
     /// `None`: the site asks for the username first.
     pub password: Option<usize>,
@@ -170,8 +170,21 @@ fn username_before(page: &Snapshot, group: &Group, password: usize) -> Option<us
     given
         .or_else(|| before().find(|at| likeness(*at) > 0))
         .or_else(|| before().find(|at| likeness(*at) == 0))
+        // Named for something else, but nothing else can be meant: a site that knows its people by a domain or a name.
+        .or_else(|| before().find(|at| !field::asks_for_code(&page.fields[*at])))
+        // It is given already, and nothing needs to be typed.
+        .or_else(|| {
+            let mut given = group.fields.iter().copied().rev();
+            given.find(|at| is_given(&page.fields[*at]) && page.fields[*at].order < order)
+        })
         // Some forms ask for the password first.
         .or_else(|| all.iter().copied().find(|at| page.fields[*at].order > order && likeness(*at) > 0))
+}
+
+/// A field that shows whose password is asked for, and takes no input.
+fn is_given(field: &Field) -> bool {
+    let taken = field.disabled || field.readonly;
+    taken && field::shown(field) && !field.hidden_from_readers && field::is_text(field) && field::likeness(field) > 0
 }
 
 /// A page that asks for the username alone, before the password.
@@ -241,6 +254,9 @@ fn weigh_alone(page: &Snapshot, field: &Field, submit: Option<usize>, sum: &mut 
     if words::any(&text, words::NEXT) {
         sum.sum += 2.0;
     }
+    if field::names_account(field) {
+        sum.sum += 4.0;
+    }
 }
 
 /// Says why this form.
@@ -252,6 +268,7 @@ fn explain(page: &Snapshot, form: &LoginForm, reading: &mut Reading) {
     if let Some(username) = form.username {
         let field = &page.fields[username];
         let why = match field::likeness(field) {
+            _ if is_given(field) => "it shows the username already and takes no input",
             20.. => "its autocomplete says that it is for the username",
             1.. => "it is called as username fields are",
             _ => "it is the text field before the password",

@@ -1,6 +1,6 @@
 //! Whether a group of fields is a login or a registration: a sum of signs, as DuckDuckGo and Fathom weigh them.
 
-use crate::browser::snapshot::{Button, Snapshot};
+use crate::browser::snapshot::{Button, Field, Snapshot};
 use crate::login::words;
 
 use super::field::{self, names, says, spread};
@@ -54,41 +54,37 @@ pub(super) fn score(page: &Snapshot, group: &Group) -> Score {
 }
 
 fn buttons(page: &Snapshot, group: &Group, score: &mut Score) {
-    let (mut submits, mut others) = (0.0_f64, 0.0_f64);
+    let mut submits = 0.0_f64;
     for button in group.buttons(page) {
         let text = button.text.to_lowercase();
         if text.chars().count() > 60 || is_elsewhere(&text) {
             continue;
         }
-        if is_link(button) {
-            let forgot = words::any(&text, words::FORGOT);
-            if forgot {
-                score.add(3.0, "a link for a forgotten password");
-            } else if leaning(&text) > 0.0 {
-                score.add(-1.0, "a link to sign in");
-            } else if leaning(&text) < 0.0 {
-                score.add(1.0, "a link to register");
-            }
+        if words::any(&text, words::FORGOT) {
+            score.add(3.0, "a way out for a forgotten password");
             continue;
         }
         let says = match leaning(&text) {
-            0.0 if words::any(&text, words::SIGN_IN) => 0.0,
-            0.0 => leaning(&names(&button.part)) / 2.0,
+            0.0 if !words::any(&text, words::SIGN_IN) => leaning(&names(&button.part)) / 2.0,
             says => says,
         };
-        if sends(button) {
-            // The strongest one counts once.
-            let both = submits * says < 0.0;
-            submits = if both { submits + says } else if says.abs() > submits.abs() { says } else { submits };
-        } else if words::any(&text, words::FORGOT) {
-            score.add(3.0, "a button for a forgotten password");
+        if is_link(button) || button.tag == "a" {
+            // A link leads to the other one of the two.
+            let other = if says > 0.0 { "a link to sign in" } else { "a link to register" };
+            score.add(-leaning(&text), other);
+        } else if sends(button) {
+            // The strongest one counts, once; two that say the opposite count for nothing.
+            if submits * says < 0.0 {
+                submits += says;
+            } else if says.abs() > submits.abs() {
+                submits = says;
+            }
         } else {
-            others = says;
-            score.add(4.0 * others, format!("a button says {:?}", button.text));
+            score.add(4.0 * says, format!("a button says {:?}", button.text));
         }
     }
-    let _ = others;
-    score.add(20.0 * submits, if submits > 0.0 { "its button says to sign in" } else { "its button says to register" });
+    let says = if submits > 0.0 { "its button says to sign in" } else { "its button says to register" };
+    score.add(20.0 * submits, says);
 }
 
 /// Whether a button sends its form by itself.
@@ -98,7 +94,14 @@ pub(super) fn sends(button: &Button) -> bool {
 
 fn passwords(page: &Snapshot, group: &Group, score: &mut Score) {
     let mut count = 0;
+    let mut before: Option<&Field> = None;
     for field in group.passwords(page) {
+        // Side by side and called the same: one shows what the other hides.
+        let twin = before.is_some_and(|other| other.within == field.within && other.placeholder == field.placeholder && !field.placeholder.is_empty());
+        before = Some(field);
+        if twin {
+            continue;
+        }
         count += 1;
         if field.autocomplete.contains("current-password") {
             score.add(5.0, "autocomplete names the current password");
@@ -130,7 +133,7 @@ fn texts(page: &Snapshot, group: &Group, score: &mut Score) {
             "checkbox" if words::any(&said, words::AGREE) => score.add(-4.0, "a box to agree to terms or letters"),
             "checkbox" | "radio" => {}
             "password" => {}
-            _ if words::any(&said, words::PERSON) && field::likeness(field) <= 0 => {
+            _ if words::any(&said, words::PERSON) && field::likeness(field) < 0 => {
                 score.add(-4.0, format!("it asks for {:?}", shown(field)));
             }
             _ => {}
@@ -138,7 +141,7 @@ fn texts(page: &Snapshot, group: &Group, score: &mut Score) {
     }
 }
 
-fn shown(field: &crate::browser::snapshot::Field) -> String {
+fn shown(field: &Field) -> String {
     let said = [&field.label, &field.placeholder, &field.name, &field.id];
     let said = said.into_iter().find(|s| !s.is_empty());
     said.map(|s| s.chars().take(40).collect()).unwrap_or_default()

@@ -10,7 +10,7 @@ pub(in crate::login) const SIGN_IN: &[&str] = &[
     "iniciar sess", "iniciar a sess", "fazer login", "acessar", "aceder", "accedi", "accesso", "entra", "inloggen",
     "aanmelden", "log in op",
     // Catalan, Romanian.
-    "inicia la sess", "inicia sess", "accedeix", "conectare", "conectează", "autentificare", "autentifică", "intră în cont",
+    "inicia la sess", "inicia sess", "accedeix", "accedir", "conectare", "conectează", "autentificare", "autentifică", "intră în cont",
     // Nordic.
     "logga in", "logg inn", "log ind", "logga på", "logg på", "kirjaudu", "innskráning",
     // Polish, Czech, Slovak, Hungarian, Croatian, Serbian, Slovene, Bulgarian, Baltic.
@@ -139,6 +139,12 @@ pub(in crate::login) const USERNAME: &[&str] = &[
     "البريد", "اسم المستخدم", "المستخدم", "رقم الجوال", "الهاتف", "משתמש", "דוא", "אימייל", "טלפון", "תעודת זהות",
     "نام کاربری", "کاربر", "ایمیل", "موبایل", "ชื่อผู้ใช้", "ผู้ใช้", "อีเมล", "เบอร์โทร", "tên đăng nhập", "tài khoản",
     "số điện thoại", "nama pengguna", "pengguna", "surel", "akun", "उपयोगकर्ता", "ईमेल", "मोबाइल", "यूज़र",
+];
+
+/// What a username is called where it is more than an address that anybody has.
+pub(in crate::login) const ACCOUNT: &[&str] = &[
+    "username", "user name", "user id", "userid", "user", "login", "login id", "loginid", "account", "account number", "identifier", "netid", "member id", "customer id", "customer number", "student id",
+    "benutzername", "anmeldename", "kennung", "nutzername", "utilisateur", "identifiant", "usuario", "usuário", "nome utente", "gebruikersnaam", "användarnamn", "brukernavn", "brugernavn", "käyttäjätunnus", "nazwa użytkownika", "uživatelské", "felhasználónév", "korisničko", "kullanıcı", "όνομα χρήστη", "логин", "имя пользователя", "логін", "ユーザー名", "ユーザーid", "ログインid", "아이디", "用户名", "账号", "帐号", "帳號", "اسم المستخدم", "שם משתמש", "نام کاربری", "ชื่อผู้ใช้", "tên đăng nhập", "nama pengguna",
 ];
 
 /// Parts of names and ids of username fields, whatever stands beside them.
