@@ -231,6 +231,10 @@ async fn fill(
         loop {
             let field = if secret { form.password } else { form.username };
             let Some(at) = field else { break };
+            // What the site has filled in by itself, and lets nobody change.
+            if !secret && (seen.fields[at].disabled || seen.fields[at].readonly) {
+                break;
+            }
             let typed = async {
                 let element = unchanged(page, frame, seen, at).await?;
                 match secret {
