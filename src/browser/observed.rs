@@ -28,6 +28,8 @@ pub struct Answer {
     pub sent: bool,
     /// `Retry-After`, where it is a number of seconds.
     pub retry_after: Option<TimeDelta>,
+    /// `WWW-Authenticate` of an answer 401.
+    pub challenge: Option<String>,
 }
 
 #[derive(Default)]

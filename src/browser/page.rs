@@ -23,6 +23,7 @@ use url::Url;
 use super::error::BrowserError;
 use super::events::{events, listen};
 use super::observed::{Answer, Observed};
+use super::signing::Signing;
 use super::snapshot::Snapshot;
 
 /// Longest wait for one answer of Chromium.
@@ -33,6 +34,7 @@ const AGENT: &str = include_str!("agent.js");
 pub struct Page {
     pub(super) page: chromiumoxide::Page,
     pub(super) observed: Arc<Observed>,
+    pub(super) signing: Signing,
     worlds: Mutex<HashMap<FrameId, (ExecutionContextId, bool)>>,
     main: FrameId,
     deadline: Instant,
@@ -92,6 +94,7 @@ impl Page {
         Ok(Self {
             page,
             observed,
+            signing: Signing::default(),
             worlds: Mutex::default(),
             main,
             deadline,
@@ -131,6 +134,14 @@ impl Page {
     /// # Errors
     /// [`BrowserError::Navigation`] with Chromium's word where the document could not be loaded.
     pub async fn goto(&self, url: &Url) -> Result<(), BrowserError> {
+        let loaded = self.load(url).await;
+        match self.heard_challenge() {
+            true => self.load(url).await,
+            false => loaded,
+        }
+    }
+
+    async fn load(&self, url: &Url) -> Result<(), BrowserError> {
         let shown = super::shown(url);
         let what = format!("load {shown}");
         let before = self.observed.read(|seen| seen.documents);

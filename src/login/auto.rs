@@ -7,13 +7,13 @@ use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use crate::browser::snapshot::Snapshot;
-use crate::browser::{BrowserError, Element, Frame, Page, shown};
+use crate::browser::{Answer, BrowserError, Element, Frame, Page, shown};
 use crate::failure::{Failure, FailureClass};
 
 use super::form::{self, LoginForm};
 use super::prove::Inside;
 use super::typing::{open_frames, type_code, type_password};
-use super::{AGAIN, Attempt, Progress, QUIET, sight, snapshot};
+use super::{AGAIN, Attempt, Progress, QUIET, http, sight, snapshot};
 
 /// How long a page may take to show a form.
 const FORM: Duration = Duration::from_secs(12);
@@ -27,6 +27,7 @@ enum Ask {
     Login(Frame, Box<Snapshot>, LoginForm),
     Code(Frame, usize),
     Trigger(Frame, usize),
+    Http(Answer),
     Nothing,
 }
 
@@ -94,6 +95,10 @@ pub(super) async fn run(
                 page.click(&element).await?;
                 page.settle(QUIET, Instant::now() + SIGN).await;
             }
+            Ask::Http(answer) => {
+                http::enter(page, attempt, progress, &answer).await?;
+                entered = true;
+            }
             Ask::Nothing => return Ok(()),
         }
     }
@@ -157,6 +162,9 @@ async fn ask(
                 return Ok(Ask::Code(frame, seen.fields[field].node));
             }
             main.get_or_insert((frame, seen));
+        }
+        if let Some(answer) = http::asked(page) {
+            return Ok(Ask::Http(answer));
         }
         let settled = page.settle(AGAIN, until).await;
         if !settled {

@@ -198,6 +198,7 @@ mod tests {
             document: true,
             sent: true,
             retry_after: None,
+            challenge: None,
         };
         assert_eq!(
             verdict(&says("Invalid"), &[answer], true).unwrap().class,

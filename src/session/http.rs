@@ -21,7 +21,7 @@ pub struct HttpCredentials {
     /// The username.
     pub username: String,
     /// The password: a secret, never shown by `Debug`.
-    #[serde(serialize_with = "exposed")]
+    #[serde(serialize_with = "exposed", deserialize_with = "hidden")]
     pub password: SecretString,
 }
 
@@ -56,9 +56,14 @@ fn exposed<S: serde::Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, 
     to.serialize_str(secret.expose_secret())
 }
 
+fn hidden<'de, D: serde::Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+    Ok(String::deserialize(from)?.into())
+}
+
 impl PartialEq for HttpCredentials {
     fn eq(&self, other: &Self) -> bool {
-        (&self.origin, self.scheme, &self.username) == (&other.origin, other.scheme, &other.username)
+        (&self.origin, self.scheme, &self.username)
+            == (&other.origin, other.scheme, &other.username)
             && self.password.expose_secret() == other.password.expose_secret()
     }
 }
@@ -88,7 +93,8 @@ impl HttpCredentials {
     ) -> Option<SecretString> {
         let (name, password) = (&self.username, self.password.expose_secret());
         if self.scheme == Scheme::Basic {
-            let pair = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
+            let pair =
+                base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
             return Some(format!("Basic {pair}").into());
         }
         let challenge = challenge.filter(|c| c.scheme == Scheme::Digest)?;
@@ -141,7 +147,9 @@ impl Challenge {
         let mut best: Option<Self> = None;
         for (scheme, parameters) in challenges(header) {
             let get = |name: &str| {
-                let found = parameters.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+                let found = parameters
+                    .iter()
+                    .find(|(known, _)| known.eq_ignore_ascii_case(name));
                 found.map(|(_, value)| value.clone())
             };
             let algorithm = get("algorithm");
@@ -154,13 +162,19 @@ impl Challenge {
             let digest = scheme.eq_ignore_ascii_case("digest")
                 && matches!(plain, "" | "MD5" | "SHA-256")
                 && get("nonce").is_some()
-                && qop.as_ref().is_none_or(|q| q.split(',').any(|q| q.trim().eq_ignore_ascii_case("auth")));
+                && qop
+                    .as_ref()
+                    .is_none_or(|q| q.split(',').any(|q| q.trim().eq_ignore_ascii_case("auth")));
             if !digest && !scheme.eq_ignore_ascii_case("basic") {
                 others.push(scheme);
                 continue;
             }
             let found = Self {
-                scheme: if digest { Scheme::Digest } else { Scheme::Basic },
+                scheme: if digest {
+                    Scheme::Digest
+                } else {
+                    Scheme::Basic
+                },
                 stale: get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
                 realm: get("realm").unwrap_or_default(),
                 nonce: get("nonce").unwrap_or_default(),
@@ -171,7 +185,10 @@ impl Challenge {
                 qop: qop.is_some(),
             };
             let strength = |c: &Self| (c.scheme == Scheme::Digest, c.sha256);
-            if best.as_ref().is_none_or(|known| strength(&found) > strength(known)) {
+            if best
+                .as_ref()
+                .is_none_or(|known| strength(&found) > strength(known))
+            {
                 best = Some(found);
             }
         }
@@ -229,7 +246,10 @@ fn parts(header: &str) -> Vec<String> {
             last.push(c);
         }
     }
-    all.into_iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+    all.into_iter()
+        .map(|part| part.trim().to_owned())
+        .filter(|part| !part.is_empty())
+        .collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -258,7 +278,11 @@ mod tests {
 
     #[test]
     fn basic_is_what_the_standard_says() {
-        let header = sign(&credentials(Scheme::Basic, "Aladdin", "open sesame"), "Basic realm=x", 0);
+        let header = sign(
+            &credentials(Scheme::Basic, "Aladdin", "open sesame"),
+            "Basic realm=x",
+            0,
+        );
         assert_eq!(header, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
     }
 
@@ -269,9 +293,15 @@ mod tests {
         let asked = "Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", nonce=\"7ypf/xlj9XXwfDPE\", opaque=\"FQhe\"";
         for (algorithm, response) in [("MD5", MD5_RESPONSE), ("SHA-256", SHA_RESPONSE)] {
             let header = sign(&who, &format!("{asked}, algorithm={algorithm}"), 0xabc);
-            assert!(header.contains(&format!("response=\"{response}\"")), "{header}");
+            assert!(
+                header.contains(&format!("response=\"{response}\"")),
+                "{header}"
+            );
             assert!(header.contains("nc=00000001") && header.contains("uri=\"/dir/index.html\""));
-            assert!(header.contains("opaque=\"FQhe\"") && header.contains("cnonce=\"0000000000000abc\""));
+            assert!(
+                header.contains("opaque=\"FQhe\"")
+                    && header.contains("cnonce=\"0000000000000abc\"")
+            );
         }
     }
     const MD5_RESPONSE: &str = "0e2fe54f95eb2e65494c98bf5a991b11";
@@ -281,12 +311,28 @@ mod tests {
     fn the_strongest_challenge_is_answered_and_foreign_ones_are_named() {
         let several = "Negotiate, Basic realm=\"a, \\\"b\\\"\", Digest realm=r, nonce=\"n=,\", stale=TRUE\nDigest realm=r, nonce=m, algorithm=SHA-256, qop=\"auth\"";
         let best = Challenge::parse(several).unwrap();
-        assert_eq!((best.scheme, best.sha256, best.nonce.as_str()), (Scheme::Digest, true, "m"));
+        assert_eq!(
+            (best.scheme, best.sha256, best.nonce.as_str()),
+            (Scheme::Digest, true, "m")
+        );
         let basic = Challenge::parse("Basic realm=\"a, \\\"b\\\"\", charset=\"UTF-8\"").unwrap();
-        assert_eq!((basic.scheme, basic.realm.as_str()), (Scheme::Basic, "a, \"b\""));
-        assert!(Challenge::parse("Digest realm=r, nonce=\"n=,\", stale=TRUE").unwrap().stale);
-        assert_eq!(Challenge::parse("Negotiate, NTLM").unwrap_err(), ["Negotiate", "NTLM"]);
-        assert_eq!(Challenge::parse("Digest realm=r, nonce=n, algorithm=SHA-512-256").unwrap_err(), ["Digest"]);
+        assert_eq!(
+            (basic.scheme, basic.realm.as_str()),
+            (Scheme::Basic, "a, \"b\"")
+        );
+        assert!(
+            Challenge::parse("Digest realm=r, nonce=\"n=,\", stale=TRUE")
+                .unwrap()
+                .stale
+        );
+        assert_eq!(
+            Challenge::parse("Negotiate, NTLM").unwrap_err(),
+            ["Negotiate", "NTLM"]
+        );
+        assert_eq!(
+            Challenge::parse("Digest realm=r, nonce=n, algorithm=SHA-512-256").unwrap_err(),
+            ["Digest"]
+        );
         assert!(Challenge::parse("").unwrap_err().is_empty());
     }
 
@@ -294,11 +340,16 @@ mod tests {
     fn they_go_to_their_own_origin_and_print_nothing() {
         let one = credentials(Scheme::Basic, "u", "canary");
         assert!(one.are_for(&"http://www.example.org/x?y".parse().unwrap()));
-        for other in ["https://www.example.org/", "http://www.example.org:81/", "http://example.org/"] {
+        for other in [
+            "https://www.example.org/",
+            "http://www.example.org:81/",
+            "http://example.org/",
+        ] {
             assert!(!one.are_for(&other.parse().unwrap()), "{other}");
         }
         assert!(!format!("{one:?}").contains("canary"));
-        let kept: HttpCredentials = serde_json::from_str(&serde_json::to_string(&one).unwrap()).unwrap();
+        let kept: HttpCredentials =
+            serde_json::from_str(&serde_json::to_string(&one).unwrap()).unwrap();
         assert_eq!(kept, one);
     }
 }

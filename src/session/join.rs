@@ -149,7 +149,10 @@ pub fn join(states: &[(SiteName, &StorageState)]) -> Result<StorageState, Collis
             }
         }
         for one in state.http() {
-            let twin = joined.http().iter().find(|known| known.origin == one.origin);
+            let twin = joined
+                .http()
+                .iter()
+                .find(|known| known.origin == one.origin);
             let key = Key::Http {
                 origin: one.origin.clone(),
             };

@@ -217,7 +217,9 @@ pub(super) type Identity = (Option<String>, Option<bool>, String, String, String
 impl StorageState {
     /// What HTTP authentication sends, where the session has that.
     pub fn http(&self) -> &[HttpCredentials] {
-        self.jarkeeper.as_ref().map_or(&[], |extension| &extension.http)
+        self.jarkeeper
+            .as_ref()
+            .map_or(&[], |extension| &extension.http)
     }
 }
 

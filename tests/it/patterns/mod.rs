@@ -8,6 +8,7 @@ mod ask;
 mod desk;
 mod forms;
 mod reply;
+mod ways;
 
 use std::pin::Pin;
 use std::time::Duration;
