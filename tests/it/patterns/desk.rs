@@ -117,10 +117,13 @@ impl Desk {
 
     /// The usual answer to a login: a session in the cookie `sid` and the way home; `None` where the password is wrong.
     pub(crate) fn enter(&self, ask: &Ask, user: &str, password: &str) -> Option<Reply> {
-        self.judge(ask.field(user), ask.field(password)).then(|| {
-            let sid = self.open(ask.field(user));
-            to("/home").cookie(&format!("sid={sid}; Path=/; HttpOnly; SameSite=Lax"))
-        })
+        let good = self.judge(ask.field(user), ask.field(password));
+        good.then(|| to("/home").cookie(&self.cookie()))
+    }
+
+    /// The cookie of a new session.
+    pub(crate) fn cookie(&self) -> String {
+        format!("sid={}; Path=/; HttpOnly; SameSite=Lax", self.open(USER))
     }
 
     /// The rest of a usual site: `/home` (who has no session is led to `/login`), `/me` by cookie or bearer token as JSON,

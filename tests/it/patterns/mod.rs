@@ -6,8 +6,13 @@
 
 mod ask;
 mod desk;
+mod flow;
 mod forms;
+mod frames;
+mod inputs;
 mod reply;
+mod shadow;
+mod storage;
 mod ways;
 
 use std::pin::Pin;

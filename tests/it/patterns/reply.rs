@@ -80,6 +80,15 @@ impl Reply {
         self
     }
 
+    /// The same as an HTML document that leads nowhere by its status: its cookies stay.
+    pub(crate) fn document(mut self, document: &str) -> Self {
+        let other = html(document);
+        self.headers.retain(|(name, _)| *name == SET_COOKIE);
+        self.headers.extend(other.headers);
+        (self.status, self.body) = (other.status, other.body);
+        self
+    }
+
     pub(super) async fn answer(self, origins: impl Fn(&str) -> String) -> Response<Body> {
         tokio::time::sleep(self.after).await;
         let body = match self.endless {
