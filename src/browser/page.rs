@@ -24,7 +24,7 @@ use super::error::BrowserError;
 use super::events::{events, listen};
 use super::observed::{Answer, Observed};
 use super::signing::Signing;
-use super::snapshot::Snapshot;
+use super::snapshot::{Choice, Overlay, Snapshot};
 
 /// Longest wait for one answer of Chromium.
 const CALL: Duration = Duration::from_secs(10);
@@ -405,6 +405,25 @@ impl Page {
         })
     }
 
+    /// What a frame offers to choose. Its numbers are good together with those of the last snapshot.
+    ///
+    /// # Errors
+    /// [`BrowserError::Moved`] where the document went away meanwhile.
+    pub async fn choices(&self, frame: &Frame) -> Result<Vec<Choice>, BrowserError> {
+        let what = "show what it offers";
+        read(what, self.data(&frame.id, what, "jk.choices()").await?)
+    }
+
+    /// What lies over an element that the last snapshot of this frame gave this number, so that no click reaches it.
+    ///
+    /// # Errors
+    /// [`BrowserError::Moved`] where the document went away meanwhile.
+    pub async fn over(&self, frame: &Frame, node: usize) -> Result<Option<Overlay>, BrowserError> {
+        let what = "show what covers it";
+        let script = format!("jk.node({node}) && jk.over(jk.node({node}))");
+        read(what, self.data(&frame.id, what, &script).await?)
+    }
+
     /// The element that the last snapshot of this frame gave this number.
     ///
     /// # Errors
@@ -508,6 +527,13 @@ impl Page {
             .await?;
         Ok(html.as_str().unwrap_or_default().to_owned())
     }
+}
+
+fn read<T: serde::de::DeserializeOwned>(what: &str, value: Value) -> Result<T, BrowserError> {
+    serde_json::from_value(value).map_err(|e| BrowserError::Refused {
+        what: what.to_owned(),
+        why: e.to_string(),
+    })
 }
 
 fn flat(tree: FrameTree) -> Vec<Frame> {

@@ -3,13 +3,16 @@
 //! Door: [`establish`] (log in with a browser, prove it, capture the state), [`alive`] (look with a browser whether a
 //! state is logged in) and [`Prober`] (ask by plain HTTP). May touch a page and HTTP; knows no schedule and no file.
 
+mod ask;
 mod auto;
 mod form;
 mod http;
+mod phrases;
 pub mod probe;
 mod prove;
 mod sight;
 mod step;
+mod take;
 mod totp;
 mod typing;
 mod words;

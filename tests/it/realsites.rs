@@ -311,12 +311,20 @@ fn a_site_of_http_basic_is_entered_with_three_lines() {
         in_playwright(&Case::of("tiddlywiki"), &site, &keeper, "three lines").await;
         let url = site.url(&site.facts.live.path);
         let state = keeper.state("x").unwrap();
-        let header = export(&state, Format::Header, Some(&url.parse().unwrap()), Utc::now());
+        let header = export(
+            &state,
+            Format::Header,
+            Some(&url.parse().unwrap()),
+            Utc::now(),
+        );
         let path = keeper.root().join("header.txt");
         std::fs::write(&path, header.unwrap().text).unwrap();
         for (option, status) in [
             (format!("@{}", path.display()), site.facts.live.signed_in),
-            ("X-Without: credentials".to_owned(), site.facts.live.signed_out),
+            (
+                "X-Without: credentials".to_owned(),
+                site.facts.live.signed_out,
+            ),
         ] {
             assert_eq!(tools::curl(&url, &["-H", &option]).await.0, status);
         }

@@ -5,6 +5,7 @@
 //! expectations; [`together`] checks several at the same time.
 
 mod ask;
+mod choosers;
 mod desk;
 mod flow;
 mod forms;
