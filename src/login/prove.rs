@@ -15,11 +15,14 @@ use super::{
 };
 use crate::browser::snapshot::Snapshot;
 use crate::browser::{Context, Page, Wanted};
-use crate::failure::{Failure, FailureClass};
+use crate::failure::Failure;
 use crate::session::StorageState;
 use crate::session::state::{Cookie, Extension};
 use crate::sites::Recipe;
 use crate::sites::recipe::Proof;
+
+/// How long a page may stand still, with the same address and nothing under way, before no session is expected of it.
+const STILL: Duration = Duration::from_secs(10);
 
 /// How this site is probed by plain HTTP, where that is known.
 pub(super) fn known_rule(attempt: &Attempt<'_>) -> Option<Rule> {
@@ -92,9 +95,13 @@ pub(super) async fn prove(
     let known = known_rule(attempt);
     let mark = page.mark();
     let (mut tried, mut seen) = (None, String::new());
+    let mut moved = Instant::now();
     loop {
-        let last = Instant::now() >= until;
-        page.settle(QUIET, until).await;
+        let stands = recipe.proof.is_empty() && moved.elapsed() >= STILL;
+        let last = stands || Instant::now() >= until;
+        if !page.settle(QUIET, until).await {
+            moved = Instant::now();
+        }
         if !recipe.proof.is_empty() && !holds(page, recipe).await? {
             "the recipe's proof does not hold".clone_into(&mut seen);
             told(page, recipe, mark, progress).await?;
@@ -106,6 +113,12 @@ pub(super) async fn prove(
                 let answer = asked(means.prober, recipe, page, &known, &mut state).await?;
                 let renewed = state.cookies != now.0;
                 give_back(context, &now.0, &state.cookies).await?;
+                if tried
+                    .as_ref()
+                    .is_none_or(|(cookies, url, _)| (cookies, url) != (&now.0, &now.1))
+                {
+                    moved = Instant::now();
+                }
                 tried = match renewed {
                     true => Some((context.cookies().await?, now.1, now.2)),
                     false => Some(now),
@@ -143,11 +156,8 @@ pub(super) async fn prove(
             let left = context
                 .storage_state((means.clock)(), recipe.indexed_db)
                 .await?;
-            if is_empty(&left) {
-                let message = "the login went through, but the site left nothing to keep (no cookie, no web storage): it knows the user only within the page, so there is no session to save";
-                return Err(Failure::new(FailureClass::NotProven, message));
-            }
-            return Err(sight::unproven(&shows, &seen));
+            let missed = (!is_empty(&left)).then_some(seen.as_str());
+            return Err(sight::unproven(&shows, missed));
         }
         page.changed(until.min(Instant::now() + AGAIN)).await;
     }
