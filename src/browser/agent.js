@@ -251,6 +251,28 @@
       choices: choices(within), frames: frames.map(keep),
     };
   }
+  // Keeps a form from sending what was typed into a field where it must not go: into the address, or to another origin than
+  // the allowed ones. Looks last, after the page's own scripts, which may have taken the form over or changed it.
+  let stopped = '';
+  function guard(element, allowed) {
+    const root = element.getRootNode();
+    (root instanceof ShadowRoot ? root : window).addEventListener('submit', (event) => {
+      const form = event.composedPath()[0];
+      if (event.defaultPrevented || !form || element.form !== form || !element.value) return;
+      const by = event.submitter;
+      const given = (name, other) => (by && by.getAttribute(`form${name}`)) || form.getAttribute(name) || other;
+      const method = given('method', 'get').toLowerCase();
+      if (method === 'dialog') return;
+      let to = 'elsewhere';
+      try { to = new URL(given('action', location.href), document.baseURI); } catch { /* Stays elsewhere. */ }
+      if (to.protocol === 'javascript:') return;
+      const address = method !== 'post' && Boolean(element.name);
+      if (!address && allowed.includes(to.origin)) return;
+      stopped = address ? 'address' : to.origin || to;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    });
+  }
   // Passwords on the page that a picture or a copy of the DOM would show.
   function mask() {
     for (const element of all('input')) {
@@ -390,5 +412,5 @@
     }
   }
 
-  globalThis.jk = { choices, over, locate, snapshot, signature, targets, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
+  globalThis.jk = { choices, over, guard, stopped: () => stopped, locate, snapshot, signature, targets, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
 })();

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Attempt, Progress, totp};
 use crate::browser::{BrowserError, Element, Frame, Page, shown};
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, Wants};
 use crate::sites::Recipe;
 
 /// Whether credentials may be typed on this origin: the recipe's own, the same host by HTTPS, or one that it allows.
@@ -19,6 +19,16 @@ pub(super) fn allowed(recipe: &Recipe, origin: &str) -> bool {
     origin == recipe.url.origin().ascii_serialization()
         || upgraded && origin == secure.origin().ascii_serialization()
         || recipe.allowed_origins.iter().any(|other| other == origin)
+}
+
+/// Every origin that [`allowed`] allows.
+pub(super) fn origins(recipe: &Recipe) -> Vec<String> {
+    let mut origins = recipe.allowed_origins.clone();
+    let own = recipe.url.origin().ascii_serialization();
+    let secure = own.strip_prefix("http://").map(|host| format!("https://{host}"));
+    origins.extend(secure.filter(|secure| allowed(recipe, secure)));
+    origins.push(own);
+    origins
 }
 
 /// The page's frames on which credentials may be typed. None, where the page itself is elsewhere.
@@ -64,7 +74,8 @@ pub(super) async fn type_password(
                 "the password field is on {origin}, and the recipe allows it only on {}; if the site's login really is there, add the origin to allowed_origins",
                 attempt.recipe.url.origin().ascii_serialization()
             );
-            return Err(Failure::new(FailureClass::RecipeWrong, message));
+            let failure = Failure::new(FailureClass::RecipeWrong, message);
+            return Err(failure.wanting(Wants::Origin(origin)));
         }
     }
     for target in page.targets(element).await? {
@@ -75,11 +86,15 @@ pub(super) async fn type_password(
         if !url.as_ref().is_some_and(stays) && !origin.is_some_and(|o| allowed(attempt.recipe, &o))
         {
             let to = url.as_ref().map_or(target, shown);
+            let wants = url.map(|url| Wants::Origin(url.origin().ascii_serialization()));
             let message = format!(
                 "the login form sends the password to {to}, and the recipe allows it only on {}; if that is right, add the origin to allowed_origins",
                 attempt.recipe.url.origin().ascii_serialization()
             );
-            return Err(Failure::new(FailureClass::RecipeWrong, message));
+            return Err(Failure {
+                wants,
+                ..Failure::new(FailureClass::RecipeWrong, message)
+            });
         }
     }
     pass_gate(attempt, progress)?;

