@@ -98,8 +98,13 @@ impl Page {
     /// # Errors
     /// [`BrowserError::Moved`] where the document went away meanwhile.
     pub async fn stopped(&self, frame: &Frame) -> Result<Option<String>, BrowserError> {
-        let told = self.data(&frame.id, "tell what it stopped", "jk.stopped()").await?;
-        Ok(told.as_str().filter(|why| !why.is_empty()).map(str::to_owned))
+        let told = self
+            .data(&frame.id, "tell what it stopped", "jk.stopped()")
+            .await?;
+        Ok(told
+            .as_str()
+            .filter(|why| !why.is_empty())
+            .map(str::to_owned))
     }
 
     /// Replaces what is in a field by `text`, as input of a user. The text stands in no script.

@@ -365,9 +365,7 @@ pub(super) async fn listen(
                     let page = page.clone();
                     // Not awaited here: the answer comes over the same events.
                     tokio::spawn(async move {
-                        let _ = page
-                            .execute(HandleJavaScriptDialogParams::new(yes))
-                            .await;
+                        let _ = page.execute(HandleJavaScriptDialogParams::new(yes)).await;
                     });
                 }
                 Event::Window => observed.note(|seen| seen.windows += 1),

@@ -460,7 +460,12 @@ impl Context {
             return Ok(None);
         };
         // The library attaches to it by itself, and needs a moment.
-        let Ok(tab) = self.running.connection.get_page(target.target_id.clone()).await else {
+        let Ok(tab) = self
+            .running
+            .connection
+            .get_page(target.target_id.clone())
+            .await
+        else {
             return Ok(None);
         };
         let window = Page::attach(tab, deadline).await?;

@@ -87,9 +87,15 @@ impl Page {
         observed.note(|seen| {
             seen.frames = flat(tree.result.frame_tree);
             let main = seen.frames.first().cloned();
-            seen.url = main.as_ref().map(|frame| frame.url.clone()).unwrap_or_default();
+            seen.url = main
+                .as_ref()
+                .map(|frame| frame.url.clone())
+                .unwrap_or_default();
             // A window may have been somewhere before it is looked at.
-            seen.origins.extend(main.map(|frame| frame.origin).filter(|o| o.starts_with("http")));
+            seen.origins.extend(
+                main.map(|frame| frame.origin)
+                    .filter(|o| o.starts_with("http")),
+            );
         });
         let listener = tokio::spawn(listen(
             page.clone(),

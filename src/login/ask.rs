@@ -85,7 +85,9 @@ pub(super) fn next(
 /// Whether a question of the browser's own (`confirm`) is answered by yes: one that asks whether to go on with the login.
 pub(super) fn agrees(text: &str) -> bool {
     let text = text.to_lowercase();
-    let goes_on = words::any(&text, words::NEXT) || words::any(&text, words::SIGN_IN) || words::any(&text, phrases::STAY);
+    let goes_on = words::any(&text, words::NEXT)
+        || words::any(&text, words::SIGN_IN)
+        || words::any(&text, phrases::STAY);
     goes_on && !words::any(&text, words::CONSENT) && !words::any(&text, phrases::SKIP)
 }
 

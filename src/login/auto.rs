@@ -58,6 +58,8 @@ struct Way {
     steps: usize,
     /// Windows that were looked at.
     windows: Vec<String>,
+    /// The origin of a window in which no credentials are allowed.
+    foreign: Option<String>,
 }
 
 async fn walk(
@@ -110,8 +112,8 @@ async fn walk(
                         continue;
                     }
                 }
-                let refused = submit(inside, page, &frame, &seen, &form, mark).await?;
                 way.entered |= form.password.is_some();
+                let refused = submit(inside, page, &frame, &seen, &form, mark).await?;
                 if let Some(failure) = refused {
                     return Err(failure);
                 }
@@ -208,7 +210,7 @@ async fn ask(
     let mut still = Instant::now();
     let mut elsewhere = None;
     loop {
-        if let Some(window) = window(inside, page, attempt, way, &mut elsewhere).await? {
+        if let Some(window) = window(inside, page, attempt, way).await? {
             return Ok(Ask::Window(window));
         }
         let done = &way.done;
@@ -277,7 +279,9 @@ async fn ask(
             }
         }
         if waited {
-            return Err(none(page, elsewhere, main.map(|(_, seen)| seen), attempt));
+            let main = main.map(|(_, seen)| seen);
+            let main = main.filter(|_| way.foreign.is_none());
+            return Err(none(page, way.foreign.take().or(elsewhere), main, attempt));
         }
         page.changed((Instant::now() + AGAIN).min(until)).await;
     }
@@ -482,13 +486,12 @@ async fn stopped(page: &Page, frame: &Frame) -> Result<Option<Failure>, Failure>
 }
 
 /// A window that the page has opened and that was not looked at yet, where credentials are allowed in it. Others are
-/// left alone; `elsewhere` gets the origin of one.
+/// closed.
 async fn window(
     inside: &Inside<'_>,
     page: &Page,
     attempt: &Attempt<'_>,
     way: &mut Way,
-    elsewhere: &mut Option<String>,
 ) -> Result<Option<Box<Page>>, Failure> {
     let looked = u64::try_from(way.windows.len()).unwrap_or(u64::MAX);
     if page.windows() <= looked || !std::ptr::eq(page, inside.context.page()) {
@@ -510,7 +513,7 @@ async fn window(
         return Ok(Some(Box::new(window)));
     }
     way.windows.push(window.name().to_owned());
-    *elsewhere = Some(window.main_frame().origin);
+    way.foreign = Some(window.main_frame().origin);
     inside.context.close(&window).await;
     Ok(None)
 }

@@ -171,14 +171,19 @@ pub(super) async fn prove(
 /// know the user, and is no proof.
 async fn on_the_way(page: &Page) -> Result<bool, Failure> {
     let asks = |url: Url| {
-        let names: Vec<_> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+        let names: Vec<_> = url
+            .query_pairs()
+            .map(|(name, _)| name.into_owned())
+            .collect();
         let has = |wanted: &str| names.iter().any(|name| name == wanted);
         has("client_id") && (has("redirect_uri") || has("request_uri")) || has("SAMLRequest")
     };
     if Url::parse(&page.url()).is_ok_and(asks) {
         return Ok(true);
     }
-    Ok(sight::asks_agreement(&snapshot(page, &page.main_frame()).await?))
+    Ok(sight::asks_agreement(
+        &snapshot(page, &page.main_frame()).await?,
+    ))
 }
 
 /// Whether nothing is in the state that could carry a session.

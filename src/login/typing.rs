@@ -25,7 +25,9 @@ pub(super) fn allowed(recipe: &Recipe, origin: &str) -> bool {
 pub(super) fn origins(recipe: &Recipe) -> Vec<String> {
     let mut origins = recipe.allowed_origins.clone();
     let own = recipe.url.origin().ascii_serialization();
-    let secure = own.strip_prefix("http://").map(|host| format!("https://{host}"));
+    let secure = own
+        .strip_prefix("http://")
+        .map(|host| format!("https://{host}"));
     origins.extend(secure.filter(|secure| allowed(recipe, secure)));
     origins.push(own);
     origins

@@ -7,8 +7,8 @@ use jarkeeper::session::formats::{Format, export};
 use md5::{Digest, Md5};
 
 use super::{
-    Ask, Desk, Fixture, PASSWORD, Reply, Running, USER, WHO, WRONG, home, page, pass, pass_with, refuse, shows,
-    together,
+    Ask, Desk, Fixture, PASSWORD, Reply, Running, USER, WHO, WRONG, home, page, pass, pass_with,
+    refuse, shows, together,
 };
 use crate::support::{Keeper, run};
 
@@ -244,8 +244,18 @@ fn dialogs_of_the_browser_are_answered_and_read() {
         pass("confirm", site(asked, FORM)),
         pass("alert and beforeunload", site(greets, FORM)),
         pass("a script that tells by alert", site(told, FORM)),
-        refuse("refused by alert", site(told, FORM).wrong(), FailureClass::WrongCredentials, 1),
-        refuse("refused by alert of the next page", site(FORM, wrong).wrong(), FailureClass::WrongCredentials, 1),
+        refuse(
+            "refused by alert",
+            site(told, FORM).wrong(),
+            FailureClass::WrongCredentials,
+            1,
+        ),
+        refuse(
+            "refused by alert of the next page",
+            site(FORM, wrong).wrong(),
+            FailureClass::WrongCredentials,
+            1,
+        ),
     ]);
 }
 
@@ -264,20 +274,35 @@ fn in_window(link: &'static str, closes: bool) -> Fixture {
             true if closes => {
                 let code = desk.fresh("c");
                 desk.note("code", &code);
-                page("Done", &format!("<script>opener.postMessage('{code}', '*'); close()</script>"))
+                page(
+                    "Done",
+                    &format!("<script>opener.postMessage('{code}', '*'); close()</script>"),
+                )
             }
-            true => super::to("/home").cookie(&format!("sid={}; Path=/; HttpOnly", desk.open(USER))),
-            false => page("Provider", &format!("<p class=error>Wrong password</p>{}", FORM.replace("/login", "/window"))),
+            true => {
+                super::to("/home").cookie(&format!("sid={}; Path=/; HttpOnly", desk.open(USER)))
+            }
+            false => page(
+                "Provider",
+                &format!(
+                    "<p class=error>Wrong password</p>{}",
+                    FORM.replace("/login", "/window")
+                ),
+            ),
         },
-        "POST /redeem" if ask.field("code") == desk.noted("code") && !ask.field("code").is_empty() => {
+        "POST /redeem"
+            if ask.field("code") == desk.noted("code") && !ask.field("code").is_empty() =>
+        {
             page("Done", "").cookie(&format!("sid={}; Path=/; HttpOnly", desk.open(USER)))
         }
         _ => desk.usual(ask),
     })
 }
 
-const POP_UP: &str = "<button onclick=\"open('%BASE%/window', 'sso', 'width=500,height=600')\">Sign in</button>";
-const POP_UP_ELSEWHERE: &str = "<button onclick=\"open('%FOREIGN%/window', 'sso', 'width=500,height=600')\">Sign in</button>";
+const POP_UP: &str =
+    "<button onclick=\"open('%BASE%/window', 'sso', 'width=500,height=600')\">Sign in</button>";
+const POP_UP_ELSEWHERE: &str =
+    "<button onclick=\"open('%FOREIGN%/window', 'sso', 'width=500,height=600')\">Sign in</button>";
 const NEW_TAB: &str = "<a href=/window target=_blank>Sign in</a>";
 
 #[test]
@@ -285,9 +310,23 @@ fn a_login_in_a_new_window_is_followed() {
     together([
         pass("pop-up", in_window(POP_UP, true)),
         pass("new tab", in_window(NEW_TAB, false)),
-        pass_with("pop-up of an allowed origin", in_window(POP_UP_ELSEWHERE, true), "allowed_origins = [\"%FOREIGN%\"]\n"),
-        refuse("pop-up of a foreign origin", in_window(POP_UP_ELSEWHERE, true), FailureClass::RecipeWrong, 0),
-        refuse("wrong in a pop-up", in_window(POP_UP, true).wrong(), FailureClass::WrongCredentials, 1),
+        pass_with(
+            "pop-up of an allowed origin",
+            in_window(POP_UP_ELSEWHERE, true),
+            "allowed_origins = [\"%FOREIGN%\"]\n",
+        ),
+        refuse(
+            "pop-up of a foreign origin",
+            in_window(POP_UP_ELSEWHERE, true),
+            FailureClass::RecipeWrong,
+            0,
+        ),
+        refuse(
+            "wrong in a pop-up",
+            in_window(POP_UP, true).wrong(),
+            FailureClass::WrongCredentials,
+            1,
+        ),
     ]);
 }
 
@@ -305,6 +344,11 @@ fn a_password_is_kept_out_of_addresses_and_from_a_changed_action() {
     together([
         pass("get that a script takes over", site(taken_over, FORM)),
         refuse("get", site(get, FORM), FailureClass::RecipeWrong, 0),
-        refuse("changed action", site(changed, FORM), FailureClass::RecipeWrong, 0),
+        refuse(
+            "changed action",
+            site(changed, FORM),
+            FailureClass::RecipeWrong,
+            0,
+        ),
     ]);
 }
