@@ -482,7 +482,11 @@ async fn stopped(page: &Page, frame: &Frame) -> Result<Option<Failure>, Failure>
             "the login form sends the password to {origin}, and the recipe does not allow that; it was not sent. If that is right, add the origin to allowed_origins"
         ),
     };
-    Ok(Some(Failure::new(FailureClass::RecipeWrong, message)))
+    let failure = Failure::new(FailureClass::RecipeWrong, message);
+    Ok(Some(match why.as_str() {
+        "address" => failure,
+        _ => failure.wanting(Wants::Origin(why)),
+    }))
 }
 
 /// A window that the page has opened and that was not looked at yet, where credentials are allowed in it. Others are
