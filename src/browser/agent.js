@@ -143,15 +143,16 @@
     'ng-model', 'data-ng-model', 'v-model', 'formcontrolname', 'data-bind', 'jsname', 'data-uia', 'data-automation', 'data-automation-id'];
   const BUTTONS = 'button, input[type=submit], input[type=button], input[type=image], [role=button], [role=link], a, summary';
   // What is no button and no link, and is made to be clicked all the same: shown with a hand, with a few words in it.
+  const PLAIN = /^(DIV|SPAN|LI|P|B|I|STRONG|LABEL|IMG|TD)$/;
   function clickable(element) {
-    if (!/^(DIV|SPAN|LI|P|B|I|STRONG|LABEL|IMG|TD)$/.test(element.tagName) && !element.tagName.includes('-')) return false;
-    if (element.closest('a, button, [role=button], label[for]')) return false;
-    const named = element.hasAttribute('onclick') || element.hasAttribute('ng-click') || element.hasAttribute('data-action')
-      || element.hasAttribute('tabindex') || /(^|[-_ ])(btn|button|submit)/i.test(element.getAttribute('class') || '');
+    if (element.childElementCount > 3 || (!PLAIN.test(element.tagName) && !element.tagName.includes('-'))) return false;
+    const text = (element.textContent || element.getAttribute('alt') || element.title || '').trim();
+    if (!text || text.length > 40) return false;
+    const named = ['onclick', 'ng-click', 'data-action', 'tabindex'].some((name) => element.hasAttribute(name))
+      || /(^|[-_ ])(btn|button|submit)/i.test(element.getAttribute('class') || '');
     if (!named && getComputedStyle(element).cursor !== 'pointer') return false;
     if (!named && element.parentElement && getComputedStyle(element.parentElement).cursor === 'pointer') return false;
-    const text = (element.textContent || element.getAttribute('alt') || element.title || '').trim();
-    return text.length > 0 && text.length <= 40 && !element.querySelector(`input, select, textarea, ${BUTTONS}`);
+    return !element.closest('a, button, [role=button], label[for]') && !element.querySelector(`input, select, textarea, ${BUTTONS}`);
   }
 
   function snapshot() {

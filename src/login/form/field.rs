@@ -37,7 +37,6 @@ pub(super) fn is_text(field: &Field) -> bool {
             "password"
                 | "checkbox"
                 | "radio"
-                | "search"
                 | "range"
                 | "color"
                 | "date"
@@ -51,6 +50,9 @@ pub(super) fn is_text(field: &Field) -> bool {
 
 /// A search box, by its name and what it says; in which form it is, others look.
 pub(super) fn is_search(field: &Field) -> bool {
+    if field.autocomplete.contains("username") {
+        return false;
+    }
     let named = names(&field.part);
     field.kind == "search"
         || matches!(field.name.as_str(), "q" | "s" | "query")

@@ -236,7 +236,7 @@ fn alone(page: &Snapshot, at: usize) -> Result<(f64, LoginForm), String> {
     }
     let submit = submit::button(page, &group, field).map(|(at, _)| at);
     let mut sum = score(page, &group);
-    weigh_alone(page, field, submit, &mut sum);
+    weigh_alone(page, &group, field, submit, &mut sum);
     if sum.sum < ENOUGH {
         let against = sum.because(true);
         let but = if against.is_empty() { String::new() } else { format!(", and against it: {against}") };
@@ -246,7 +246,11 @@ fn alone(page: &Snapshot, at: usize) -> Result<(f64, LoginForm), String> {
 }
 
 /// What else speaks for a field that stands alone.
-fn weigh_alone(page: &Snapshot, field: &Field, submit: Option<usize>, sum: &mut Score) {
+fn weigh_alone(page: &Snapshot, group: &Group, field: &Field, submit: Option<usize>, sum: &mut Score) {
+    let waits = |f: &Field| f.kind == "password" && f.form == field.form && !field::shown(f) && !f.autocomplete.contains("new-password");
+    if group.form >= 0 && page.fields.iter().any(|f| waits(f) && field::secret(page, f) == Some(Secret::Password)) {
+        sum.sum += 5.0;
+    }
     if field.autocomplete.split(' ').any(|word| matches!(word, "username" | "webauthn")) {
         sum.sum += 5.0;
     }
