@@ -4,7 +4,7 @@
 //! state is logged in) and [`Prober`] (ask by plain HTTP). May touch a page and HTTP; knows no schedule and no file.
 
 mod auto;
-mod form;
+pub mod form;
 mod learn;
 mod places;
 pub mod probe;
