@@ -340,7 +340,12 @@ async fn fill(
     for secret in [false, true] {
         let mut tries = REDRAWN;
         loop {
-            let field = if secret { form.password } else { form.username };
+            // A username that is given already is told, not typed.
+            let told = |at: &usize| seen.fields[*at].disabled || seen.fields[*at].readonly;
+            let field = match secret {
+                true => form.password,
+                false => form.username.filter(|at| !told(at)),
+            };
             let Some(at) = field else { break };
             let typed = async {
                 let element = unchanged(page, frame, seen, at).await?;

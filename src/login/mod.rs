@@ -5,7 +5,7 @@
 
 mod ask;
 mod auto;
-mod form;
+pub mod form;
 mod http;
 mod learn;
 // As many words in a line as fit.
