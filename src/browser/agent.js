@@ -182,7 +182,10 @@
         x: box.x, y: box.y, width: box.width, height: box.height,
       };
     };
-    const fields = all('input, textarea, select').filter((e) => !['hidden', 'file', 'image', 'submit', 'button', 'reset'].includes(e.type)).slice(0, 200)
+    const every = all('input, textarea, select').filter((e) => !['hidden', 'file', 'image', 'submit', 'button', 'reset'].includes(e.type));
+    // Of a page with very many, those that one types into.
+    const typed = (e) => e.tagName === 'INPUT' && !['checkbox', 'radio', 'range', 'color'].includes(e.type);
+    const fields = (every.length > 200 ? every.filter(typed) : every).slice(0, 200)
       .map((e) => ({
         ...common(e), autocomplete: clip(e.getAttribute('autocomplete'), 60).toLowerCase(), placeholder: clip(e.placeholder, 120),
         label: labelsOf(e) || clip(byIds(e, 'aria-labelledby') || e.getAttribute('aria-label') || before(e), 160),
