@@ -7,14 +7,17 @@ use jarkeeper::login::form::LoginForm;
 /// wherever on the page it is, and the first button that submits or says so.
 pub(crate) fn agent_browser(page: &Snapshot) -> Option<LoginForm> {
     let visible = |f: &Field| f.visible && !f.disabled;
-    let first = |fits: &dyn Fn(&Field) -> bool| page.fields.iter().position(|f| visible(f) && fits(f));
+    let first =
+        |fits: &dyn Fn(&Field) -> bool| page.fields.iter().position(|f| visible(f) && fits(f));
     let holds = |f: &Field, word: &str| {
         f.name.to_lowercase().contains(word) || f.id.to_lowercase().contains(word)
     };
     let text = |f: &Field| f.tag == "input" && matches!(f.kind.as_str(), "text" | "email" | "tel");
     let username = first(&|f| f.kind == "email")
         .or_else(|| first(&|f| f.autocomplete == "username"))
-        .or_else(|| first(&|f| text(f) && (holds(f, "user") || holds(f, "email") || holds(f, "login"))))
+        .or_else(|| {
+            first(&|f| text(f) && (holds(f, "user") || holds(f, "email") || holds(f, "login")))
+        })
         .or_else(|| first(&|f| f.tag == "input" && f.kind == "text"));
     let password = first(&|f| f.kind == "password");
     let button = |fits: &dyn Fn(&str) -> bool| {
@@ -25,7 +28,15 @@ pub(crate) fn agent_browser(page: &Snapshot) -> Option<LoginForm> {
         .buttons
         .iter()
         .position(|b| b.visible && b.kind == "submit")
-        .or_else(|| button(&|text| text.contains("sign in") || text.contains("log in") || text.contains("login")));
+        .or_else(|| {
+            button(&|text| {
+                text.contains("sign in") || text.contains("log in") || text.contains("login")
+            })
+        });
     username.or(password)?;
-    Some(LoginForm { username, password, submit })
+    Some(LoginForm {
+        username,
+        password,
+        submit,
+    })
 }

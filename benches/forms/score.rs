@@ -5,12 +5,23 @@ use jarkeeper::login::form::{self, LoginForm};
 
 use super::{Seen, peer};
 
-const USER: &[&str] = &["username", "emailAddress", "username OR emailAddress", "phone"];
+const USER: &[&str] = &[
+    "username",
+    "emailAddress",
+    "username OR emailAddress",
+    "phone",
+];
 const PASSWORD: &[&str] = &["password", "password.current"];
 /// Named rules on the login pages of the whole corpus, of which this is a part; measured once, in Chromium.
 const PEERS: &[(&str, [f64; 4])] = &[
-    ("agent-browser's rule, whole corpus", [91.5, 97.4, 74.7, 71.7]),
-    ("a Firefox-style rule, whole corpus", [94.3, 98.1, 86.4, 82.1]),
+    (
+        "agent-browser's rule, whole corpus",
+        [91.5, 97.4, 74.7, 71.7],
+    ),
+    (
+        "a Firefox-style rule, whole corpus",
+        [94.3, 98.1, 86.4, 82.1],
+    ),
 ];
 const AIM: [f64; 4] = [97.0, 99.0, 93.0, 90.0];
 
@@ -45,7 +56,8 @@ impl Tally {
     }
 
     fn percent(&self) -> [f64; 4] {
-        self.0.map(|(right, of)| f64::from(right) * 100.0 / f64::from(of.max(1)))
+        self.0
+            .map(|(right, of)| f64::from(right) * 100.0 / f64::from(of.max(1)))
     }
 }
 
@@ -69,7 +81,8 @@ pub(crate) fn show(pages: &[Seen], misses: bool) {
             }
         }
         let fills = |form: &Option<LoginForm>| {
-            form.as_ref().is_some_and(|f| f.username.or(f.password).is_some())
+            form.as_ref()
+                .is_some_and(|f| f.username.or(f.password).is_some())
         };
         if fills(&found) && !may_be_filled(page) {
             wrong.push(page.name.as_str());
@@ -78,20 +91,33 @@ pub(crate) fn show(pages: &[Seen], misses: bool) {
         }
         their_wrong += u32::from(fills(&other) && !may_be_filled(page));
     }
-    println!("{:38}{:>8}{:>10}{:>8}{:>11}", "", "user", "password", "submit", "all three");
+    println!(
+        "{:38}{:>8}{:>10}{:>8}{:>11}",
+        "", "user", "password", "submit", "all three"
+    );
     row("jarkeeper", ours.percent());
     let counts = ours.0.map(|(right, of)| format!("{right}/{of}"));
-    println!("{:38}{:>8}{:>10}{:>8}{:>11}", "", counts[0], counts[1], counts[2], counts[3]);
+    println!(
+        "{:38}{:>8}{:>10}{:>8}{:>11}",
+        "", counts[0], counts[1], counts[2], counts[3]
+    );
     row("agent-browser's rule, in this run", theirs.percent());
     for (name, figures) in PEERS {
         row(name, *figures);
     }
     row("aim", AIM);
-    println!("wrong fills: {} ({their_wrong} by agent-browser's rule)", wrong.len());
+    println!(
+        "wrong fills: {} ({their_wrong} by agent-browser's rule)",
+        wrong.len()
+    );
     for name in wrong {
         println!("  {name}");
     }
-    println!("filled on pages that are not called a login: {} ({})", elsewhere.len(), elsewhere.join(", "));
+    println!(
+        "filled on pages that are not called a login: {} ({})",
+        elsewhere.len(),
+        elsewhere.join(", ")
+    );
 }
 
 fn row(name: &str, figures: [f64; 4]) {
@@ -124,7 +150,9 @@ fn judge(page: &Seen, found: Option<&LoginForm>) -> [Option<bool>; 4] {
     };
     let user = labelled(USER).then(|| is(found.and_then(|f| f.username), USER));
     let password = labelled(PASSWORD).then(|| is(found.and_then(|f| f.password), PASSWORD));
-    let submit = page.has_submit.then(|| submits(found.and_then(|f| f.submit)));
+    let submit = page
+        .has_submit
+        .then(|| submits(found.and_then(|f| f.submit)));
     let all = match (user, password, submit) {
         (Some(user), Some(password), Some(submit)) => Some(user && password && submit),
         _ => None,
@@ -149,7 +177,18 @@ fn tell(page: &Seen, verdict: &[Option<bool>; 4], found: Option<&LoginForm>) {
         let label = page.scoring.get(&field.node).map_or("", String::as_str);
         println!(
             "  {chosen:8} field  form {} {}x{} visible {} readonly {} hidden {} disabled {} type={} name={} id={} label={:?} autocomplete={} [{label}]",
-            field.form, field.width, field.height, field.visible, field.readonly, field.hidden_from_readers, field.disabled, field.kind, field.name, field.id, field.label, field.autocomplete
+            field.form,
+            field.width,
+            field.height,
+            field.visible,
+            field.readonly,
+            field.hidden_from_readers,
+            field.disabled,
+            field.kind,
+            field.name,
+            field.id,
+            field.label,
+            field.autocomplete
         );
     }
     for (at, button) in page.snapshot.buttons.iter().enumerate() {
@@ -159,7 +198,15 @@ fn tell(page: &Seen, verdict: &[Option<bool>; 4], found: Option<&LoginForm>) {
             println!(
                 "  {:8} button form {} visible {} disabled {} {} type={} {:?} id={} class={} link={:?} {}",
                 if chosen { "chosen" } else { "" },
-                button.form, button.visible, button.disabled, button.tag, button.kind, button.text, button.id, button.class, button.link,
+                button.form,
+                button.visible,
+                button.disabled,
+                button.tag,
+                button.kind,
+                button.text,
+                button.id,
+                button.class,
+                button.link,
                 if labelled { "[submit]" } else { "" }
             );
         }
@@ -175,5 +222,9 @@ fn fields<'a>(
         Some(form) if form.password == Some(at) => "password",
         _ => "",
     };
-    page.fields.iter().enumerate().map(|(at, field)| (field, chosen(at))).collect()
+    page.fields
+        .iter()
+        .enumerate()
+        .map(|(at, field)| (field, chosen(at)))
+        .collect()
 }

@@ -131,12 +131,18 @@ fn toggled(page: &Snapshot, field: &Field, named: &str) -> bool {
     if field.autocomplete.contains("current-password") {
         return true;
     }
-    let fields = || page.fields.iter().filter(|f| f.form == field.form && usable(f));
+    let fields = || {
+        page.fields
+            .iter()
+            .filter(|f| f.form == field.form && usable(f))
+    };
     let other = fields().any(|f| f.kind == "password");
     let before = fields().any(|f| f.order < field.order && is_text(f) && likeness(f) > 0);
     let switch = page.buttons.iter().any(|b| {
         let said = format!("{} {}", b.text.to_lowercase(), names(&b.part));
-        b.visible && b.form == field.form && words::any(&said, &["show", "hide", "toggle", "eye", "visibility"])
+        b.visible
+            && b.form == field.form
+            && words::any(&said, &["show", "hide", "toggle", "eye", "visibility"])
     });
     !other && before && (switch || words::any(&says(field), words::PASSWORD))
 }
@@ -157,20 +163,29 @@ pub(super) fn names_account(field: &Field) -> bool {
 /// How much a text field looks as if it took a username: above 0 it says so, below 0 it says that it is something else.
 pub(super) fn likeness(field: &Field) -> i32 {
     let given = field.autocomplete.as_str();
-    if given.split(' ').any(|word| matches!(word, "username" | "email" | "webauthn")) {
+    if given
+        .split(' ')
+        .any(|word| matches!(word, "username" | "email" | "webauthn"))
+    {
         return 20;
     }
-    if given.contains("one-time-code") || given.starts_with("cc-") || given.ends_with("-name") && given != "user-name" {
+    if given.contains("one-time-code")
+        || given.starts_with("cc-")
+        || given.ends_with("-name") && given != "user-name"
+    {
         return -20;
     }
-    let weigh = |text: &str, weight: i32, is: bool, is_not: bool| match (text.is_empty(), is, is_not) {
-        (false, true, false) => weight,
-        (false, false, true) => -weight,
-        _ => 0,
-    };
+    let weigh =
+        |text: &str, weight: i32, is: bool, is_not: bool| match (text.is_empty(), is, is_not) {
+            (false, true, false) => weight,
+            (false, false, true) => -weight,
+            _ => 0,
+        };
     let name = |text: &str, weight| {
         let spread = spread(text);
-        let is = words::USERNAME_NAMES.iter().any(|part| spread.contains(part));
+        let is = words::USERNAME_NAMES
+            .iter()
+            .any(|part| spread.contains(part));
         weigh(text, weight, is, words::any(&spread, words::NOT_USERNAME))
     };
     let saying = |text: &str, weight| {

@@ -33,7 +33,8 @@ impl Group {
     }
 
     fn within(page: &Snapshot, form: i64, root: Option<i64>) -> Self {
-        let holds = |part: &Part| part.form == form && root.is_none_or(|root| part.within.contains(&root));
+        let holds =
+            |part: &Part| part.form == form && root.is_none_or(|root| part.within.contains(&root));
         let fields = page.fields.iter().enumerate();
         let fields = fields.filter(|(_, f)| holds(&f.part) && field::shown(f));
         let buttons = page.buttons.iter().enumerate();
@@ -51,20 +52,25 @@ impl Group {
         let text = alone || self.texts(page).any(|f| field::likeness(f) >= 0);
         let sends = |button: &Button| {
             let text = button.text.to_lowercase();
-            !is_link(button) && !words::any(&text, words::NOT_SUBMIT)
-                && (button.kind == "submit" || words::any(&text, words::SIGN_IN) || words::any(&text, words::NEXT))
+            !is_link(button)
+                && !words::any(&text, words::NOT_SUBMIT)
+                && (button.kind == "submit"
+                    || words::any(&text, words::SIGN_IN)
+                    || words::any(&text, words::NEXT))
         };
         text && self.buttons.iter().any(|at| sends(&page.buttons[*at]))
     }
 
     /// The fields in it that hide what is typed.
     pub(super) fn passwords<'a>(&'a self, page: &'a Snapshot) -> impl Iterator<Item = &'a Field> {
-        self.fields(page).filter(|f| f.kind == "password" && field::usable(f))
+        self.fields(page)
+            .filter(|f| f.kind == "password" && field::usable(f))
     }
 
     /// Its usable text fields.
     pub(super) fn texts<'a>(&'a self, page: &'a Snapshot) -> impl Iterator<Item = &'a Field> {
-        self.fields(page).filter(|f| field::is_text(f) && field::usable(f))
+        self.fields(page)
+            .filter(|f| field::is_text(f) && field::usable(f))
     }
 
     /// All fields in it that are shown.

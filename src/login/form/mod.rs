@@ -28,6 +28,9 @@ const MOST_PASSWORDS: usize = 12;
 /// What speaks for a page that asks for a username alone must weigh as much.
 const ENOUGH: f64 = 5.0;
 
+/// Why nothing is typed into what no person can see.
+const HIDDEN: &str = "it is hidden: a trap, or not for now";
+
 /// What was found; fields and buttons by their place in the snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LoginForm {
@@ -103,11 +106,19 @@ pub fn read(page: &Snapshot) -> Reading {
 
 impl Reading {
     fn refuse(&mut self, about: About, why: impl Into<String>) {
-        self.reasons.push(Reason { about, chosen: false, why: why.into() });
+        self.reasons.push(Reason {
+            about,
+            chosen: false,
+            why: why.into(),
+        });
     }
 
     fn choose(&mut self, about: About, why: impl Into<String>) {
-        self.reasons.push(Reason { about, chosen: true, why: why.into() });
+        self.reasons.push(Reason {
+            about,
+            chosen: true,
+            why: why.into(),
+        });
     }
 }
 
@@ -121,16 +132,27 @@ fn with_password(page: &Snapshot, at: usize, kind: Secret) -> Result<(f64, Login
     let group = Group::around(page, at);
     let mut passwords = group.passwords(page).filter(|f| f.order != field.order);
     if field.hidden_from_readers && passwords.next().is_some() {
-        return Err("assistive technology is told to pass over it, and there is another one".to_owned());
+        return Err(
+            "assistive technology is told to pass over it, and there is another one".to_owned(),
+        );
     }
-    let kinds: Vec<_> = group.passwords(page).filter_map(|f| field::secret(page, f)).collect();
+    let kinds: Vec<_> = group
+        .passwords(page)
+        .filter_map(|f| field::secret(page, f))
+        .collect();
     let new = kinds.iter().filter(|kind| **kind == Secret::New).count();
     if new > 0 && kinds.len() > 1 {
-        return Err(format!("{} passwords in one form, {new} of them to be made up: a registration or a change", kinds.len()));
+        return Err(format!(
+            "{} passwords in one form, {new} of them to be made up: a registration or a change",
+            kinds.len()
+        ));
     }
     let score = score(page, &group);
     if score.sum < 0.0 {
-        return Err(format!("more speaks for a registration than for a login: {}", score.because(true)));
+        return Err(format!(
+            "more speaks for a registration than for a login: {}",
+            score.because(true)
+        ));
     }
     let username = username_before(page, &group, at);
     let last = at.max(username.unwrap_or(0));
@@ -141,13 +163,20 @@ fn with_password(page: &Snapshot, at: usize, kind: Secret) -> Result<(f64, Login
     }
     sum += if username.is_some() { 2.0 } else { 0.0 };
     sum -= if field.hidden_from_readers { 3.0 } else { 0.0 };
-    Ok((sum, LoginForm { username, password: Some(at), submit }))
+    Ok((
+        sum,
+        LoginForm {
+            username,
+            password: Some(at),
+            submit,
+        },
+    ))
 }
 
 /// Why a password field cannot be filled, where it cannot. That assistive technology passes over it is for its form to weigh.
 fn fillable(field: &Field) -> Result<(), String> {
     let why = if !field::shown(field) {
-        "it is hidden: a trap, or not for now"
+        HIDDEN
     } else if field.disabled {
         "it is disabled"
     } else if field.readonly {
@@ -165,7 +194,12 @@ fn username_before(page: &Snapshot, group: &Group, password: usize) -> Option<us
     let fields = group.fields.iter().copied();
     let all: Vec<_> = fields.filter(|at| fits(&page.fields[*at])).collect();
     let likeness = |at: usize| field::likeness(&page.fields[at]);
-    let before = || all.iter().rev().copied().filter(|at| page.fields[*at].order < order);
+    let before = || {
+        all.iter()
+            .rev()
+            .copied()
+            .filter(|at| page.fields[*at].order < order)
+    };
     let given = before().find(|at| likeness(*at) >= 20);
     given
         .or_else(|| before().find(|at| likeness(*at) > 0))
@@ -178,13 +212,21 @@ fn username_before(page: &Snapshot, group: &Group, password: usize) -> Option<us
             given.find(|at| is_given(&page.fields[*at]) && page.fields[*at].order < order)
         })
         // Some forms ask for the password first.
-        .or_else(|| all.iter().copied().find(|at| page.fields[*at].order > order && likeness(*at) > 0))
+        .or_else(|| {
+            all.iter()
+                .copied()
+                .find(|at| page.fields[*at].order > order && likeness(*at) > 0)
+        })
 }
 
 /// A field that shows whose password is asked for, and takes no input.
 fn is_given(field: &Field) -> bool {
     let taken = field.disabled || field.readonly;
-    taken && field::shown(field) && !field.hidden_from_readers && field::is_text(field) && field::likeness(field) > 0
+    taken
+        && field::shown(field)
+        && !field.hidden_from_readers
+        && field::is_text(field)
+        && field::likeness(field) > 0
 }
 
 /// A page that asks for the username alone, before the password.
@@ -216,17 +258,34 @@ fn alone(page: &Snapshot, at: usize) -> Result<(f64, LoginForm), String> {
     if group.passwords(page).next().is_some() {
         return Err("its form has a password that is not to be filled".to_owned());
     }
-    let others = group.fields(page).filter(|f| f.order != field.order && field::usable(f));
-    let others = others.filter(|f| field::is_text(f) && field::likeness(f) > -20 || f.tag == "textarea");
+    let others = group
+        .fields(page)
+        .filter(|f| f.order != field.order && field::usable(f));
+    let others =
+        others.filter(|f| field::is_text(f) && field::likeness(f) > -20 || f.tag == "textarea");
     if others.count() > 0 {
         return Err("its form asks for more than a username".to_owned());
     }
-    let form = usize::try_from(group.form).ok().and_then(|at| page.forms.get(at));
-    let called = form.map(|f| [&f.id, &f.name, &f.class, &f.action, &f.title, &f.text].map(|s| field::spread(s)).join(" "));
+    let form = usize::try_from(group.form)
+        .ok()
+        .and_then(|at| page.forms.get(at));
+    let called = form.map(|f| {
+        [&f.id, &f.name, &f.class, &f.action, &f.title, &f.text]
+            .map(|s| field::spread(s))
+            .join(" ")
+    });
     let called = called.unwrap_or_default();
-    let buttons: Vec<_> = group.buttons(page).filter(|b| !group::is_link(b)).map(|b| b.text.to_lowercase()).collect();
+    let buttons: Vec<_> = group
+        .buttons(page)
+        .filter(|b| !group::is_link(b))
+        .map(|b| b.text.to_lowercase())
+        .collect();
     let buttons = buttons.join(" | ");
-    let near = format!("{called} {buttons} {} {}", field::says(field), field::names(&field.part));
+    let near = format!(
+        "{called} {buttons} {} {}",
+        field::says(field),
+        field::names(&field.part)
+    );
     if words::any(&near, words::NEWSLETTER) {
         return Err("its form is about letters to all".to_owned());
     }
@@ -239,22 +298,55 @@ fn alone(page: &Snapshot, at: usize) -> Result<(f64, LoginForm), String> {
     weigh_alone(page, &group, field, submit, &mut sum);
     if sum.sum < ENOUGH {
         let against = sum.because(true);
-        let but = if against.is_empty() { String::new() } else { format!(", and against it: {against}") };
+        let but = if against.is_empty() {
+            String::new()
+        } else {
+            format!(", and against it: {against}")
+        };
         return Err(format!("too little says that one signs in with it{but}"));
     }
-    Ok((sum.sum, LoginForm { username: Some(at), password: None, submit }))
+    Ok((
+        sum.sum,
+        LoginForm {
+            username: Some(at),
+            password: None,
+            submit,
+        },
+    ))
 }
 
 /// What else speaks for a field that stands alone.
-fn weigh_alone(page: &Snapshot, group: &Group, field: &Field, submit: Option<usize>, sum: &mut Score) {
-    let waits = |f: &Field| f.kind == "password" && f.form == field.form && !field::shown(f) && !f.autocomplete.contains("new-password");
-    if group.form >= 0 && page.fields.iter().any(|f| waits(f) && field::secret(page, f) == Some(Secret::Password)) {
+fn weigh_alone(
+    page: &Snapshot,
+    group: &Group,
+    field: &Field,
+    submit: Option<usize>,
+    sum: &mut Score,
+) {
+    let waits = |f: &Field| {
+        f.kind == "password"
+            && f.form == field.form
+            && !field::shown(f)
+            && !f.autocomplete.contains("new-password")
+    };
+    if group.form >= 0
+        && page
+            .fields
+            .iter()
+            .any(|f| waits(f) && field::secret(page, f) == Some(Secret::Password))
+    {
         sum.sum += 5.0;
     }
-    if field.autocomplete.split(' ').any(|word| matches!(word, "username" | "webauthn")) {
+    if field
+        .autocomplete
+        .split(' ')
+        .any(|word| matches!(word, "username" | "webauthn"))
+    {
         sum.sum += 5.0;
     }
-    let text = submit.map(|at| page.buttons[at].text.to_lowercase()).unwrap_or_default();
+    let text = submit
+        .map(|at| page.buttons[at].text.to_lowercase())
+        .unwrap_or_default();
     if words::any(&text, words::NEXT) {
         sum.sum += 2.0;
     }
@@ -285,11 +377,21 @@ fn explain(page: &Snapshot, form: &LoginForm, reading: &mut Reading) {
     };
     if let Some(password) = form.password {
         let only = group.passwords(page).count() <= 1;
-        let why = if only { "the only visible password field of its form" } else { "the first password field of its form" };
+        let why = if only {
+            "the only visible password field of its form"
+        } else {
+            "the first password field of its form"
+        };
         reading.choose(About::Field(password), format!("{why}{because}"));
     } else if let Some(reason) = reading.reasons.last_mut() {
         reason.why.push_str(", it stands alone");
         reason.why.push_str(&because);
+    }
+    let mut traps = page.fields.iter().enumerate().filter(|(_, f)| {
+        f.form == group.form && f.form >= 0 && field::is_text(f) && !field::shown(f)
+    });
+    if let Some((trap, _)) = traps.find(|(_, f)| field::likeness(f) > 0) {
+        reading.refuse(About::Field(trap), HIDDEN);
     }
     let last = form.password.unwrap_or(0).max(form.username.unwrap_or(0));
     if let Some((button, why)) = submit::button(page, &group, &page.fields[last]) {
@@ -314,7 +416,10 @@ mod tests {
             y: order as f64 * 40.0,
             ..Part::default()
         };
-        Field { part, ..Field::default() }
+        Field {
+            part,
+            ..Field::default()
+        }
     }
 
     fn button(order: i64, text: &str) -> Button {
@@ -328,7 +433,11 @@ mod tests {
             height: 30.0,
             ..Part::default()
         };
-        Button { part, text: text.into(), link: None }
+        Button {
+            part,
+            text: text.into(),
+            link: None,
+        }
     }
 
     fn page(fields: Vec<Field>, buttons: Vec<Button>) -> Snapshot {

@@ -51,7 +51,11 @@ fn judge(group: &Group, button: &Button, last: &Field) -> Option<f64> {
         return None;
     }
     let text = button.text.to_lowercase();
-    let named = format!("{} {}", names(&button.part), super::field::spread(&button.class));
+    let named = format!(
+        "{} {}",
+        names(&button.part),
+        super::field::spread(&button.class)
+    );
     let plain = !matches!(button.tag.as_str(), "button" | "input" | "a");
     let says_in = words::any(&text, words::SIGN_IN);
     let says_next = words::any(&text, words::NEXT);
@@ -92,7 +96,20 @@ fn judge(group: &Group, button: &Button, last: &Field) -> Option<f64> {
     if words::any(&text, words::NOT_SUBMIT) || words::any(&text, words::FORGOT) {
         score -= if says_in { 4.0 } else { 12.0 };
     }
-    let switch = ["toggle", "reveal", "eye", "show", "visibility", "forgot", "close", "search", "captcha", "social", "google", "facebook"];
+    let switch = [
+        "toggle",
+        "reveal",
+        "eye",
+        "show",
+        "visibility",
+        "forgot",
+        "close",
+        "search",
+        "captcha",
+        "social",
+        "google",
+        "facebook",
+    ];
     if words::any(&named, &switch) && !says_in {
         score -= 8.0;
     }
@@ -102,7 +119,11 @@ fn judge(group: &Group, button: &Button, last: &Field) -> Option<f64> {
     if plain && button.kind != "submit" {
         score -= if says_in || says_next { 3.0 } else { 20.0 };
     }
-    if text.is_empty() && !sends(button) && !named.contains("submit") && !words::any(&named, words::SIGN_IN) {
+    if text.is_empty()
+        && !sends(button)
+        && !named.contains("submit")
+        && !words::any(&named, words::SIGN_IN)
+    {
         score -= 6.0;
     }
     if button.order < last.order {
@@ -118,7 +139,12 @@ fn judge(group: &Group, button: &Button, last: &Field) -> Option<f64> {
 
 /// How many elements one has to leave, from `from`, until `to` is inside.
 fn climb(button: &Part, field: &Part) -> usize {
-    let shared = field.within.iter().zip(&button.within).take_while(|(a, b)| a == b).count();
+    let shared = field
+        .within
+        .iter()
+        .zip(&button.within)
+        .take_while(|(a, b)| a == b)
+        .count();
     field.within.len() - shared
 }
 

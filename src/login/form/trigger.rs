@@ -33,4 +33,3 @@ pub(in crate::login) fn offers_sign_out(page: &Snapshot) -> bool {
         words::any(&said, words::SIGN_OUT)
     })
 }
-
