@@ -162,6 +162,7 @@ fn with_password(page: &Snapshot, at: usize, kind: Secret) -> Result<(f64, Login
         sum += 2.0;
     }
     sum += if username.is_some() { 2.0 } else { 0.0 };
+    sum += if submit.is_some() { 1.0 } else { 0.0 };
     sum -= if field.hidden_from_readers { 3.0 } else { 0.0 };
     Ok((
         sum,
@@ -295,6 +296,14 @@ fn alone(page: &Snapshot, at: usize) -> Result<(f64, LoginForm), String> {
     }
     let submit = submit::button(page, &group, field).map(|(at, _)| at);
     let mut sum = score(page, &group);
+    // A field that takes a name is all over a page for those who are signed in.
+    let speaks = sum.signs.iter().any(|(weight, _)| *weight > 0.0);
+    let given = ["username", "webauthn"]
+        .iter()
+        .any(|word| field.autocomplete.contains(word));
+    if offers_sign_out(page) || !(speaks || given || waits_for_password(page, &group)) {
+        return Err("nothing says that one signs in with it".to_owned());
+    }
     weigh_alone(page, &group, field, submit, &mut sum);
     if sum.sum < ENOUGH {
         let against = sum.because(true);
@@ -315,6 +324,18 @@ fn alone(page: &Snapshot, at: usize) -> Result<(f64, LoginForm), String> {
     ))
 }
 
+/// Whether the form has a password that is hidden for now.
+fn waits_for_password(page: &Snapshot, group: &Group) -> bool {
+    let waits = |f: &Field| {
+        f.kind == "password"
+            && f.form == group.form
+            && !field::shown(f)
+            && !f.autocomplete.contains("new-password")
+    };
+    let mut hidden = page.fields.iter().filter(|f| group.form >= 0 && waits(f));
+    hidden.any(|f| field::secret(page, f) == Some(Secret::Password))
+}
+
 /// What else speaks for a field that stands alone.
 fn weigh_alone(
     page: &Snapshot,
@@ -323,18 +344,7 @@ fn weigh_alone(
     submit: Option<usize>,
     sum: &mut Score,
 ) {
-    let waits = |f: &Field| {
-        f.kind == "password"
-            && f.form == field.form
-            && !field::shown(f)
-            && !f.autocomplete.contains("new-password")
-    };
-    if group.form >= 0
-        && page
-            .fields
-            .iter()
-            .any(|f| waits(f) && field::secret(page, f) == Some(Secret::Password))
-    {
+    if waits_for_password(page, group) {
         sum.sum += 5.0;
     }
     if field
