@@ -54,12 +54,12 @@
 
   // Whether a person could see it. What hides by opacity, by size, by clipping or outside the page is a trap. `known` keeps
   // what was found out about the elements around, for the length of one snapshot.
-  function visible(element, known = new Map()) {
+  const visible = (element) => shows(element, new Map());
+  function shows(element, known) {
     const box = element.getBoundingClientRect();
     if (box.width < 2 || box.height < 2) return false;
     if (box.right + scrollX <= 0 || box.bottom + scrollY <= 0) return false;
     if (box.left + scrollX >= Math.max(innerWidth * 2, 3000)) return false;
-    if (element.disabled !== true && element.inert) return false;
     return getComputedStyle(element).visibility === 'visible' && opacity(element, known) >= FAINT;
   }
   const FAINT = 0.2;
@@ -152,9 +152,9 @@
     return kept.length - 1;
   }
   // What must not have changed between looking and typing.
-  function signature(element) {
+  function signature(element, known = new Map()) {
     if (!element || !element.isConnected) return '';
-    return [element.tagName, element.id, element.name, element.type, element.getAttribute('autocomplete'), visible(element)].join('|');
+    return [element.tagName, element.id, element.name, element.type, element.getAttribute('autocomplete'), shows(element, known)].join('|');
   }
 
   // Where the form of a field sends what is typed; a button may have a place of its own. Unreadable ones count as elsewhere.
@@ -206,11 +206,11 @@
     const common = (e) => {
       const box = e.getBoundingClientRect();
       return {
-        node: keep(e), signature: signature(e), order: order.get(e) ?? -1, within: around(e), tag: e.tagName.toLowerCase(),
+        node: keep(e), signature: signature(e, known), order: order.get(e) ?? -1, within: around(e), tag: e.tagName.toLowerCase(),
         kind: clip(typeof e.type === 'string' ? e.type : '', 20).toLowerCase(),
         name: clip(e.getAttribute('name'), 120), id: clip(e.getAttribute('id'), 120), class: clip(e.getAttribute('class'), 200),
         hints: clip(HINTS.map((name) => e.getAttribute(name)).filter(Boolean).join(' '), 200), title: clip(e.getAttribute('title'), 120),
-        form: formOf(e), visible: visible(e, known), disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
+        form: formOf(e), visible: shows(e, known), disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
         x: box.x, y: box.y, width: box.width, height: box.height,
       };
     };
@@ -228,18 +228,18 @@
       .map((e) => ({ ...common(e), text: clip(nameOf(e) || e.value, 120), link: e.tagName === 'A' ? clip(e.getAttribute('href'), 200) : null }))
       .filter((b) => b.visible || b.tag !== 'a');
     const body = document.body;
-    const titleOf = (f) => [f.getAttribute('aria-label') || byIds(f, 'aria-labelledby'), ...[...f.querySelectorAll('h1, h2, h3, h4, legend')].filter((h) => visible(h, known)).slice(0, 3).map(textOf)];
+    const titleOf = (f) => [f.getAttribute('aria-label') || byIds(f, 'aria-labelledby'), ...[...f.querySelectorAll('h1, h2, h3, h4, legend')].filter((h) => shows(h, known)).slice(0, 3).map(textOf)];
     return {
       url: location.href, title: clip(document.title, 200), ready: document.readyState, text: clip(body ? readable(body) : '', 6000),
-      headings: all('h1, h2, h3, legend').filter((h) => visible(h, known)).slice(0, 8).map((h) => clip(textOf(h), 120)),
-      alerts: all(ALERTS).filter((e) => visible(e, known)).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
+      headings: all('h1, h2, h3, legend').filter((h) => shows(h, known)).slice(0, 8).map((h) => clip(textOf(h), 120)),
+      alerts: all(ALERTS).filter((e) => shows(e, known)).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
       // As attributes: a field named `id` hides the property `id` of its form.
       forms: forms.map((f) => ({
         id: clip(f.getAttribute('id'), 120), name: clip(f.getAttribute('name'), 120), class: clip(f.getAttribute('class'), 200),
         action: clip(f.getAttribute('action'), 300), role: clip(f.closest('[role]')?.getAttribute('role'), 40),
         title: clip(titleOf(f).filter(Boolean).join(' '), 200), text: clip(textOf(f), 400),
       })),
-      captcha: all(CAPTCHA).some((e) => visible(e, known) && !e.closest('.grecaptcha-badge')), fields, buttons,
+      captcha: all(CAPTCHA).some((e) => shows(e, known) && !e.closest('.grecaptcha-badge')), fields, buttons,
     };
   }
   // What a reader sees: the text of the document and of what hides in shadow roots.

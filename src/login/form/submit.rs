@@ -164,3 +164,66 @@ fn away(one: &Part, other: &Part) -> f64 {
     let dy = (one.y + one.height / 2.0) - (other.y + other.height / 2.0);
     dx.hypot(dy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::find;
+    use super::super::tests::{button, field, page};
+    use super::*;
+
+    fn pressed(buttons: Vec<Button>) -> Option<String> {
+        let mut seen = page(
+            vec![field(1, "text", "user"), field(2, "password", "pw")],
+            buttons,
+        );
+        seen.forms[0].id = "login".into();
+        let at = find(&seen).expect("a login is found").submit?;
+        Some(seen.buttons[at].text.clone())
+    }
+
+    #[test]
+    fn what_shows_a_password_or_leads_to_others_is_not_pressed() {
+        let mut eye = button(3, "");
+        (eye.part.kind, eye.part.class) = ("button".into(), "pw-toggle".into());
+        let mut forgot = button(6, "Forgot password?");
+        forgot.link = Some("/forgot".into());
+        let all = vec![
+            eye,
+            button(4, "Sign in with Google"),
+            button(5, "Continue"),
+            forgot,
+            button(7, "Cancel"),
+        ];
+        assert_eq!(pressed(all).as_deref(), Some("Continue"));
+    }
+
+    #[test]
+    fn without_a_button_enter_is_the_way() {
+        assert_eq!(pressed(vec![button(3, "Show password")]), None);
+        assert_eq!(pressed(vec![]), None);
+    }
+
+    #[test]
+    fn a_link_without_an_address_and_a_plain_element_are_buttons_where_they_say_so() {
+        let mut link = button(3, "Log in");
+        (link.part.tag, link.part.kind, link.link) = ("a".into(), String::new(), Some("#".into()));
+        assert_eq!(pressed(vec![link.clone()]).as_deref(), Some("Log in"));
+        link.link = Some("/elsewhere".into());
+        let both = vec![link, button(4, "Submit")];
+        assert_eq!(pressed(both).as_deref(), Some("Submit"));
+        let mut plain = button(3, "Log in");
+        (plain.part.tag, plain.part.kind) = ("div".into(), String::new());
+        assert_eq!(pressed(vec![plain.clone()]).as_deref(), Some("Log in"));
+        plain.text = "Details".into();
+        assert_eq!(pressed(vec![plain]), None);
+    }
+
+    #[test]
+    fn a_button_outside_the_form_is_found_near_it() {
+        let mut outside = button(3, "Log in");
+        outside.part.form = -1;
+        assert_eq!(pressed(vec![outside.clone()]).as_deref(), Some("Log in"));
+        outside.part.y = 2000.0;
+        assert_eq!(pressed(vec![outside]), None);
+    }
+}
