@@ -4,30 +4,62 @@
   const kept = [];
   const clip = (text, most) => (text || '').replace(/\s+/g, ' ').trim().slice(0, most);
 
-  // Every element of the document and of its open shadow roots, in document order.
+  // Closed shadow roots by their host: scripts cannot see them; the Rust side finds them over CDP and hands them in.
+  const closed = new WeakMap();
+  const rootOf = (element) => element.shadowRoot || closed.get(element);
+  function disclose(root) {
+    const unknown = !closed.has(root.host);
+    closed.set(root.host, root);
+    return unknown;
+  }
+  // Every element of the document and of its shadow roots, in document order.
   function* everything(root) {
     for (const element of root.querySelectorAll('*')) {
       yield element;
-      if (element.shadowRoot) yield* everything(element.shadowRoot);
+      const inner = rootOf(element);
+      if (inner) yield* everything(inner);
     }
   }
   function all(selector, root = document) {
     const found = [...root.querySelectorAll(selector)];
     for (const element of root.querySelectorAll('*')) {
-      if (element.shadowRoot) found.push(...all(selector, element.shadowRoot));
+      const inner = rootOf(element);
+      if (inner) found.push(...all(selector, inner));
     }
     return found;
+  }
+  // Whether something may have a closed root that was not looked for yet. A custom element may; any other only where no
+  // password is asked for elsewhere, it has a place on the page, and nothing that can be seen fills it.
+  const examined = new WeakSet();
+  const HOSTS = /^(ARTICLE|ASIDE|BLOCKQUOTE|DIV|FOOTER|HEADER|MAIN|NAV|P|SECTION|SPAN)$/;
+  function secretive() {
+    const asks = all('input[type=password]').some((e) => visible(e));
+    let found = false;
+    for (const element of everything(document)) {
+      if (rootOf(element) || examined.has(element)) continue;
+      const custom = element.tagName.includes('-');
+      if (custom ? !element.matches(':defined') : asks || !HOSTS.test(element.tagName) || !hollow(element)) continue;
+      examined.add(element);
+      found = true;
+    }
+    return found;
+  }
+  function hollow(element) {
+    if ([...element.children].some((child) => child.getClientRects().length)) return false;
+    const box = element.getBoundingClientRect();
+    if (box.width < 40 || box.height < 16) return false;
+    return ![...element.childNodes].some((child) => child.nodeType === 3 && child.data.trim()) || !textOf(element).trim();
   }
   const parentOf = (node) => node.parentElement || (node.getRootNode() instanceof ShadowRoot ? node.getRootNode().host : null);
 
   // Whether a person could see it. What hides by opacity, by size, by clipping or outside the page is a trap. `known` keeps
   // what was found out about the elements around, for the length of one snapshot.
-  function visible(element, known = new Map()) {
+  const visible = (element) => shows(element, new Map());
+  function shows(element, known) {
     const box = element.getBoundingClientRect();
     if (box.width < 2 || box.height < 2) return false;
     if (box.right + scrollX <= 0 || box.bottom + scrollY <= 0) return false;
     if (box.left + scrollX >= Math.max(innerWidth * 2, 3000)) return false;
-    if (element.disabled !== true && element.inert) return false;
     return getComputedStyle(element).visibility === 'visible' && opacity(element, known) >= FAINT;
   }
   const FAINT = 0.2;
@@ -120,9 +152,9 @@
     return kept.length - 1;
   }
   // What must not have changed between looking and typing.
-  function signature(element) {
+  function signature(element, known = new Map()) {
     if (!element || !element.isConnected) return '';
-    return [element.tagName, element.id, element.name, element.type, element.getAttribute('autocomplete'), visible(element)].join('|');
+    return [element.tagName, element.id, element.name, element.type, element.getAttribute('autocomplete'), shows(element, known)].join('|');
   }
 
   // Where the form of a field sends what is typed; a button may have a place of its own. Unreadable ones count as elsewhere.
@@ -143,15 +175,16 @@
     'ng-model', 'data-ng-model', 'v-model', 'formcontrolname', 'data-bind', 'jsname', 'data-uia', 'data-automation', 'data-automation-id'];
   const BUTTONS = 'button, input[type=submit], input[type=button], input[type=image], [role=button], [role=link], a, summary';
   // What is no button and no link, and is made to be clicked all the same: shown with a hand, with a few words in it.
+  const PLAIN = /^(DIV|SPAN|LI|P|B|I|STRONG|LABEL|IMG|TD)$/;
   function clickable(element) {
-    if (!/^(DIV|SPAN|LI|P|B|I|STRONG|LABEL|IMG|TD)$/.test(element.tagName) && !element.tagName.includes('-')) return false;
-    if (element.closest('a, button, [role=button], label[for]')) return false;
-    const named = element.hasAttribute('onclick') || element.hasAttribute('ng-click') || element.hasAttribute('data-action')
-      || element.hasAttribute('tabindex') || /(^|[-_ ])(btn|button|submit)/i.test(element.getAttribute('class') || '');
+    if (element.childElementCount > 3 || (!PLAIN.test(element.tagName) && !element.tagName.includes('-'))) return false;
+    const text = (element.textContent || element.getAttribute('alt') || element.title || '').trim();
+    if (!text || text.length > 40) return false;
+    const named = ['onclick', 'ng-click', 'data-action', 'tabindex'].some((name) => element.hasAttribute(name))
+      || /(^|[-_ ])(btn|button|submit)/i.test(element.getAttribute('class') || '');
     if (!named && getComputedStyle(element).cursor !== 'pointer') return false;
     if (!named && element.parentElement && getComputedStyle(element.parentElement).cursor === 'pointer') return false;
-    const text = (element.textContent || element.getAttribute('alt') || element.title || '').trim();
-    return text.length > 0 && text.length <= 40 && !element.querySelector(`input, select, textarea, ${BUTTONS}`);
+    return !element.closest('a, button, [role=button], label[for]') && !element.querySelector(`input, select, textarea, ${BUTTONS}`);
   }
 
   function snapshot() {
@@ -173,15 +206,18 @@
     const common = (e) => {
       const box = e.getBoundingClientRect();
       return {
-        node: keep(e), signature: signature(e), order: order.get(e) ?? -1, within: around(e), tag: e.tagName.toLowerCase(),
+        node: keep(e), signature: signature(e, known), order: order.get(e) ?? -1, within: around(e), tag: e.tagName.toLowerCase(),
         kind: clip(typeof e.type === 'string' ? e.type : '', 20).toLowerCase(),
         name: clip(e.getAttribute('name'), 120), id: clip(e.getAttribute('id'), 120), class: clip(e.getAttribute('class'), 200),
         hints: clip(HINTS.map((name) => e.getAttribute(name)).filter(Boolean).join(' '), 200), title: clip(e.getAttribute('title'), 120),
-        form: formOf(e), visible: visible(e, known), disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
+        form: formOf(e), visible: shows(e, known), disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
         x: box.x, y: box.y, width: box.width, height: box.height,
       };
     };
-    const fields = all('input, textarea, select').filter((e) => !['hidden', 'file', 'image', 'submit', 'button', 'reset'].includes(e.type)).slice(0, 200)
+    const every = all('input, textarea, select').filter((e) => !['hidden', 'file', 'image', 'submit', 'button', 'reset'].includes(e.type));
+    // Of a page with very many, those that one types into.
+    const typed = (e) => e.tagName === 'INPUT' && !['checkbox', 'radio', 'range', 'color'].includes(e.type);
+    const fields = (every.length > 200 ? every.filter(typed) : every).slice(0, 200)
       .map((e) => ({
         ...common(e), autocomplete: clip(e.getAttribute('autocomplete'), 60).toLowerCase(), placeholder: clip(e.placeholder, 120),
         label: labelsOf(e) || clip(byIds(e, 'aria-labelledby') || e.getAttribute('aria-label') || before(e), 160),
@@ -195,19 +231,28 @@
       .map((e) => ({ ...common(e), text: clip(nameOf(e) || e.value, 120), link: e.tagName === 'A' ? clip(e.getAttribute('href'), 200) : null }))
       .filter((b) => b.visible || b.tag !== 'a');
     const body = document.body;
-    const titleOf = (f) => [f.getAttribute('aria-label') || byIds(f, 'aria-labelledby'), ...[...f.querySelectorAll('h1, h2, h3, h4, legend')].filter((h) => visible(h, known)).slice(0, 3).map(textOf)];
+    const titleOf = (f) => [f.getAttribute('aria-label') || byIds(f, 'aria-labelledby'), ...[...f.querySelectorAll('h1, h2, h3, h4, legend')].filter((h) => shows(h, known)).slice(0, 3).map(textOf)];
     return {
-      url: location.href, title: clip(document.title, 200), ready: document.readyState, text: clip(body ? textOf(body) : '', 6000),
-      headings: all('h1, h2, h3, legend').filter((h) => visible(h, known)).slice(0, 8).map((h) => clip(textOf(h), 120)),
-      alerts: all(ALERTS).filter((e) => visible(e, known)).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
+      url: location.href, title: clip(document.title, 200), ready: document.readyState, text: clip(body ? readable(body) : '', 6000),
+      headings: all('h1, h2, h3, legend').filter((h) => shows(h, known)).slice(0, 8).map((h) => clip(textOf(h), 120)),
+      alerts: all(ALERTS).filter((e) => shows(e, known)).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
       // As attributes: a field named `id` hides the property `id` of its form.
       forms: forms.map((f) => ({
         id: clip(f.getAttribute('id'), 120), name: clip(f.getAttribute('name'), 120), class: clip(f.getAttribute('class'), 200),
         action: clip(f.getAttribute('action'), 300), role: clip(f.closest('[role]')?.getAttribute('role'), 40),
         title: clip(titleOf(f).filter(Boolean).join(' '), 200), text: clip(textOf(f), 400),
       })),
-      captcha: all(CAPTCHA).some((e) => visible(e, known) && !e.closest('.grecaptcha-badge')), fields, buttons,
+      captcha: all(CAPTCHA).some((e) => shows(e, known) && !e.closest('.grecaptcha-badge')), fields, buttons,
     };
+  }
+  // What a reader sees: the text of the document and of what hides in shadow roots.
+  function readable(body) {
+    const texts = [textOf(body)];
+    for (const element of everything(body)) {
+      const inner = rootOf(element);
+      if (inner) texts.push(...[...inner.children].map(textOf));
+    }
+    return texts.join(' ');
   }
   // For each element of the last snapshot that carries an attribute, or stands in one that does: its number and the value.
   function marked(attribute) {
@@ -267,6 +312,71 @@
     for (; hit; hit = parentOf(hit)) if (hit === element) return true;
     return [...(element.labels || [])].some((l) => l.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)));
   }
+  // What a person could choose on a page that offers choices instead of fields, whatever element it is made of.
+  const CHOICES = 'a[href], button, summary, input[type=submit], input[type=button], input[type=radio], option, [role=button], [role=link],'
+    + ' [role=option], [role=radio], [role=menuitem], [tabindex="0"], [onclick]';
+  const LISTS = 'ul, ol, dl, select, fieldset, table, [role=list], [role=listbox], [role=radiogroup], [role=menu], [role=group]';
+  function choices(inside = () => true) {
+    const lists = all(LISTS);
+    const points = (e) => getComputedStyle(e).cursor === 'pointer';
+    const acts = (e) => e.matches(CHOICES) || (!e.matches('label, input, select, textarea') && points(e) && !(parentOf(e) && points(parentOf(e))));
+    const shown = (e) => (e.tagName === 'OPTION' ? e.parentElement && visible(e.closest('select')) : visible(e));
+    return [...everything(document)].slice(0, 5000).filter((e) => acts(e) && inside(e) && shown(e)).slice(0, 300).map((e) => {
+      const kind = e.tagName === 'OPTION' ? 'option' : e.type === 'radio' || roleOf(e) === 'radio' ? 'radio' : e.tagName === 'A' ? 'link' : 'button';
+      const own = kind === 'radio' ? nameOf(e) || textOf(parentOf(e)) : nameOf(e) || e.value;
+      return {
+        node: keep(kind === 'option' ? e.closest('select') : e), kind, text: clip(own, 160), value: kind === 'option' ? e.value : '',
+        list: lists.indexOf(e.closest(LISTS)), apart: Boolean(e.closest('nav, header, footer, [role=navigation], [role=banner], [role=contentinfo]')),
+        disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
+      };
+    }).filter((c) => c.text);
+  }
+  // What lies over an element, so that a click at its middle would not reach it: what it says, and what it offers.
+  function over(element) {
+    element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+    const around = new Set();
+    for (let at = element; at; at = parentOf(at)) around.add(at);
+    const box = element.getBoundingClientRect();
+    const deepest = (root) => {
+      const hit = root.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+      return hit && hit.shadowRoot && !around.has(hit) && deepest(hit.shadowRoot) || hit;
+    };
+    const hit = deepest(document);
+    if (!hit || around.has(hit) || element.contains(hit) || reachable(element)) return null;
+    let top = hit;
+    for (let at = hit; at && !around.has(at); at = parentOf(at)) top = at;
+    // A backdrop says nothing; the dialog that it belongs to lies beside it.
+    const beside = all('dialog[open], [role=dialog], [role=alertdialog], [aria-modal=true], [class*=modal i], [class*=popup i], [class*=banner i], [class*=consent i], [id*=consent i], [class*=cookie i], [id*=cookie i]');
+    const layers = [top, ...beside.filter((e) => visible(e) && !around.has(e) && !e.contains(element))];
+    const within = (e) => { for (let at = e; at; at = parentOf(at)) if (layers.includes(at)) return true; return false; };
+    const frames = all('iframe').filter((e) => visible(e) && within(e));
+    return {
+      text: clip(layers.map(textOf).join(' ') || [...everything(document)].filter((e) => within(e) && e.shadowRoot).map((e) => [...e.shadowRoot.children].map(textOf).join(' ')).join(' '), 2000),
+      choices: choices(within), frames: frames.map(keep),
+    };
+  }
+  // Keeps a form from sending what was typed into a field where it must not go: into the address, or to another origin than
+  // the allowed ones. Looks last, after the page's own scripts, which may have taken the form over or changed it.
+  let stopped = '';
+  function guard(element, allowed) {
+    const root = element.getRootNode();
+    (root instanceof ShadowRoot ? root : window).addEventListener('submit', (event) => {
+      const form = event.composedPath()[0];
+      if (event.defaultPrevented || !form || element.form !== form || !element.value) return;
+      const by = event.submitter;
+      const given = (name, other) => (by && by.getAttribute(`form${name}`)) || form.getAttribute(name) || other;
+      const method = given('method', 'get').toLowerCase();
+      if (method === 'dialog') return;
+      let to = 'elsewhere';
+      try { to = new URL(given('action', location.href), document.baseURI); } catch { /* Stays elsewhere. */ }
+      if (to.protocol === 'javascript:') return;
+      const address = method !== 'post' && Boolean(element.name);
+      if (!address && allowed.includes(to.origin)) return;
+      stopped = address ? 'address' : to.origin || to;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    });
+  }
   // Passwords on the page that a picture or a copy of the DOM would show.
   function mask() {
     for (const element of all('input')) {
@@ -275,6 +385,29 @@
         element.style.setProperty('color', 'transparent', 'important');
       }
     }
+  }
+
+  // Frames with a word each around elements, for a picture. They lie above all else and take no clicks.
+  async function outline(labels) {
+    const sheet = document.createElement('div');
+    sheet.style.cssText = 'all: initial; position: fixed; inset: 0; z-index: 2147483647; pointer-events: none;';
+    if (labels.length) kept[labels[0][0]]?.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' });
+    document.documentElement.append(sheet);
+    // What a dialog shows in the top layer would lie above it.
+    if (sheet.showPopover) { sheet.popover = 'manual'; sheet.style.background = 'none'; sheet.style.width = sheet.style.height = '100%'; sheet.showPopover(); }
+    for (const [number, word] of labels) {
+      const element = kept[number];
+      if (!element) continue;
+      const box = element.getBoundingClientRect();
+      const frame = document.createElement('div');
+      frame.style.cssText = `position: fixed; left: ${box.x - 3}px; top: ${box.y - 3}px; width: ${box.width}px; height: ${box.height}px; border: 3px solid #d6006c; border-radius: 4px;`;
+      const label = document.createElement('div');
+      label.textContent = word;
+      label.style.cssText = 'position: absolute; left: -3px; bottom: 100%; padding: 1px 6px; font: bold 12px sans-serif; white-space: nowrap; color: white; background: #d6006c; border-radius: 4px;';
+      frame.append(label);
+      sheet.append(frame);
+    }
+    await new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); setTimeout(resolve, 500); });
   }
 
   // IndexedDB in the shape of Playwright's storage state: what JSON holds as it is, the rest encoded.
@@ -406,5 +539,5 @@
     }
   }
 
-  globalThis.jk = { locate, snapshot, marked, signature, targets, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
+  globalThis.jk = { choices, over, guard, stopped: () => stopped, locate, snapshot, marked, disclose, secretive, signature, targets, visible, focus, filled, choose, still, reachable, mask, outline, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
 })();
