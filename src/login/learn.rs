@@ -30,25 +30,40 @@ const READING: usize = 40_000;
 const KNOWN: usize = 8_000;
 
 impl Prober {
-    /// Finds a rule: the first URL whose answer with the session differs from its answer without in a way that tells.
+    /// Finds a rule: the first URL whose answer with the session differs from its answer without in a way that tells. What
+    /// the answers renew is put into the state.
     ///
     /// # Errors
     /// The site does not answer plain HTTP.
     pub async fn learn(
         &self,
         candidates: &[Url],
+        state: &mut StorageState,
+        lenient: bool,
+    ) -> Result<Option<Rule>, Failure> {
+        let mut jar = Jar::new(state, self.now());
+        let learned = self.learn_with(candidates, &mut jar, state, lenient).await;
+        (*state, _) = jar.into_state();
+        learned
+    }
+
+    async fn learn_with(
+        &self,
+        candidates: &[Url],
+        jar: &mut Jar,
         state: &StorageState,
         lenient: bool,
     ) -> Result<Option<Rule>, Failure> {
-        let jar = Jar::new(state, self.now());
         for url in candidates {
-            let with = self.fetch(url, Some((&jar, state)), lenient).await?;
+            let with = self.fetch(url, Some((jar, state)), lenient).await?;
+            jar.take(url, &with.set_cookies);
             if with.status == 429 || with.status >= 400 {
                 continue;
             }
             if let Some(page) = leads_to(url, &with).filter(|page| !candidates.contains(page)) {
                 // The page tells more than the way to it, and asking for it is what keeps a sliding session alive.
-                let inside = self.fetch(&page, Some((&jar, state)), lenient).await?;
+                let inside = self.fetch(&page, Some((jar, state)), lenient).await?;
+                jar.take(&page, &inside.set_cookies);
                 if inside.status == 200 {
                     let without = self.fetch(&page, None, lenient).await?;
                     if let Some(rule) = compare(&page, &inside, &without) {

@@ -33,6 +33,7 @@ use crate::config::BrowserConfig;
 use crate::failure::{Failure, FailureClass, Wants};
 use crate::secret::Credentials;
 use crate::session::StorageState;
+use crate::session::state::Cookie;
 use crate::sites::Recipe;
 
 /// How long after the submission a site may take to give the session, scripts and second hops included.
@@ -235,7 +236,22 @@ pub async fn alive(
     let context = means.browser.context(means.config, wanted).await?;
     let url = learned.landing.as_ref().unwrap_or(&recipe.url);
     Ok(match shows_in(context.page(), recipe, url, None).await? {
-        Some(_) => Liveness::In(None),
+        Some(_) => {
+            let cookies = context.cookies().await?;
+            // Some sites give another cookie with every answer, and take the old one no more.
+            let had = |new: &Cookie| {
+                let same = |old: &Cookie| {
+                    (&old.name, &old.domain, &old.path, &old.value)
+                        == (&new.name, &new.domain, &new.path, &new.value)
+                };
+                state.cookies.iter().any(same)
+            };
+            let renewed = !cookies.iter().all(had);
+            Liveness::In(renewed.then(|| StorageState {
+                cookies,
+                ..state.clone()
+            }))
+        }
         None => Liveness::Out(format!("{} shows a signed-out page", shown(url))),
     })
 }

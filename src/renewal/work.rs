@@ -68,6 +68,11 @@ impl Work<'_> {
             let plan = plan(&self.recipe, &kept.learned, tag);
             match decide(self.now(), &kept.record, &plan, self.cause) {
                 Decision::Keep { .. } => return Ok((how, None)),
+                Decision::Hold { why, .. } if how == How::LoggedIn => {
+                    // The session is there; what holds is only whether it will be made again.
+                    tracing::warn!(site = %self.key, "logged in, but not again by itself: {why}");
+                    return Ok((how, None));
+                }
                 Decision::Hold { why, .. } => {
                     let class = kept.record.hold.as_ref().map(|hold| hold.class);
                     let class = class.or_else(|| kept.record.backoff.as_ref().map(|b| b.class));
