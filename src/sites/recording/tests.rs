@@ -139,15 +139,13 @@ fn the_locator_is_what_lasts_longest() {
             r#"{{"type":"{kind}","value":"x","selectors":{selectors},"offsetX":1,"offsetY":1}}"#
         );
         let text = text(&format!("{login},{step}"));
-        let line = text
-            .lines()
+        text.lines()
             .rev()
             .nth(1)
             .unwrap()
             .trim()
             .trim_end_matches(',')
-            .to_owned();
-        line
+            .to_owned()
     };
     for (kind, selectors, wanted) in [
         (
