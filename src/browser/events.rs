@@ -244,6 +244,7 @@ pub(super) async fn listen(
                                 sent,
                                 read: false,
                                 retry_after: None,
+                                challenge: None,
                             });
                         }
                         let sends =
@@ -301,6 +302,12 @@ pub(super) async fn listen(
                                 sent,
                                 read,
                                 retry_after: retry_after(event.response.headers.inner()),
+                                challenge: header(
+                                    event.response.headers.inner(),
+                                    "www-authenticate",
+                                )
+                                .filter(|_| event.response.status == 401)
+                                .map(str::to_owned),
                             });
                         }
                     });
@@ -376,10 +383,12 @@ fn code(status: i64) -> u16 {
     u16::try_from(status).unwrap_or(0)
 }
 
+fn header<'h>(headers: &'h Value, wanted: &str) -> Option<&'h str> {
+    let mut headers = headers.as_object()?.iter();
+    let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+    value.as_str()
+}
+
 fn retry_after(headers: &Value) -> Option<TimeDelta> {
-    let headers = headers.as_object()?;
-    let (_, value) = headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
-    crate::failure::retry_after(value.as_str()?, Utc::now())
+    crate::failure::retry_after(header(headers, "retry-after")?, Utc::now())
 }

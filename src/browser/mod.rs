@@ -11,6 +11,7 @@ mod events;
 pub mod launch;
 mod observed;
 mod page;
+mod signing;
 pub mod snapshot;
 
 use std::path::{Path, PathBuf};

@@ -30,6 +30,8 @@ pub struct Answer {
     pub read: bool,
     /// `Retry-After`, where it is a number of seconds.
     pub retry_after: Option<TimeDelta>,
+    /// `WWW-Authenticate` of an answer 401.
+    pub challenge: Option<String>,
 }
 
 /// A request that has not ended.

@@ -7,18 +7,22 @@ use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use crate::browser::snapshot::Snapshot;
-use crate::browser::{BrowserError, Element, Frame, Page, shown};
+use crate::browser::{Answer, BrowserError, Element, Frame, Page, shown};
 use crate::failure::{Failure, FailureClass, Wants};
 
+use super::ask::remember_me;
 use super::form::{self, LoginForm};
 use super::prove::Inside;
+use super::take::{Offer, Offers, uncover};
 use super::typing::{open_frames, type_code, type_password};
-use super::{AGAIN, Attempt, Progress, QUIET, sight, snapshot};
+use super::{AGAIN, Attempt, Progress, QUIET, http, sight, snapshot};
 
 /// How long a page may take to show a form.
 const FORM: Duration = Duration::from_secs(12);
 /// How long a settled page without a form is believed to get one.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Most things that are done between the URL and the session.
+const STEPS: usize = 20;
 /// How long a submission may go without any sign before it is tried with the Enter key.
 const SIGN: Duration = Duration::from_secs(3);
 /// How often a field may be drawn anew while it is being filled.
@@ -29,6 +33,8 @@ enum Ask {
     Login(Frame, Box<Snapshot>, LoginForm),
     Code(Frame, usize),
     Trigger(Frame, usize),
+    Http(Answer),
+    Offer(Offer),
     Nothing,
 }
 
@@ -40,13 +46,23 @@ pub(super) async fn run(
     let mut done: HashSet<String> = HashSet::new();
     let mut entered = false;
     let page = inside.context.page();
-    loop {
+    for _ in 0..STEPS {
         if entered && inside.holds().await? {
             return Ok(());
         }
         let mark = page.mark();
         match ask(page, attempt, entered, &done).await? {
             Ask::Login(frame, mut seen, mut form) => {
+                let button = form.submit.map(|at| seen.buttons[at].node);
+                let last = form
+                    .password
+                    .or(form.username)
+                    .map(|at| seen.fields[at].node);
+                if let Some(node) = button.or(last)
+                    && uncover(page, &frame, node, &mut done).await?
+                {
+                    continue;
+                }
                 let code = form::find_code(&seen);
                 let known = attempt.credentials.totp.is_some();
                 let place = key(&seen, &form);
@@ -92,14 +108,31 @@ pub(super) async fn run(
                 }
             }
             Ask::Trigger(frame, button) => {
+                if uncover(page, &frame, button, &mut done).await? {
+                    continue;
+                }
                 done.insert(format!("trigger {}", page.url()));
                 let element = page.node(&frame, button).await?;
                 page.click(&element).await?;
                 page.settle(QUIET, Instant::now() + SIGN).await;
             }
+            Ask::Http(answer) => {
+                http::enter(page, attempt, progress, &answer).await?;
+                entered = true;
+            }
+            Ask::Offer(offer) => {
+                done.insert(offer.key(page));
+                offer.take(page).await?;
+            }
             Ask::Nothing => return Ok(()),
         }
     }
+    let seen = snapshot(page, &page.main_frame()).await?;
+    let message = format!(
+        "after {STEPS} steps the site still asks for more: {}; describe the login with steps",
+        sight::quote(&seen.text)
+    );
+    Err(Failure::new(FailureClass::FormNotFound, message))
 }
 
 /// Types the one-time code; says whether the page went on by itself at the last digit, as many do.
@@ -157,15 +190,37 @@ async fn ask(
                 return Ok(Ask::Login(frame, Box::new(seen), form));
             }
             if let Some(field) = form::find_code(&seen) {
+                // A code that nobody has is passed by where a password does as well.
+                if !entered
+                    && attempt.credentials.totp.is_none()
+                    && let Some(offer) = Offers::of(page, &frame, &seen, done).await?.password_way()
+                {
+                    return Ok(Ask::Offer(offer));
+                }
                 return Ok(Ask::Code(frame, seen.fields[field].node));
             }
             main.get_or_insert((frame, seen));
+        }
+        if let Some(answer) = http::asked(page) {
+            return Ok(Ask::Http(answer));
         }
         let settled = page.settle(AGAIN, until).await;
         if !settled {
             still = Instant::now();
         }
         let waited = still.elapsed() >= PATIENCE || Instant::now() >= until;
+        let long = still.elapsed() >= AGAIN * 2;
+        let offers = match &main {
+            Some((frame, seen)) if settled && (entered || long) || waited => {
+                Some(Offers::of(page, frame, seen, done).await?)
+            }
+            _ => None,
+        };
+        if let Some(offers) = &offers
+            && let Some(offer) = offers.next(attempt, entered)?
+        {
+            return Ok(Ask::Offer(offer));
+        }
         // A page that is never still is a page all the same; whether it is signed in is for the proof to say.
         if entered && (settled || waited) {
             return Ok(Ask::Nothing);
@@ -177,10 +232,11 @@ async fn ask(
                 return Err(failure);
             }
             let again = done.contains(&format!("trigger {}", page.url()));
-            if let Some(button) =
-                form::find_trigger(seen).filter(|_| !again && still.elapsed() >= AGAIN * 2)
-            {
+            if let Some(button) = form::find_trigger(seen).filter(|_| !again && long) {
                 return Ok(Ask::Trigger(frame.clone(), seen.buttons[button].node));
+            }
+            if let Some(offer) = offers.as_ref().and_then(Offers::last) {
+                return Ok(Ask::Offer(offer));
             }
         }
         if waited {
@@ -225,6 +281,20 @@ async fn fill(
     if form.password.is_some() && empty {
         let message = "the password is empty; look at where the recipe takes it from";
         return Err(Failure::new(FailureClass::SecretMissing, message));
+    }
+    if let Some(remember) = form.password.and_then(|at| remember_me(seen, at)) {
+        // Its click may draw the form anew; the fields are looked at once more anyhow.
+        let ticked = async {
+            let element = page.node(frame, seen.fields[remember].node).await?;
+            match page.ticked(&element).await? {
+                true => Ok(()),
+                false => page.click(&element).await,
+            }
+        };
+        match ticked.await {
+            Ok(()) | Err(BrowserError::Moved(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     for secret in [false, true] {
         let mut tries = REDRAWN;

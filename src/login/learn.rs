@@ -236,6 +236,7 @@ fn nobody(state: &StorageState) -> StorageState {
     let mut extension = state.jarkeeper.clone();
     if let Some(extension) = &mut extension {
         extension.storage.clear();
+        extension.http.clear();
     }
     StorageState {
         cookies: Vec::new(),
@@ -354,6 +355,7 @@ mod tests {
         Fetched {
             status,
             location: None,
+            challenge: None,
             body,
             set_cookies: Vec::new(),
             retry_after: None,

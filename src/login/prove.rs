@@ -65,6 +65,7 @@ pub(super) async fn cookies_now(
         captured_at: (means.clock)(),
         user_agent: Some(context.user_agent().to_owned()),
         storage: Vec::new(),
+        http: context.page().authenticated(),
     };
     Ok(StorageState {
         cookies: context.cookies().await?,
@@ -156,7 +157,8 @@ pub(super) async fn prove(
 /// Whether nothing is in the state that could carry a session.
 fn is_empty(state: &StorageState) -> bool {
     let hidden = state.jarkeeper.as_ref().map(|e| e.storage.as_slice());
-    state.cookies.is_empty() && state.origins.is_empty() && hidden.unwrap_or_default().is_empty()
+    let stored = !(state.origins.is_empty() && hidden.unwrap_or_default().is_empty());
+    state.cookies.is_empty() && !stored && state.http().is_empty()
 }
 
 enum Asked {

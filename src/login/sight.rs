@@ -199,6 +199,7 @@ mod tests {
             sent: true,
             read: false,
             retry_after: None,
+            challenge: None,
         };
         assert_eq!(
             verdict(&says("Invalid"), &[answer], true).unwrap().class,

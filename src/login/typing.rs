@@ -87,13 +87,19 @@ pub(super) async fn type_password(
             });
         }
     }
+    pass_gate(attempt, progress)?;
+    page.fill(element, attempt.credentials.password.expose_secret())
+        .await?;
+    progress.submitted_at = Some(Instant::now());
+    Ok(())
+}
+
+/// Asks, once in an attempt, whether the credentials may be submitted.
+pub(super) fn pass_gate(attempt: &Attempt<'_>, progress: &mut Progress) -> Result<(), Failure> {
     if progress.submitted_at.is_none() {
         (attempt.gate)()?;
         progress.submitted_at = Some(Instant::now());
     }
-    page.fill(element, attempt.credentials.password.expose_secret())
-        .await?;
-    progress.submitted_at = Some(Instant::now());
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! expectations; [`together`] checks several at the same time.
 
 mod ask;
+mod choosers;
 mod desk;
 mod flow;
 mod forms;
@@ -14,6 +15,7 @@ mod refusals;
 mod reply;
 mod shadow;
 mod storage;
+mod ways;
 
 use std::pin::Pin;
 use std::time::Duration;
