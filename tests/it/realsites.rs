@@ -365,6 +365,11 @@ fn a_site_of_http_basic_is_entered_with_three_lines() {
         }
         let key = "x".parse().unwrap();
         assert_eq!(keeper.queue.renewer().check(&key).await.unwrap(), Ok(()));
+        let case = Case {
+            blind: true,
+            ..Case::of("tiddlywiki")
+        };
+        added::added(&case, &site, &[]).await;
         let wrong = keeper_of_wrong(&site);
         let failure = wrong.login("x").await.failure.unwrap();
         assert_eq!(failure.class, FailureClass::WrongCredentials, "{failure}");

@@ -26,7 +26,6 @@ pub(super) async fn added(case: &Case, site: &RealSite, more: &[&str]) {
     }
     arguments.extend(more);
     let added = root.run(&arguments);
-    eprintln!("{added:?}");
     assert_eq!(added.code, Some(0), "{added:?}");
     let recipe = std::fs::read_to_string(root.path().join("sites/x.toml")).unwrap();
     assert_eq!(recipe.contains("probe = "), case.tells, "{added:?}");
