@@ -43,8 +43,10 @@ pub(super) async fn added(case: &Case, site: &RealSite, more: &[&str]) {
         .unwrap_or_else(|seen| panic!("sites add: {seen}\n{recipe}"));
     let check = root.run(&["check", "x"]);
     assert_eq!(check.code, Some(0), "{check:?}\n{recipe}");
+    // The session that was won is the site's: nothing is submitted again.
     let login = root.run(&["login", "x"]);
-    assert!(login.out.starts_with("x: alive"), "{login:?}\n{recipe}");
+    assert_eq!(login.code, Some(0), "{login:?}\n{recipe}");
+    assert_eq!(root.ledger("x", "submit"), 1, "{login:?}");
     if !case.blind {
         site.invalidate().await;
         let check = root.run(&["check", "x"]);
