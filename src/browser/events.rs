@@ -13,7 +13,7 @@ use chromiumoxide::cdp::browser_protocol::network::{
 use chromiumoxide::cdp::browser_protocol::page::{
     DialogType, EventDomContentEventFired, EventFrameAttached, EventFrameDetached,
     EventFrameNavigated, EventJavascriptDialogOpening, EventNavigatedWithinDocument,
-    FrameDetachedReason, FrameId, HandleJavaScriptDialogParams,
+    EventWindowOpen, FrameDetachedReason, FrameId, HandleJavaScriptDialogParams,
 };
 use chromiumoxide::cdp::js_protocol::runtime::EventConsoleApiCalled;
 use chrono::{TimeDelta, Utc};
@@ -43,6 +43,7 @@ pub(super) enum Event {
     Finished(Arc<EventLoadingFinished>),
     Failed(Arc<EventLoadingFailed>),
     Dialog(Arc<EventJavascriptDialogOpening>),
+    Window,
     Console(Arc<EventConsoleApiCalled>),
     Log(Arc<EventEntryAdded>),
     Crashed,
@@ -124,6 +125,13 @@ pub(super) async fn events(
             .boxed(),
     );
     all.push(
+        page.event_listener::<EventWindowOpen>()
+            .await
+            .map_err(lost)?
+            .map(|_| Event::Window)
+            .boxed(),
+    );
+    all.push(
         page.event_listener::<EventConsoleApiCalled>()
             .await
             .map_err(lost)?
@@ -155,7 +163,7 @@ impl Event {
             Self::Answer(_) => 1,
             Self::Navigated(_) | Self::Within(_) => 2,
             Self::DomReady | Self::Attached(_) => 3,
-            Self::Dialog(_) | Self::Console(_) | Self::Log(_) => 4,
+            Self::Dialog(_) | Self::Window | Self::Console(_) | Self::Log(_) => 4,
             Self::Finished(_) | Self::Failed(_) | Self::Detached(_) => 5,
             Self::Crashed => 6,
         }
@@ -338,20 +346,29 @@ pub(super) async fn listen(
                 }
                 Event::Dialog(event) => {
                     dialogs += 1;
-                    observed.note(|seen| seen.console(format!("[dialog] {}", event.message)));
+                    observed.note(|seen| {
+                        seen.console(format!("[dialog] {}", event.message));
+                        if event.r#type != DialogType::Beforeunload {
+                            seen.dialog(&event.message);
+                        }
+                    });
                     if dialogs > MOST_DIALOGS {
                         observed.note(|seen| seen.crashed = true);
                         continue;
                     }
-                    let leaving = event.r#type == DialogType::Beforeunload;
+                    let agrees = observed.read(|seen| seen.agrees);
+                    let yes = match event.r#type {
+                        DialogType::Beforeunload => true,
+                        DialogType::Confirm => agrees.is_some_and(|agrees| agrees(&event.message)),
+                        _ => false,
+                    };
                     let page = page.clone();
                     // Not awaited here: the answer comes over the same events.
                     tokio::spawn(async move {
-                        let _ = page
-                            .execute(HandleJavaScriptDialogParams::new(leaving))
-                            .await;
+                        let _ = page.execute(HandleJavaScriptDialogParams::new(yes)).await;
                     });
                 }
+                Event::Window => observed.note(|seen| seen.windows += 1),
                 Event::Console(event) => {
                     let text = event.args.iter().map(|arg| match &arg.value {
                         Some(Value::String(text)) => text.clone(),

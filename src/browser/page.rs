@@ -84,7 +84,19 @@ impl Page {
         )
         .await?;
         let main = tree.result.frame_tree.frame.id.clone();
-        observed.note(|seen| seen.frames = flat(tree.result.frame_tree));
+        observed.note(|seen| {
+            seen.frames = flat(tree.result.frame_tree);
+            let main = seen.frames.first().cloned();
+            seen.url = main
+                .as_ref()
+                .map(|frame| frame.url.clone())
+                .unwrap_or_default();
+            // A window may have been somewhere before it is looked at.
+            seen.origins.extend(
+                main.map(|frame| frame.origin)
+                    .filter(|o| o.starts_with("http")),
+            );
+        });
         let listener = tokio::spawn(listen(
             page.clone(),
             events(&page).await?,
@@ -100,6 +112,11 @@ impl Page {
             deadline,
             listener,
         })
+    }
+
+    /// What it is called by, see [`super::Context::window`].
+    pub fn name(&self) -> &str {
+        self.page.target_id().inner()
     }
 
     /// When everything on this page must be done.
@@ -238,6 +255,29 @@ impl Page {
                 .cloned()
                 .collect()
         })
+    }
+
+    /// What alerts, questions and prompts of the page have said since the mark.
+    pub fn dialogs_since(&self, mark: u64) -> Vec<String> {
+        self.observed.read(|seen| {
+            let new = seen.dialogs.iter().filter(|(at, _)| *at >= mark);
+            new.map(|(_, text)| text.clone()).collect()
+        })
+    }
+
+    /// From now on questions of the page (`confirm`) are answered by this; before, each by no.
+    pub fn agree(&self, agrees: fn(&str) -> bool) {
+        self.observed.note(|seen| seen.agrees = Some(agrees));
+    }
+
+    /// How many windows the page has opened.
+    pub fn windows(&self) -> u64 {
+        self.observed.read(|seen| seen.windows)
+    }
+
+    /// Whether the tab is gone: it was closed, or Chromium was lost.
+    pub fn is_gone(&self) -> bool {
+        self.observed.read(|seen| seen.crashed)
     }
 
     /// The console's lines, at most the last 200.
@@ -401,6 +441,25 @@ impl Page {
         let what = "show its contents".to_owned();
         serde_json::from_value(value).map_err(|e| BrowserError::Refused {
             what,
+            why: e.to_string(),
+        })
+    }
+
+    /// The elements of this frame's last snapshot that carry an attribute, or stand in one that does: their numbers and
+    /// its values. For measuring on pages whose parts are labelled; detection never asks.
+    ///
+    /// # Errors
+    /// [`BrowserError::Moved`] where the document went away meanwhile.
+    pub async fn marked(
+        &self,
+        frame: &Frame,
+        attribute: &str,
+    ) -> Result<Vec<(usize, String)>, BrowserError> {
+        const WHAT: &str = "show its labels";
+        let expression = format!("jk.marked({})", Value::from(attribute));
+        let value = self.data(&frame.id, WHAT, &expression).await?;
+        serde_json::from_value(value).map_err(|e| BrowserError::Refused {
+            what: WHAT.to_owned(),
             why: e.to_string(),
         })
     }

@@ -82,6 +82,15 @@ pub(super) fn next(
     page.organisation(known)
 }
 
+/// Whether a question of the browser's own (`confirm`) is answered by yes: one that asks whether to go on with the login.
+pub(super) fn agrees(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let goes_on = words::any(&text, words::NEXT)
+        || words::any(&text, words::SIGN_IN)
+        || words::any(&text, phrases::STAY);
+    goes_on && !words::any(&text, words::CONSENT) && !words::any(&text, phrases::SKIP)
+}
+
 /// The step to more ways in, on a page that shows none that we can go.
 pub(super) fn other_way(page: &Snapshot, choices: &[Choice]) -> Option<Step> {
     Page::of(page, choices)
@@ -229,6 +238,11 @@ impl<'p> Page<'p> {
             words::any(text, phrases::ORGANISATIONS) && words::any(text, phrases::CHOOSE)
         };
         let heading = |text: &String| asks(&text.to_lowercase());
+        // An application may have such a heading too.
+        let inside = form::offers_sign_out(self.seen) && self.said.chars().count() > QUESTION / 2;
+        if !self.short || inside {
+            return Ok(None);
+        }
         if !(self.seen.headings.iter().any(heading) || asks(&self.seen.title.to_lowercase())) {
             return Ok(None);
         }
@@ -309,6 +323,9 @@ impl<'p> Page<'p> {
     }
 
     fn way(&self) -> Option<Step> {
+        if !self.short {
+            return None;
+        }
         let named = |text: &str| {
             words::any(text, phrases::BY_NAME)
                 && !words::any(text, phrases::NO_WAY)
@@ -351,7 +368,7 @@ impl<'p> Page<'p> {
     }
 
     fn consent(&self, known: &Known<'_>) -> Option<Step> {
-        if !known.authorises || !words::any(&self.said, phrases::ACCESS) {
+        if !known.authorises || !self.short || !words::any(&self.said, phrases::ACCESS) {
             return None;
         }
         // A box that must be ticked first is an agreement.

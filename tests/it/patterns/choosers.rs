@@ -3,20 +3,11 @@
 use jarkeeper::failure::FailureClass;
 
 use super::{
-    Ask, Check, Desk, Fixture, Reply, USER, page, passes, refuse, refuses_with, to, together,
+    Ask, Desk, Fixture, Reply, USER, page, pass, pass_with, refuse, refuses_with, to, together,
 };
 
 const FORM: &str = "<form method=post action=/login><label>Username <input name=username></label>\
     <label>Password <input name=password type=password></label><button>Log in</button></form>";
-
-/// A check with more than three lines in the recipe.
-fn pass_with(name: &'static str, fixture: Fixture, extra: &'static str) -> Check {
-    Box::pin(async move { drop(passes(name, fixture, extra).await) })
-}
-
-fn pass(name: &'static str, fixture: Fixture) -> Check {
-    pass_with(name, fixture, "")
-}
 
 /// A usual site that lets in only who has answered its banner by refusing.
 fn behind(login: &'static str) -> Fixture {

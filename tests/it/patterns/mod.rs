@@ -224,6 +224,11 @@ pub(crate) async fn refuses_with(
 /// One expectation, not yet checked.
 pub(crate) type Check = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// [`passes`], as one of several.
+pub(crate) fn pass_with(name: &'static str, fixture: Fixture, extra: &'static str) -> Check {
+    Box::pin(async move { drop(passes(name, fixture, extra).await) })
+}
+
 /// [`passes`] with the three lines alone.
 pub(crate) fn pass(name: &'static str, fixture: Fixture) -> Check {
     Box::pin(async move { drop(passes(name, fixture, "").await) })
