@@ -14,7 +14,7 @@ use crate::ids::SessionKey;
 use crate::login::Rule;
 use crate::renewal::Trial;
 use crate::secret::Credentials;
-use crate::sites::recipe::{Account, Probe, Source};
+use crate::sites::recipe::{Probe, Source};
 use crate::sites::{Draft, source};
 use crate::vault;
 
@@ -40,6 +40,9 @@ pub(super) struct Arguments {
     /// Where the secret of one-time codes comes from, written alike
     #[arg(long, value_name = "SOURCE")]
     totp: Option<String>,
+    /// Where codes and links that the site sends come from: ask, maildir:PATH, command:PROGRAM ARGUMENT…
+    #[arg(long, value_name = "SOURCE")]
+    code: Option<String>,
     /// An origin, beside the URL's own, on which the credentials may be typed
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     allow: Vec<String>,
@@ -77,6 +80,8 @@ pub(super) async fn plan(root: &Path, arguments: Arguments) -> Result<Plan, Stop
         .totp
         .map(|text| given("--totp", &text))
         .transpose()?;
+    let code = arguments.code.map(|text| source::code(&text)).transpose();
+    let code = code.map_err(|why| Stop::Told(2, format!("--code: {why}")))?;
     let variable = place.variable("password");
     let set = (app::environment())(&variable).is_some_and(|value| !value.is_empty());
     let (password, typed) = match password.transpose()? {
@@ -97,6 +102,7 @@ pub(super) async fn plan(root: &Path, arguments: Arguments) -> Result<Plan, Stop
     };
     let mut draft = Draft::new(url, Source::Literal(username.into()), password);
     draft.totp = totp;
+    draft.code = code;
     draft.allowed_origins = arguments.allow;
     draft.ignore_https_errors = arguments.ignore_https_errors;
     // What no recipe can hold is said before the site is asked.
@@ -117,7 +123,7 @@ pub(super) async fn run(app: &App, root: &Path, plan: Plan, json: bool) -> Resul
         typed,
         yes,
     } = plan;
-    let credentials = credentials(root, &draft, typed.as_ref()).await?;
+    let credentials = credentials(root, &draft, &place, typed.as_ref()).await?;
     let key = SessionKey::of(place.site.clone());
     let mut trial = attempt(app, &key, &place, &mut draft, &credentials, yes).await?;
     draft.probe = trial.rule().map(probe);
@@ -237,7 +243,9 @@ fn told(failure: &Failure) -> Stop {
     let option = match (&failure.wants, failure.class) {
         (Some(Wants::Origin(origin)), _) => format!("; here: --allow {origin}"),
         (Some(Wants::Certificate), _) => "; here: --ignore-https-errors".to_owned(),
-        (None, FailureClass::CodeWanted) => "; here: --totp SOURCE".to_owned(),
+        (None, FailureClass::CodeWanted) => {
+            "; here: --totp SOURCE, or --code SOURCE where the site sends it".to_owned()
+        }
         (None, FailureClass::WrongCredentials) if !failure.submitted => {
             "; there is no recipe to release yet: correct the username or the password".to_owned()
         }
@@ -247,20 +255,20 @@ fn told(failure: &Failure) -> Stop {
     Stop::Told(failure.class.exit_code(), message)
 }
 
+/// What one logs in with: from where the recipe says, but for a password that was typed.
 async fn credentials(
     root: &Path,
     draft: &Draft,
+    place: &Place,
     typed: Option<&SecretString>,
 ) -> Result<Credentials, Stop> {
-    let password = typed
-        .cloned()
-        .map_or_else(|| draft.password.clone(), Source::Literal);
-    let account = Account {
-        name: None,
-        username: draft.username.clone(),
-        password,
-        totp: draft.totp.clone(),
+    let accounts = draft.recipe(&place.site)?.accounts;
+    let Some(mut account) = accounts.into_iter().next() else {
+        return Err(Stop::Told(1, "the recipe has no account".to_owned()));
     };
+    if let Some(typed) = typed {
+        account.password = Source::Literal(typed.clone());
+    }
     Ok(vault::credentials(&account, root, app::environment().as_ref()).await?)
 }
 

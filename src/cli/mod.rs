@@ -1,13 +1,14 @@
 //! Arguments, output and exit codes: one function a verb.
 //!
-//! Exit codes: 0 done, 1 something else failed, 2 wrong usage, 3 the configuration or a recipe is wrong, 4 another daemon
-//! is at work, 5 not alive, 6 a recipe was shown and not saved, 10 and above the class of a failed renewal
+//! Exit codes: 0 done, 1 something else failed, 2 wrong usage, 3 the configuration, a recipe or a recording is wrong,
+//! 4 another daemon is at work, 5 not alive, 6 a recipe was shown and not saved, 10 and above the class of a failed renewal
 //! ([`FailureClass::exit_code`]).
 
 mod add;
 mod auto_login;
 mod doctor;
 mod explain;
+mod import_recording;
 mod login;
 mod sites;
 mod state;
@@ -284,6 +285,9 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
                 add::run(app, &root, plan, json).await
             })
             .await
+        }
+        Verb::Sites(sites::SitesVerb::Import(arguments)) => {
+            import_recording::run(&root, arguments, json).await
         }
         Verb::Doctor => doctor::run(&root, &settings, json).await,
         Verb::Explain { url, picture } => explain::run(&settings, &url, &picture, json).await,

@@ -20,6 +20,8 @@ pub(super) enum SitesVerb {
     Check,
     /// Logs in at a URL with a browser, and writes the shortest recipe that works
     Add(super::add::Arguments),
+    /// Makes a recipe of a recording of Chrome's DevTools Recorder (JSON)
+    Import(super::import_recording::Arguments),
 }
 
 pub(super) fn check(settings: &Settings, json: bool) -> Result<(), Stop> {

@@ -25,9 +25,11 @@ const SLOW: TimeDelta = TimeDelta::seconds(5);
 /// Longest time for what a stranger is given.
 const STRANGER: Duration = Duration::from_secs(10);
 /// How much more a rule that reads the body may weigh than one that reads the status, bytes.
-const READING: usize = 40_000;
+const READING: i64 = 40_000;
 /// How much more the place that the login itself was proven by may weigh, bytes.
-const KNOWN: usize = 8_000;
+const KNOWN: i64 = 8_000;
+/// How much less a rule without a query weighs, bytes.
+const QUERY: i64 = 6_000;
 
 impl Prober {
     /// Finds a rule: the first URL whose answer with the session differs from its answer without in a way that tells. What
@@ -124,26 +126,33 @@ pub async fn survey(
             candidates.push(url);
         }
     }
-    let mut jar = Jar::new(&done.state, prober.now());
-    let mut found: Vec<(usize, Rule)> = Vec::new();
+    let mut asking = Asking {
+        prober: &prober,
+        username: recipe.accounts.first().map(|account| &account.username),
+        jar: Jar::new(&done.state, prober.now()),
+        nobody: nobody(&done.state),
+        lenient,
+    };
+    let mut found: Vec<(i64, Rule)> = Vec::new();
     for url in &candidates {
         if Instant::now() >= deadline {
             break;
         }
-        let account = recipe.accounts.first().map(|account| &account.username);
-        let Some((weight, rule)) =
-            tells(&prober, url, &mut jar, &done.state, account, lenient).await
-        else {
+        let Some((mut weight, rule)) = asking.tells(url, &done.state).await else {
             continue;
         };
-        let bonus = if Some(url) == known.as_ref() {
-            KNOWN
-        } else {
-            0
-        };
-        found.push((weight.saturating_sub(bonus), rule));
+        if known
+            .as_ref()
+            .is_some_and(|known| known.path() == url.path())
+        {
+            weight -= KNOWN;
+        }
+        if url.query().is_some() {
+            weight += QUERY;
+        }
+        found.push((weight, rule));
     }
-    let (state, changed) = jar.into_state();
+    let (state, changed) = asking.jar.into_state();
     if changed {
         done.state = state;
     }
@@ -168,40 +177,72 @@ pub async fn survey(
     None
 }
 
-/// The rule by which this URL tells, and what it weighs; asked twice, because what is said once may be a welcome.
-async fn tells(
-    prober: &Prober,
-    url: &Url,
-    jar: &mut Jar,
-    state: &StorageState,
-    username: Option<&Source>,
+/// The survey's questions to the site: as the one who is signed in, and as nobody.
+struct Asking<'a> {
+    prober: &'a Prober,
+    username: Option<&'a Source>,
+    jar: Jar,
+    /// Keeps what it is given: a site that counts its sessions, and ends the oldest of many, must not get one a question.
+    nobody: StorageState,
     lenient: bool,
-) -> Option<(usize, Rule)> {
-    let mut rule = None;
-    let mut weight = 0;
-    for _ in 0..2 {
-        let with = prober.fetch(url, Some((jar, state)), lenient).await.ok()?;
-        jar.take(url, &with.set_cookies);
-        if with.status != 200 {
-            return None;
-        }
-        let without = prober.fetch(url, None, lenient).await.ok()?;
-        if without.status == 429 || without.status >= 500 {
-            return None;
-        }
-        match &rule {
-            None => {
-                let found = compare(url, &with, &without)
-                    .or_else(|| names(url, &with, &without, username))?;
-                let reads = found.contains.is_some();
-                weight = with.body.len() + if reads { READING } else { 0 };
-                rule = Some(found);
+}
+
+impl Asking<'_> {
+    /// The rule by which this URL tells, and what it weighs; asked twice, because what is said once may be a welcome.
+    async fn tells(&mut self, url: &Url, state: &StorageState) -> Option<(i64, Rule)> {
+        let mut rule = None;
+        let mut weight = 0;
+        for _ in 0..2 {
+            let as_one = Some((&self.jar, state));
+            let with = self.prober.fetch(url, as_one, self.lenient).await.ok()?;
+            self.jar.take(url, &with.set_cookies);
+            if with.status != 200 {
+                return None;
             }
-            Some(rule) if holds(rule, &with) && !holds(rule, &without) => {}
-            Some(_) => return None,
+            let without = self.as_nobody(url).await?;
+            if without.status == 429 || without.status >= 500 {
+                return None;
+            }
+            match &rule {
+                None => {
+                    let found = compare(url, &with, &without)
+                        .or_else(|| names(url, &with, &without, self.username))?;
+                    weight = i64::try_from(with.body.len()).unwrap_or(i64::MAX / 2);
+                    weight += if found.contains.is_some() { READING } else { 0 };
+                    rule = Some(found);
+                }
+                Some(rule) if holds(rule, &with) && !holds(rule, &without) => {}
+                Some(_) => return None,
+            }
         }
+        rule.map(|rule| (weight, rule))
     }
-    rule.map(|rule| (weight, rule))
+
+    async fn as_nobody(&mut self, url: &Url) -> Option<Fetched> {
+        let mut jar = Jar::new(&self.nobody, self.prober.now());
+        let answer = self
+            .prober
+            .fetch(url, Some((&jar, &self.nobody)), self.lenient)
+            .await
+            .ok()?;
+        jar.take(url, &answer.set_cookies);
+        self.nobody = jar.into_state().0;
+        Some(answer)
+    }
+}
+
+/// One who is not signed in, with the same browser.
+fn nobody(state: &StorageState) -> StorageState {
+    let mut extension = state.jarkeeper.clone();
+    if let Some(extension) = &mut extension {
+        extension.storage.clear();
+        extension.http.clear();
+    }
+    StorageState {
+        cookies: Vec::new(),
+        origins: Vec::new(),
+        jarkeeper: extension,
+    }
 }
 
 /// What the site gives to a browser that has never been there.

@@ -8,6 +8,7 @@ mod load;
 mod naming;
 mod read;
 pub mod recipe;
+pub mod recording;
 mod save;
 mod shape;
 pub mod source;

@@ -44,6 +44,25 @@ pub fn parse(text: &str) -> Result<Source, String> {
     }
 }
 
+/// How a source of codes that a site sends is written on a command line, for messages.
+pub const CODE_WAYS: &str = "ask, maildir:PATH or command:PROGRAM ARGUMENT…";
+
+/// Reads where codes and links that a site sends come from (`ask`, `maildir:/home/me/Maildir`, `command:my-codes wiki`), and
+/// gives the recipe's value for it.
+///
+/// # Errors
+/// What is wrong, and the ways there are.
+pub fn code(text: &str) -> Result<String, String> {
+    match text.split_once(':') {
+        None if text == "ask" => Ok(quoted(text)),
+        Some(("maildir", path)) if !path.is_empty() => {
+            Ok(format!("{{ maildir = {} }}", quoted(path)))
+        }
+        Some(("command", _)) => Ok(toml(&parse(text)?)),
+        _ => Err(format!("this names no source of codes; write {CODE_WAYS}")),
+    }
+}
+
 /// The source as a TOML value.
 pub(super) fn toml(source: &Source) -> String {
     match source {
@@ -80,6 +99,21 @@ mod tests {
             parse("keyring:a/b/c").unwrap(),
             Source::Keyring { service, user }
         );
+    }
+
+    #[test]
+    fn codes_that_a_site_sends_come_from_elsewhere() {
+        for (text, toml) in [
+            ("ask", r#""ask""#),
+            ("maildir:/home/me/a:b", r#"{ maildir = "/home/me/a:b" }"#),
+            (
+                "command:my-codes 'the wiki'",
+                r#"{ command = ["my-codes", "the wiki"] }"#,
+            ),
+        ] {
+            assert_eq!(code(text).unwrap(), toml);
+        }
+        insta::assert_snapshot!(code("492039").unwrap_err(), @"this names no source of codes; write ask, maildir:PATH or command:PROGRAM ARGUMENT…");
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Draft {
     pub password: Source,
     /// Where the codes come from, where the account has some.
     pub totp: Option<Source>,
+    /// Where codes and links that the site sends come from, as TOML (see [`source::code`]).
+    pub code: Option<String>,
     /// Further origins on which credentials may be typed.
     pub allowed_origins: Vec<String>,
     /// Whether a certificate that does not verify is accepted.
@@ -45,6 +47,7 @@ impl Draft {
             username,
             password,
             totp: None,
+            code: None,
             allowed_origins: Vec::new(),
             ignore_https_errors: false,
             steps: Vec::new(),
@@ -63,6 +66,7 @@ impl Draft {
         if let Some(totp) = &self.totp {
             lines.push(format!("totp = {}", source::toml(totp)));
         }
+        lines.extend(self.code.as_ref().map(|code| format!("code = {code}")));
         if !self.allowed_origins.is_empty() {
             let origins = self.allowed_origins.iter().map(|o| quoted(o)).collect();
             lines.push(list("allowed_origins", origins));

@@ -43,6 +43,8 @@ mod site;
 #[cfg(test)]
 mod sites_add;
 #[cfg(test)]
+mod sites_import;
+#[cfg(test)]
 mod steps;
 #[cfg(test)]
 mod support;

@@ -1,5 +1,8 @@
 //! The real applications: that they start, stop, and tell signed in from out.
 
+mod added;
+
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -9,6 +12,7 @@ use jarkeeper::session::formats::{Format, export};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 
+use crate::support::process::Root;
 use crate::support::realsites::RealSite;
 use crate::support::{Keeper, run, tools};
 
@@ -38,17 +42,42 @@ async fn an_application_runs_for_one_test_at_a_time_and_stops_with_it() {
 }
 
 #[test]
-fn every_recipe_names_only_what_the_harness_provides() {
-    let recipes = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/recipes");
-    for file in std::fs::read_dir(recipes).unwrap() {
+fn every_shipped_recipe_is_read_without_a_mistake_and_names_only_its_own_variables() {
+    let root = Root::new();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("sites/examples");
+    let mut count = 0;
+    for file in std::fs::read_dir(examples).unwrap() {
         let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let own = name.to_uppercase().replace('-', "_");
         let text = std::fs::read_to_string(&path).unwrap();
+        let comments = text
+            .lines()
+            .take_while(|line| line.starts_with("# "))
+            .count();
+        assert_eq!(comments, 2, "{name}");
         let recipe: toml::Table = text.parse().unwrap();
-        assert!(recipe["url"].as_str().unwrap().starts_with("${BASE}/"));
+        let url = recipe["url"].as_str().unwrap();
+        assert!(url.starts_with(&format!("${{{own}_URL}}/")), "{name}");
         let secrets = ["password", "totp"].map(|key| recipe.get(key)?.get("env")?.as_str());
-        assert_eq!(secrets[0], Some("REALSITE_PASSWORD"), "{}", path.display());
-        assert!(matches!(secrets[1], None | Some("REALSITE_TOTP")));
+        assert_eq!(secrets[0], Some(&*format!("{own}_PASSWORD")), "{name}");
+        assert!(
+            secrets[1].is_none_or(|totp| totp == format!("{own}_TOTP")),
+            "{name}"
+        );
+        root.env(&format!("{own}_URL"), "http://127.0.0.1:9");
+        root.env(&format!("{own}_PROVIDER"), "http://localhost:9");
+        root.recipe(&name, &text);
+        count += 1;
     }
+    assert!(count > 12);
+    let check = root.run(&["sites", "check"]);
+    assert_eq!(check.out, format!("{count} recipes, no mistake\n"));
+    assert_eq!(check.code, Some(0));
+    // In their own folder they are nobody's recipes.
+    std::fs::create_dir(root.path().join("sites/examples")).unwrap();
+    root.save("sites/examples/broken.toml", "url = ");
+    assert_eq!(root.run(&["sites", "check"]).out, check.out);
 }
 
 /// How one application differs from the others.
@@ -62,6 +91,8 @@ struct Case {
     logs: Option<(&'static str, usize)>,
     /// What the three lines need beside.
     more: &'static str,
+    /// Whether plain HTTP tells a live session from a dead one.
+    tells: bool,
 }
 
 impl Case {
@@ -72,6 +103,7 @@ impl Case {
             bound: false,
             logs: None,
             more: "",
+            tells: true,
         }
     }
 
@@ -93,6 +125,7 @@ impl Case {
         run(async move {
             if let Some(site) = RealSite::start(self.app).await {
                 story(&self, &site).await;
+                added::added(&self, &site, &[]).await;
             }
         });
     }
@@ -112,10 +145,8 @@ fn everything(app: &str) -> bool {
 /// A Jarkeeper with this recipe for this site.
 fn keeper(site: &RealSite, recipe: &str) -> Keeper {
     let keeper = Keeper::new();
-    for name in ["BASE", "REALSITE_PASSWORD", "REALSITE_TOTP"] {
-        if let Some(value) = site.env(name) {
-            keeper.env(name, &value);
-        }
+    for (name, value) in site.variables() {
+        keeper.env(&name, &value);
     }
     keeper.recipe("x", recipe);
     keeper
@@ -296,7 +327,11 @@ fn jupyterlab() {
 
 #[test]
 fn thelounge() {
-    Case::of("thelounge").run();
+    Case {
+        tells: false,
+        ..Case::of("thelounge")
+    }
+    .run();
 }
 
 #[test]
@@ -330,6 +365,11 @@ fn a_site_of_http_basic_is_entered_with_three_lines() {
         }
         let key = "x".parse().unwrap();
         assert_eq!(keeper.queue.renewer().check(&key).await.unwrap(), Ok(()));
+        let case = Case {
+            blind: true,
+            ..Case::of("tiddlywiki")
+        };
+        added::added(&case, &site, &[]).await;
         let wrong = keeper_of_wrong(&site);
         let failure = wrong.login("x").await.failure.unwrap();
         assert_eq!(failure.class, FailureClass::WrongCredentials, "{failure}");
@@ -360,13 +400,18 @@ fn calibre_web() {
 
 #[test]
 fn node_red() {
-    Case::of("node-red").slow();
+    Case {
+        tells: false,
+        ..Case::of("node-red")
+    }
+    .slow();
 }
 
 #[test]
 fn verdaccio() {
     Case {
         blind: true,
+        tells: false,
         ..Case::of("verdaccio")
     }
     .slow();
@@ -472,9 +517,7 @@ fn a_login_over_two_origins_ends_in_a_session_that_the_provider_alone_can_renew(
         let Some(site) = RealSite::start(APP).await else {
             return;
         };
-        let (_, port) = site.base.rsplit_once(':').unwrap();
-        let provider = port.parse::<u16>().unwrap() + 1;
-        let allowed = format!("allowed_origins = [\"http://localhost:{provider}\"]\n");
+        let allowed = format!("allowed_origins = [{:?}]\n", site.provider());
         let keeper = keeper(&site, &three_lines(&site, &allowed));
         keeper.must_login("x").await;
         in_playwright(&Case::of(APP), &site, &keeper, "three lines").await;
@@ -487,6 +530,7 @@ fn a_login_over_two_origins_ends_in_a_session_that_the_provider_alone_can_renew(
         assert_eq!(report.how, How::Extended, "{:?}", report.failure);
         assert_eq!(keeper.queue.renewer().check(&key).await.unwrap(), Ok(()));
         assert_eq!(submissions(&keeper), 1);
+        added::added(&Case::of(APP), &site, &["--allow", &site.provider()]).await;
     });
 }
 

@@ -174,20 +174,38 @@ impl RealSite {
         format!("{}{path}", self.base)
     }
 
-    /// The application's recipe, of `tests/it/recipes`; [`RealSite::env`] has what it names.
+    /// The application's recipe, of `sites/examples`; [`RealSite::variables`] has what it names.
     pub(crate) fn recipe(&self) -> String {
-        let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/recipes");
+        let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("sites/examples");
         fs::read_to_string(recipes.join(format!("{}.toml", self.app))).unwrap()
     }
 
-    /// The variables that the recipe names: `BASE`, `REALSITE_PASSWORD` and `REALSITE_TOTP`.
-    pub(crate) fn env(&self, name: &str) -> Option<String> {
-        match name {
-            "BASE" => Some(self.base.clone()),
-            "REALSITE_PASSWORD" => Some(self.facts.password.clone()),
-            "REALSITE_TOTP" => self.facts.totp_secret.clone(),
-            _ => None,
+    /// The variables that the application's recipe names, and those of the tests' own: `BASE`, `REALSITE_PASSWORD` and
+    /// `REALSITE_TOTP`.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        let own = self.app.to_uppercase().replace('-', "_");
+        let mut all = Vec::new();
+        for (name, value) in [
+            ("PASSWORD", Some(self.facts.password.clone())),
+            ("TOTP", self.facts.totp_secret.clone()),
+        ] {
+            for prefix in ["REALSITE", own.as_str()] {
+                all.extend(
+                    value
+                        .clone()
+                        .map(|value| (format!("{prefix}_{name}"), value)),
+                );
+            }
         }
+        all.push(("BASE".to_owned(), self.base.clone()));
+        all.push((format!("{own}_URL"), self.base.clone()));
+        all.push((format!("{own}_PROVIDER"), self.provider()));
+        all
+    }
+
+    /// The origin of the sign-on, where the application has one beside its own.
+    pub(crate) fn provider(&self) -> String {
+        format!("http://localhost:{}", self.scripts.port + 1)
     }
 }
 
