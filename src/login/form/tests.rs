@@ -290,6 +290,20 @@ fn new_password_on_a_login_only_keeps_browsers_from_filling_it() {
 }
 
 #[test]
+fn a_link_that_is_the_only_way_to_send_a_form_speaks_for_it() {
+    let fields = || vec![field(1, "text", "a"), field(2, "password", "b")];
+    let mut link = button(3, "Log in");
+    (link.part.tag, link.part.kind, link.link) =
+        ("a".into(), String::new(), Some("javascript:go()".into()));
+    let found = find(&page(fields(), vec![link.clone()])).unwrap();
+    assert_eq!(found.submit, Some(0));
+    // Beside another button it leads away from a registration.
+    assert!(
+        refused(&page(fields(), vec![button(3, "Continue"), link])).contains("a link to sign in")
+    );
+}
+
+#[test]
 fn of_two_forms_the_login_is_taken() {
     let mut fields = vec![
         field(1, "email", "mail"),
