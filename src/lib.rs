@@ -18,5 +18,6 @@ pub mod renewal;
 pub mod secret;
 pub mod session;
 pub mod sites;
+pub mod totp;
 pub mod vault;
 pub mod watch;

@@ -9,7 +9,6 @@ pub mod probe;
 mod prove;
 mod sight;
 mod step;
-mod totp;
 mod typing;
 mod words;
 

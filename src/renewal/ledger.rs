@@ -343,6 +343,8 @@ mod tests {
             username: username.to_owned(),
             password: password.into(),
             totp: totp.map(Into::into),
+            recovery_codes: Vec::new(),
+            mailbox: None,
         };
         let tags = [
             secret_tag(b"salt", &credentials("ab", "c", None)),
