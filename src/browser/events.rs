@@ -23,7 +23,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::error::BrowserError;
-use super::observed::{Answer, Observed};
+use super::observed::{Answer, Observed, UnderWay};
 use super::page::{Frame, frame, told};
 
 /// Alerts that are dismissed before the page is given up as one that only makes alerts.
@@ -204,6 +204,10 @@ pub(super) async fn listen(
                     if event.frame.id == main {
                         // A new document takes the frames of the old one away, and nothing tells of each.
                         seen.frames.clear();
+                        // What the old one had under way ends with it, and nothing tells of that either.
+                        let document = event.frame.loader_id.inner();
+                        seen.in_flight
+                            .retain(|_, request| request.document == *document);
                     }
                     seen.frame(frame(event.frame.clone()));
                     if event.frame.security_origin.starts_with("http") {
@@ -258,8 +262,12 @@ pub(super) async fn listen(
                             )
                         );
                         if !keeps_open {
-                            seen.in_flight
-                                .insert(id.clone(), (Instant::now(), is_document || sends));
+                            let request = UnderWay {
+                                began: Instant::now(),
+                                patient: is_document || sends,
+                                document: event.loader_id.inner().clone(),
+                            };
+                            seen.in_flight.insert(id.clone(), request);
                         }
                     });
                 }

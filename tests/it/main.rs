@@ -27,6 +27,8 @@ mod laws;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod patterns;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod realsites;
