@@ -8,6 +8,7 @@
 pub mod app;
 pub mod browser;
 pub mod cli;
+pub mod codes;
 pub mod config;
 pub mod demo;
 mod document;

@@ -42,7 +42,11 @@ impl Redactor {
         if let Some(totp) = &credentials.totp {
             redactor.add(totp.expose_secret());
         }
-        for code in credentials.recovery_codes.iter().chain(&credentials.mailbox) {
+        for code in credentials
+            .recovery_codes
+            .iter()
+            .chain(&credentials.mailbox)
+        {
             redactor.add(code.expose_secret());
         }
         redactor

@@ -2,7 +2,7 @@
 //!
 //! Door: [`Totp::read`] (is it a secret at all?) and [`Totp::code`] (which code may be typed, and when). Reads no clock.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use totp_rs::{Algorithm, Builder, Secret};
 use url::Url;
 
@@ -58,7 +58,9 @@ impl Totp {
             return Err(wrong("it is empty"));
         }
         let bytes = Secret::try_from_base32(bare.to_uppercase()).map_err(|_| {
-            wrong("the secret is not Base32, which has only the letters A to Z and the digits 2 to 7")
+            wrong(
+                "the secret is not Base32, which has only the letters A to Z and the digits 2 to 7",
+            )
         })?;
         if bytes.as_bytes().len() < SHORTEST {
             return Err(wrong("the secret is too short to be whole"));
@@ -173,6 +175,8 @@ fn wrong(why: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     // RFC 6238 appendix B: the secrets are "1234567890" again and again, as long as the hash.
@@ -196,7 +200,11 @@ mod tests {
             (SHA512, "HmacSHA512", ["90693936", "25091201", "99943326"]),
         ] {
             for (at, code) in [30, 1_111_111_080, 1_111_111_110].into_iter().zip(codes) {
-                assert_eq!(digits(&uri(secret, algorithm), at), code, "{algorithm} at {at}");
+                assert_eq!(
+                    digits(&uri(secret, algorithm), at),
+                    code,
+                    "{algorithm} at {at}"
+                );
             }
         }
         assert_eq!(digits(SHA1, 30), "287082");
@@ -245,10 +253,23 @@ mod tests {
         .into_iter()
         .map(|secret| Totp::read(secret).unwrap_err())
         .map(|said| {
-            let why = said.strip_prefix("the totp secret cannot be used: ").unwrap();
+            let why = said
+                .strip_prefix("the totp secret cannot be used: ")
+                .unwrap();
             why.split_once("; ").unwrap().0.to_owned()
         })
         .collect();
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        the secret is not Base32, which has only the letters A to Z and the digits 2 to 7
+        it is empty
+        the secret is too short to be whole
+        it is an otpauth://hotp URI, whose codes are counted instead of timed
+        the otpauth URI has no secret=…
+        the secret is not Base32, which has only the letters A to Z and the digits 2 to 7
+        its digits are none of 6, 7 and 8
+        its algorithm is none of SHA1, SHA256 and SHA512
+        its period is not 10 to 300 seconds
+        the otpauth URI does not begin with otpauth://totp/
+        "#);
     }
 }

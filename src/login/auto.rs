@@ -10,9 +10,10 @@ use crate::browser::snapshot::Snapshot;
 use crate::browser::{BrowserError, Element, Frame, Page, shown};
 use crate::failure::{Failure, FailureClass};
 
+use super::factor::{self, Place};
 use super::form::{self, LoginForm};
 use super::prove::Inside;
-use super::typing::{open_frames, type_code, type_password};
+use super::typing::{open_frames, type_password};
 use super::{AGAIN, Attempt, Progress, QUIET, sight, snapshot};
 
 /// How long a page may take to show a form.
@@ -27,7 +28,8 @@ const REDRAWN: usize = 3;
 /// What the page asks for.
 enum Ask {
     Login(Frame, Box<Snapshot>, LoginForm),
-    Code(Frame, usize),
+    Code(Frame, Box<Snapshot>, Place),
+    Link,
     Trigger(Frame, usize),
     Nothing,
 }
@@ -47,8 +49,9 @@ pub(super) async fn run(
         let mark = page.mark();
         match ask(page, attempt, entered, &done).await? {
             Ask::Login(frame, mut seen, mut form) => {
-                let code = form::find_code(&seen);
-                let known = attempt.credentials.totp.is_some();
+                factor::prepare(attempt, progress).await?;
+                let code = factor::asked(&seen);
+                let known = factor::at_once(attempt, progress);
                 let place = key(&seen, &form);
                 let again = !done.insert(place.clone());
                 let code = code.filter(|_| known && done.insert(format!("code {place}")));
@@ -61,35 +64,38 @@ pub(super) async fn run(
                         "the login form is shown again: {}",
                         sight::quote(&seen.text)
                     );
-                    return Err(told
-                        .unwrap_or_else(|| Failure::new(FailureClass::WrongCredentials, message)));
+                    let told = told
+                        .unwrap_or_else(|| Failure::new(FailureClass::WrongCredentials, message));
+                    return Err(factor::blame(progress, told));
                 }
                 fill(page, attempt, progress, &frame, &mut seen, &mut form).await?;
                 // The page may have been drawn anew meanwhile, and its fields counted anew.
-                if let Some(code) = code.and_then(|_| form::find_code(&seen)) {
-                    let element = unchanged(page, &frame, &seen, code).await?;
-                    if types_code(page, attempt, progress, &element).await? {
+                if let Some(code) = code.and_then(|_| factor::asked(&seen)) {
+                    let sent = page.requests_sent();
+                    factor::beside(page, attempt, progress, &frame, &seen, &code).await?;
+                    // Many pages go on by themselves at the last digit.
+                    if page.sends(sent, Instant::now() + AGAIN * 2).await {
+                        page.settle(QUIET, page.deadline()).await;
+                        entered = true;
                         continue;
                     }
                 }
                 let refused = submit(inside, &frame, &seen, &form, mark).await?;
                 entered |= form.password.is_some();
                 if let Some(failure) = refused {
-                    return Err(failure);
+                    return Err(factor::blame(progress, failure));
                 }
             }
-            Ask::Code(frame, field) => {
-                if !done.insert(format!("code {}", page.url())) {
-                    let message = "the site refused the one-time code";
-                    return Err(Failure::new(FailureClass::CodeRefused, message));
+            Ask::Code(frame, seen, place) => {
+                factor::answer(page, attempt, progress, &frame, &seen, &place).await?;
+                entered = true;
+            }
+            Ask::Link => {
+                if !factor::may_follow(attempt, progress)? {
+                    return Ok(());
                 }
-                let element = page.node(&frame, field).await?;
-                let sent = page.requests_sent();
-                if !types_code(page, attempt, progress, &element).await? {
-                    page.press("Enter").await?;
-                    page.sends(sent, Instant::now() + SIGN).await;
-                    page.settle(QUIET, page.deadline()).await;
-                }
+                factor::wait_for_link(page, attempt, progress).await?;
+                entered = true;
             }
             Ask::Trigger(frame, button) => {
                 done.insert(format!("trigger {}", page.url()));
@@ -100,22 +106,6 @@ pub(super) async fn run(
             Ask::Nothing => return Ok(()),
         }
     }
-}
-
-/// Types the one-time code; says whether the page went on by itself at the last digit, as many do.
-async fn types_code(
-    page: &Page,
-    attempt: &Attempt<'_>,
-    progress: &mut Progress,
-    element: &Element,
-) -> Result<bool, Failure> {
-    let sent = page.requests_sent();
-    type_code(page, attempt, progress, element).await?;
-    let went = page.sends(sent, Instant::now() + AGAIN * 2).await;
-    if went {
-        page.settle(QUIET, page.deadline()).await;
-    }
-    Ok(went)
 }
 
 fn key(seen: &Snapshot, form: &LoginForm) -> String {
@@ -150,14 +140,18 @@ async fn ask(
         let mut main = None;
         for frame in frames {
             let seen = snapshot(page, &frame).await?;
-            if let Some(form) = form::find(&seen) {
+            let code = factor::asked(&seen);
+            // "The code that we sent to your e-mail" is no username.
+            let login = form::find(&seen)
+                .filter(|form| form.password.is_some() || form.username.map(Place::Field) != code);
+            if let Some(form) = login {
                 if let Some(failure) = sight::obstacle(&seen) {
                     return Err(failure);
                 }
                 return Ok(Ask::Login(frame, Box::new(seen), form));
             }
-            if let Some(field) = form::find_code(&seen) {
-                return Ok(Ask::Code(frame, seen.fields[field].node));
+            if let Some(place) = code {
+                return Ok(Ask::Code(frame, Box::new(seen), place));
             }
             main.get_or_insert((frame, seen));
         }
@@ -166,6 +160,12 @@ async fn ask(
             still = Instant::now();
         }
         let waited = still.elapsed() >= PATIENCE || Instant::now() >= until;
+        let mail = main
+            .as_ref()
+            .is_some_and(|(_, seen)| factor::awaits_link(seen));
+        if mail && settled && !done.is_empty() {
+            return Ok(Ask::Link);
+        }
         // A page that is never still is a page all the same; whether it is signed in is for the proof to say.
         if entered && (settled || waited) {
             return Ok(Ask::Nothing);

@@ -21,7 +21,7 @@ mod slots;
 mod work;
 mod worker;
 
-pub use ledger::{Event, Ledger, line, secret_tag, verdict};
+pub use ledger::{Event, Ledger, line, mark, secret_tag, spent, verdict};
 pub use life::{Horizon, horizon};
 pub use order::{Pace, Urgency, order, spread, urgency};
 pub use outcome::{Outcome, apply, hold, release};

@@ -103,7 +103,11 @@ impl Reader<'_> {
             || table.imap.is_none() && (table.user.is_some() || table.password.is_some())
         {
             let help = "write { imap = \"imaps://host/INBOX\", user = \"me\", password = { env = \"NAME\" } }";
-            return self.refuse(span, "\"imap\", \"user\" and \"password\" go together", help);
+            return self.refuse(
+                span,
+                "\"imap\", \"user\" and \"password\" go together",
+                help,
+            );
         }
         let default = if sources == 0 { PERSON } else { MACHINE };
         let wait = match &table.wait {
@@ -118,7 +122,8 @@ impl Reader<'_> {
         let nul = |text: &String| text.contains('\0');
         if let Some(argv) = &table.command {
             if argv.first().is_none_or(String::is_empty) || argv.iter().any(nul) {
-                let help = "write the program and its arguments: { command = [\"my-codes\", \"wiki\"] }";
+                let help =
+                    "write the program and its arguments: { command = [\"my-codes\", \"wiki\"] }";
                 return self.refuse(span, "\"command\" names no program", help);
             }
             return Ok(CodeSource::Command(argv.clone()));

@@ -42,7 +42,7 @@ pub(super) fn read(
     document: &Document,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Checked<Read> {
-    let raw: RawRecipe = document.shape().map_err(|error| explain(error, site))?;
+    let raw: RawRecipe = document.shape().map_err(explain)?;
     let mut reader = Reader {
         site,
         document,
@@ -132,7 +132,7 @@ pub(super) fn read(
 }
 
 /// Puts an example of this very key where the words of the deserialiser are too general.
-fn explain(mut diagnostic: Diagnostic, site: &SiteName) -> Diagnostic {
+fn explain(mut diagnostic: Diagnostic) -> Diagnostic {
     let nested = diagnostic.line.is_some();
     let add = match diagnostic.message.as_str() {
         "the key \"url\" is missing" if nested => "{ url = \"/account\" }".to_owned(),
