@@ -242,6 +242,7 @@ pub(super) async fn listen(
                                 status: code(status),
                                 document: is_document,
                                 sent,
+                                read: false,
                                 retry_after: None,
                             });
                         }
@@ -251,6 +252,11 @@ pub(super) async fn listen(
                             true => seen.sending.insert(id.clone()),
                             false => seen.sending.remove(&id),
                         };
+                        let by_script =
+                            matches!(kind, Some(ResourceType::Xhr | ResourceType::Fetch));
+                        if by_script && event.request.method == "GET" {
+                            seen.reading.insert(id.clone());
+                        }
                         let keeps_open = matches!(
                             kind,
                             Some(
@@ -287,11 +293,13 @@ pub(super) async fn listen(
                         }
                         if wanted {
                             let sent = seen.sending.contains(id);
+                            let read = seen.reading.contains(id);
                             seen.answer(Answer {
                                 url: event.response.url.clone(),
                                 status: code(event.response.status),
                                 document,
                                 sent,
+                                read,
                                 retry_after: retry_after(event.response.headers.inner()),
                             });
                         }
@@ -301,12 +309,14 @@ pub(super) async fn listen(
                     documents.remove(event.request_id.inner());
                     seen.in_flight.remove(event.request_id.inner());
                     seen.sending.remove(event.request_id.inner());
+                    seen.reading.remove(event.request_id.inner());
                 }),
                 Event::Failed(event) => {
                     let document = documents.remove(event.request_id.inner());
                     observed.note(|seen| {
                         seen.in_flight.remove(event.request_id.inner());
                         seen.sending.remove(event.request_id.inner());
+                        seen.reading.remove(event.request_id.inner());
                         match document {
                             // A navigation that another one replaces is told as aborted.
                             Some(_)

@@ -26,6 +26,8 @@ pub struct Answer {
     pub document: bool,
     /// Whether the request carried something to the site (POST, PUT, PATCH).
     pub sent: bool,
+    /// Whether a script of the page asked for it and sent nothing (GET by XHR or fetch).
+    pub read: bool,
     /// `Retry-After`, where it is a number of seconds.
     pub retry_after: Option<TimeDelta>,
 }
@@ -48,6 +50,7 @@ pub(super) struct Seen {
     /// The requests under way, by their id.
     pub(super) in_flight: HashMap<String, UnderWay>,
     pub(super) sending: BTreeSet<String>,
+    pub(super) reading: BTreeSet<String>,
     pub(super) last_activity: Option<Instant>,
     pub(super) answers: VecDeque<Answer>,
     /// Answers that came since the page was made; tells which of `answers` are new.

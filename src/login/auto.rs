@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::browser::snapshot::Snapshot;
 use crate::browser::{BrowserError, Element, Frame, Page, shown};
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, Wants};
 
 use super::factor::{self, Place};
 use super::form::{self, LoginForm};
@@ -202,7 +202,7 @@ fn none(
         let message = format!(
             "the site led from {own} to {origin}, where the recipe does not allow to log in; if that is right, add it to allowed_origins or write it as url (localhost and 127.0.0.1 are different hosts)"
         );
-        return Failure::new(FailureClass::RecipeWrong, message);
+        return Failure::new(FailureClass::RecipeWrong, message).wanting(Wants::Origin(origin));
     }
     let text = seen.map(|s| sight::quote(&s.text)).unwrap_or_default();
     let message = format!(

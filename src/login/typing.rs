@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{Attempt, Progress};
 use crate::browser::{BrowserError, Element, Frame, Page, shown};
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, Wants};
 use crate::sites::Recipe;
 
 /// Whether credentials may be typed on this origin: the recipe's own, the same host by HTTPS, or one that it allows.
@@ -78,7 +78,8 @@ pub(super) async fn guarded(
                 "the field for the {what} is on {origin}, and the recipe allows it only on {}; if the site's login really is there, add the origin to allowed_origins",
                 attempt.recipe.url.origin().ascii_serialization()
             );
-            return Err(Failure::new(FailureClass::RecipeWrong, message));
+            let failure = Failure::new(FailureClass::RecipeWrong, message);
+            return Err(failure.wanting(Wants::Origin(origin)));
         }
     }
     for target in page.targets(element).await? {
@@ -89,11 +90,15 @@ pub(super) async fn guarded(
         if !url.as_ref().is_some_and(stays) && !origin.is_some_and(|o| allowed(attempt.recipe, &o))
         {
             let to = url.as_ref().map_or(target, shown);
+            let wants = url.map(|url| Wants::Origin(url.origin().ascii_serialization()));
             let message = format!(
                 "the login form sends the {what} to {to}, and the recipe allows it only on {}; if that is right, add the origin to allowed_origins",
                 attempt.recipe.url.origin().ascii_serialization()
             );
-            return Err(Failure::new(FailureClass::RecipeWrong, message));
+            return Err(Failure {
+                wants,
+                ..Failure::new(FailureClass::RecipeWrong, message)
+            });
         }
     }
     if progress.submitted_at.is_none() {

@@ -39,6 +39,8 @@ mod simulation;
 #[cfg(test)]
 mod site;
 #[cfg(test)]
+mod sites_add;
+#[cfg(test)]
 mod steps;
 #[cfg(test)]
 mod support;
