@@ -260,6 +260,8 @@ async fn credentials(
         username: draft.username.clone(),
         password,
         totp: draft.totp.clone(),
+        recovery_codes: None,
+        code: None,
     };
     Ok(vault::credentials(&account, root, app::environment().as_ref()).await?)
 }

@@ -146,8 +146,15 @@ fn submissions(keeper: &Keeper) -> usize {
 
 /// The last code is spent for everybody who has the secret.
 async fn share_code(from: &Keeper, to: &Keeper) {
-    let spent = from.kept("x").learned.code_step;
-    to.tamper("x", |kept| kept.learned.code_step = spent).await;
+    let site = "x".parse().unwrap();
+    let files = |keeper: &Keeper| keeper.queue.renewer().files().clone();
+    let ledger = files(from).read_ledger(&site, None).unwrap();
+    let lease = files(to).lease(&site, None).unwrap().unwrap();
+    for line in ledger.split(|byte| *byte == b'\n') {
+        if String::from_utf8_lossy(line).contains("\"spent\"") {
+            files(to).append_ledger(&lease, line).unwrap();
+        }
+    }
 }
 
 /// The whole life of a session, twice: with the application's recipe, and with three lines alone.

@@ -6,6 +6,7 @@
 
 mod ask;
 mod desk;
+mod factors;
 mod flow;
 mod forms;
 mod frames;
