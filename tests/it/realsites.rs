@@ -453,7 +453,7 @@ fn a_login_over_two_origins_ends_in_a_session_that_the_provider_alone_can_renew(
 }
 
 #[test]
-fn a_code_that_comes_by_mail_is_asked_of_a_person() {
+fn a_code_that_comes_by_mail_is_fetched_from_it_or_asked_of_a_person() {
     const APP: &str = "allauth-emailcode";
     if !everything(APP) {
         return;
@@ -462,9 +462,22 @@ fn a_code_that_comes_by_mail_is_asked_of_a_person() {
         let Some(site) = RealSite::start(APP).await else {
             return;
         };
-        let keeper = keeper(&site, &three_lines(&site, ""));
-        let failure = keeper.login("x").await.failure.unwrap();
+        let alone = keeper(&site, &three_lines(&site, ""));
+        let failure = alone.login("x").await.failure.unwrap();
         assert_eq!(failure.class, FailureClass::CodeWanted, "{failure}");
-        assert_eq!(submissions(&keeper), 1);
+        assert_eq!(submissions(&alone), 1);
+
+        let mail = site.folder("mail");
+        let more = format!("code = {{ maildir = {mail:?} }}\n");
+        let keeper = keeper(&site, &three_lines(&site, &more));
+        let case = Case::of(APP);
+        for logins in 1..=2 {
+            let report = keeper.login("x").await;
+            assert_eq!(report.how, How::LoggedIn, "{:?}", report.failure);
+            assert_eq!(submissions(&keeper), logins);
+            in_playwright(&case, &site, &keeper, "mail").await;
+            plain_http(&site, &keeper).await;
+            site.invalidate().await;
+        }
     });
 }

@@ -7,10 +7,12 @@
 mod ask;
 mod desk;
 mod factors;
+mod factors_sent;
 mod flow;
 mod forms;
 mod frames;
 mod inputs;
+mod mailbox;
 mod refusals;
 mod reply;
 mod shadow;
@@ -73,6 +75,11 @@ impl Fixture {
             }),
             _ => desk.usual(ask),
         })
+    }
+
+    /// How it answers, for a fixture that only changes a part of it.
+    pub(crate) fn reply(&self, desk: &Desk, ask: &Ask) -> Reply {
+        (self.answer)(desk, ask)
     }
 
     /// The same with the login page elsewhere: what the recipe gives as `url`.
