@@ -179,7 +179,11 @@ fn late() -> String {
 fn said(what: &str, error: &Error) -> String {
     match error {
         Error::No(word) | Error::Bad(word) => {
-            let word: String = word
+            // The library gives the parts of the answer as Rust would print them.
+            let told = word.split_once("info: Some(\"").map(|(_, told)| told);
+            let told = told.and_then(|told| told.rsplit_once("\")"));
+            let word: String = told
+                .map_or(word.as_str(), |(told, _)| told)
                 .chars()
                 .filter(|c| !c.is_control())
                 .take(SAID)

@@ -94,3 +94,38 @@ fn name(account: &str) -> String {
         false => hashed(account),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_counter_is_found_while_it_lives_however_long_its_path_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("x".repeat(120)).join("y".repeat(120));
+        std::fs::create_dir_all(&root).unwrap();
+        let files = Files::open(&root.join(".auth")).unwrap();
+        let long = format!("wiki:{}", "b".repeat(60));
+        for key in ["wiki", &*long] {
+            let key: SessionKey = key.parse().unwrap();
+            let lease = files.lease(&key.site, key.account.as_ref());
+            let lease = lease.unwrap().unwrap();
+            assert!(files.waits_for_code(&key).unwrap().is_none());
+            let counter = files.counter(&lease).unwrap();
+            let way = files.waits_for_code(&key).unwrap().unwrap();
+            UnixStream::connect(way.path()).unwrap();
+            let mode = std::fs::metadata(way.path()).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            // As after a crash: the name stays, nobody listens.
+            drop(counter.listener);
+            std::mem::forget((counter.folder, counter.name));
+            assert!(files.waits_for_code(&key).unwrap().is_none());
+            let again = files.counter(&lease).unwrap();
+            assert!(files.waits_for_code(&key).unwrap().is_some());
+            drop(again);
+            assert!(files.waits_for_code(&key).unwrap().is_none());
+        }
+    }
+}

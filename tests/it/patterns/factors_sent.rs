@@ -157,7 +157,9 @@ fn a_source_that_gives_no_code_is_told() {
         let (running, failure) =
             refuses_with("nobody there", sends(|_| ()), &extra, class, 0).await;
         assert!(began.elapsed() < Duration::from_secs(20) && running.desk.noted("sent").is_empty());
-        insta::assert_snapshot!(failure.message.replace(&port.to_string(), "PORT"), @"");
+        insta::assert_snapshot!(failure.message.replace(&port.to_string(), "PORT"), @r#"
+        codes come from the mailbox imap://127.0.0.1:PORT/, which cannot be reached: Connection refused (os error 111); see that the host and the port are right and the server runs
+        "#);
     });
     let no_folder: Check = Box::pin(async {
         let extra = "code = { maildir = \"/nonexistent/Maildir\" }\n";
@@ -174,7 +176,9 @@ fn a_source_that_gives_no_code_is_told() {
         let said = failure
             .message
             .replace(&dir.path().display().to_string(), "MAILDIR");
-        insta::assert_snapshot!(said, @"");
+        insta::assert_snapshot!(said, @r#"
+        the site asks for a code, and none came from the mail folder MAILDIR within 2s; log in again and hand it in meanwhile: jarkeeper code x
+        "#);
     });
     let expired: Check = Box::pin(async {
         let dir = maildir();
@@ -346,7 +350,13 @@ fn a_code_is_handed_in_while_the_login_waits() {
         let (report, told) = tokio::join!(login, hands);
         assert!(report.ok(), "{:?}", report.failure);
         assert_eq!(running.desk.noted("codes"), "1");
-        insta::assert_snapshot!(told, @"");
+        insta::assert_snapshot!(told, @r#"
+        404 Not Found {"detail":"no login of y waits for a code here","status":404,"title":"Not Found","type":"about:blank"}
+        400 Bad Request {"detail":"the body must be {\"code\": \"…\"} or {\"link\": \"https://…\"}","status":400,"title":"Bad Request","type":"about:blank"}
+        400 Bad Request {"detail":"a code has 1 to 64 letters, digits and dashes, and this is none","status":400,"title":"Bad Request","type":"about:blank"}
+        400 Bad Request {"detail":"the link leads to http://127.0.0.2, where the recipe does not allow to log in; if that is right, add it to allowed_origins","status":400,"title":"Bad Request","type":"about:blank"}
+        204 No Content
+        "#);
         let key = "x".parse().unwrap();
         assert!(
             keeper
@@ -378,7 +388,7 @@ fn a_code_is_handed_in_while_the_login_waits() {
 }
 
 #[test]
-fn a_code_is_handed_in_by_command_however_long_the_path_is() {
+fn a_code_is_handed_in_by_command() {
     use crate::support::process::Root;
     use std::io::Write as _;
     use std::process::Stdio;
@@ -390,7 +400,9 @@ fn a_code_is_handed_in_by_command_however_long_the_path_is() {
         root.recipe("x", &format!("url = \"{}/login\"\nusername = \"{}\"\npassword = {{ env = \"PASSWORD\" }}\ncode = \"ask\"\n", running.desk.base, super::USER));
         tokio::task::spawn_blocking(move || {
             let nobody = root.run(&["code", "x"]);
-            insta::assert_snapshot!(nobody.said(&root), @"");
+            insta::assert_snapshot!(nobody.said(&root), @r#"
+            jarkeeper: no login of x waits for a code; begin one with `jarkeeper login x`, with code = "ask" in its recipe
+            "#);
             let mut login = root.command(&["login", "x"]);
             let login = login
                 .stdout(Stdio::piped())
