@@ -119,8 +119,11 @@ mod tests {
             let mode = std::fs::metadata(way.path()).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
             // As after a crash: the name stays, nobody listens.
-            drop(counter.listener);
-            std::mem::forget((counter.folder, counter.name));
+            let left = path(&counter.folder, &counter.name);
+            let (folder, name) = (files.ours("codes").unwrap(), counter.name.clone());
+            drop(counter);
+            assert!(!left.exists());
+            drop(UnixListener::bind(path(&folder, &name)).unwrap());
             assert!(files.waits_for_code(&key).unwrap().is_none());
             let again = files.counter(&lease).unwrap();
             assert!(files.waits_for_code(&key).unwrap().is_some());

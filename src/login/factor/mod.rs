@@ -111,14 +111,16 @@ pub(super) async fn answer(
     place: &Place,
 ) -> Result<(), Failure> {
     let way = way(attempt, &progress.factor, seen, place)?;
-    if way == Way::Recovery && !look::wants_recovery(seen, place) && !progress.factor.offered {
-        if let Some(button) = look::recovery_button(seen) {
-            progress.factor.offered = true;
-            let element = page.node(frame, seen.buttons[button].node).await?;
-            page.click(&element).await?;
-            page.settle(QUIET, Instant::now() + SIGN).await;
-            return Ok(());
-        }
+    if way == Way::Recovery
+        && !look::wants_recovery(seen, place)
+        && !progress.factor.offered
+        && let Some(button) = look::recovery_button(seen)
+    {
+        progress.factor.offered = true;
+        let element = page.node(frame, seen.buttons[button].node).await?;
+        page.click(&element).await?;
+        page.settle(QUIET, Instant::now() + SIGN).await;
+        return Ok(());
     }
     let code = match obtain(page, attempt, progress, way).await? {
         Told::Code(code) => code,
