@@ -3,15 +3,21 @@
 //! Door: [`establish`] (log in with a browser, prove it, capture the state), [`alive`] (look with a browser whether a
 //! state is logged in) and [`Prober`] (ask by plain HTTP). May touch a page and HTTP; knows no schedule and no file.
 
+mod ask;
 mod auto;
 mod factor;
-mod form;
+pub mod form;
+mod http;
 mod learn;
+// As many words in a line as fit.
+#[rustfmt::skip]
+mod phrases;
 mod places;
 pub mod probe;
 mod prove;
 mod sight;
 mod step;
+mod take;
 mod typing;
 mod words;
 
@@ -141,7 +147,9 @@ impl From<BrowserError> for Failure {
             BrowserError::Timeout { .. } | BrowserError::Moved(_) => FailureClass::Timeout,
             BrowserError::Refused { .. } => FailureClass::FormChanged,
             BrowserError::Navigation { code, .. }
-                if code.contains("BLOCKED") || code.contains("SCHEME") =>
+                if ["BLOCKED", "SCHEME", "CLIENT_AUTH"]
+                    .iter()
+                    .any(|word| code.contains(word)) =>
             {
                 FailureClass::RecipeWrong
             }
@@ -149,6 +157,11 @@ impl From<BrowserError> for Failure {
             _ => FailureClass::BrowserLost,
         };
         let hint = match &error {
+            BrowserError::Navigation { code, .. } if code.contains("CLIENT_AUTH") => {
+                "; the site wants a client certificate, and a Chromium without a window has none to give: that takes a \
+                 policy of the whole machine (AutoSelectCertificateForUrls) and a certificate in Chromium's own database. \
+                 Log in by another way, or import a session that a browser of yours has made"
+            }
             BrowserError::Navigation { code, .. } if code.contains("CERT") => {
                 "; if this certificate is to be trusted, write ignore_https_errors = true in the recipe"
             }
@@ -184,8 +197,10 @@ pub async fn establish(
             typed: Vec::new(),
         }));
     }
+    // Sending them is a login, and no login passes by the gate.
+    let without = seed.map(http::without_credentials);
     let wanted = Wanted {
-        seed,
+        seed: without.as_ref(),
         ignore_https_errors: attempt.recipe.ignore_https_errors,
         deadline,
     };
@@ -288,11 +303,15 @@ async fn enter(
 ) -> Result<(), Failure> {
     let (page, recipe) = (inside.context.page(), attempt.recipe);
     let mark = page.mark();
-    page.goto(&recipe.url).await?;
+    match page.goto(&recipe.url).await {
+        // An answer 401 without a text is an error page of Chromium's own.
+        Err(_) if http::asked(page).is_some() => {}
+        went => went?,
+    }
     answered(page, mark)?;
     page.settle(QUIET, Instant::now() + Duration::from_secs(3))
         .await;
-    if seeded && looks_in(page, recipe).await? {
+    if seeded && http::asked(page).is_none() && looks_in(page, recipe).await? {
         return Ok(());
     }
     progress.before = Some(snapshot(page, &page.main_frame()).await?);

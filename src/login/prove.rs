@@ -68,6 +68,7 @@ pub(super) async fn cookies_now(
         captured_at: (means.clock)(),
         user_agent: Some(context.user_agent().to_owned()),
         storage: Vec::new(),
+        http: context.page().authenticated(),
     };
     Ok(StorageState {
         cookies: context.cookies().await?,
@@ -104,6 +105,9 @@ pub(super) async fn prove(
         }
         if !recipe.proof.is_empty() && !holds(page, recipe).await? {
             "the recipe's proof does not hold".clone_into(&mut seen);
+            told(page, recipe, mark, progress).await?;
+        } else if known.is_none() && recipe.proof.is_empty() && on_the_way(page).await? {
+            "the site waits for an answer on its way".clone_into(&mut seen);
             told(page, recipe, mark, progress).await?;
         } else {
             let mut state = cookies_now(means, context).await?;
@@ -163,10 +167,30 @@ pub(super) async fn prove(
     }
 }
 
+/// Whether the page is one between the login and the session: an authorization that was not given, an agreement. It may
+/// know the user, and is no proof.
+async fn on_the_way(page: &Page) -> Result<bool, Failure> {
+    let asks = |url: Url| {
+        let names: Vec<_> = url
+            .query_pairs()
+            .map(|(name, _)| name.into_owned())
+            .collect();
+        let has = |wanted: &str| names.iter().any(|name| name == wanted);
+        has("client_id") && (has("redirect_uri") || has("request_uri")) || has("SAMLRequest")
+    };
+    if Url::parse(&page.url()).is_ok_and(asks) {
+        return Ok(true);
+    }
+    Ok(sight::asks_agreement(
+        &snapshot(page, &page.main_frame()).await?,
+    ))
+}
+
 /// Whether nothing is in the state that could carry a session.
 fn is_empty(state: &StorageState) -> bool {
     let hidden = state.jarkeeper.as_ref().map(|e| e.storage.as_slice());
-    state.cookies.is_empty() && state.origins.is_empty() && hidden.unwrap_or_default().is_empty()
+    let stored = !(state.origins.is_empty() && hidden.unwrap_or_default().is_empty());
+    state.cookies.is_empty() && !stored && state.http().is_empty()
 }
 
 enum Asked {
@@ -372,9 +396,13 @@ async fn told(page: &Page, recipe: &Recipe, mark: u64, progress: &Progress) -> R
         return Ok(());
     }
     for frame in open_frames(page, recipe).await? {
-        let seen = snapshot(page, &frame).await?;
+        let mut seen = snapshot(page, &frame).await?;
         let form_is_back = form::find(&seen).is_some();
+        seen.alerts.splice(0..0, page.dialogs_since(mark));
         if let Some(failure) = sight::verdict(&seen, &page.answers_since(mark), form_is_back) {
+            return Err(failure);
+        }
+        if let Some(failure) = sight::barrier(&seen) {
             return Err(failure);
         }
     }

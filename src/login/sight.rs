@@ -4,7 +4,7 @@ use crate::browser::Answer;
 use crate::browser::snapshot::Snapshot;
 use crate::failure::{Failure, FailureClass};
 
-use super::{form, words};
+use super::{ask, form, phrases, words};
 
 /// Longest quotation of the page in a message, characters.
 const QUOTE: usize = 160;
@@ -38,6 +38,7 @@ fn closed(text: &str) -> Option<FailureClass> {
     let told = [
         (words::THROTTLED, FailureClass::Throttled),
         (words::LOCKED, FailureClass::Locked),
+        (phrases::ENDED, FailureClass::Locked),
         (words::DOWN, FailureClass::SiteDown),
     ];
     let said = told.iter().find(|(words, _)| words::any(text, words));
@@ -54,6 +55,12 @@ fn dismissal(page: &Snapshot) -> Option<Failure> {
     let class = closed(&text).or_else(|| refused.then_some(FailureClass::WrongCredentials))?;
     let message = format!("after the password the site says {}", quote(&page.text));
     Some(Failure::new(class, message))
+}
+
+/// [`dismissal`] of a page that says it in so few words that it need not be waited for.
+pub(super) fn barrier(page: &Snapshot) -> Option<Failure> {
+    let few = page.text.chars().count() <= QUOTE * 2;
+    few.then(|| dismissal(page)).flatten()
 }
 
 /// What the site answered to the credentials, where the page tells it. `form_is_back`: a login form shows after the
@@ -105,8 +112,15 @@ pub(super) fn verdict(page: &Snapshot, answers: &[Answer], form_is_back: bool) -
             ),
         });
     }
-    if sent().any(|a| a.sent && a.status == 423) || form_is_back && words::any(&said, words::LOCKED)
-    {
+    let ended = words::any(&said, words::LOCKED) || words::any(&said, phrases::ENDED);
+    if form_is_back && ask::says_expired(&said) {
+        let message = format!(
+            "the site lets nobody in before the password is changed: {}; change it by hand and give the new one to the recipe",
+            quote(shown)
+        );
+        return Some(Failure::new(FailureClass::PasswordExpired, message));
+    }
+    if sent().any(|a| a.sent && a.status == 423) || form_is_back && ended {
         return Some(Failure::new(
             FailureClass::Locked,
             format!("the site says {}", quote(shown)),
@@ -135,6 +149,19 @@ pub(super) fn verdict(page: &Snapshot, answers: &[Answer], form_is_back: bool) -
         return Some(Failure::new(FailureClass::WrongCredentials, message));
     }
     None
+}
+
+/// Whether the page asks for an agreement: nothing is proven before a person has given it.
+pub(super) fn asks_agreement(page: &Snapshot) -> bool {
+    let heading = |text: &String| {
+        let text = text.to_lowercase();
+        words::any(&text, words::CONSENT) && !words::any(&text, phrases::COOKIES)
+    };
+    let agrees = page.buttons.iter().any(|button| {
+        let accepts = words::any(&button.text.to_lowercase(), phrases::ACCEPT);
+        button.visible && button.link.is_none() && accepts
+    });
+    agrees && page.headings.iter().any(heading) && !form::offers_sign_out(page)
 }
 
 /// Why a login that nothing refused gave no session. `missed`: what the proof has missed, `None` where there is nothing
@@ -221,6 +248,7 @@ mod tests {
             sent: true,
             read: false,
             retry_after: None,
+            challenge: None,
         };
         assert_eq!(
             verdict(&says("Invalid"), &[answer], true).unwrap().class,

@@ -19,6 +19,18 @@ pub(super) fn allowed(recipe: &Recipe, origin: &str) -> bool {
         || recipe.allowed_origins.iter().any(|other| other == origin)
 }
 
+/// Every origin that [`allowed`] allows.
+pub(super) fn origins(recipe: &Recipe) -> Vec<String> {
+    let mut origins = recipe.allowed_origins.clone();
+    let own = recipe.url.origin().ascii_serialization();
+    let secure = own
+        .strip_prefix("http://")
+        .map(|host| format!("https://{host}"));
+    origins.extend(secure.filter(|secure| allowed(recipe, secure)));
+    origins.push(own);
+    origins
+}
+
 /// The page's frames on which credentials may be typed. None, where the page itself is elsewhere.
 pub(super) async fn open_frames(page: &Page, recipe: &Recipe) -> Result<Vec<Frame>, Failure> {
     let mut frames = page.frames();
@@ -101,6 +113,11 @@ pub(super) async fn guarded(
             });
         }
     }
+    pass_gate(attempt, progress)
+}
+
+/// Asks, once in an attempt, whether the credentials may be submitted.
+pub(super) fn pass_gate(attempt: &Attempt<'_>, progress: &mut Progress) -> Result<(), Failure> {
     if progress.submitted_at.is_none() {
         (attempt.gate)()?;
         progress.submitted_at = Some(Instant::now());

@@ -11,6 +11,7 @@ pub mod expiry;
 pub mod files;
 mod folder;
 pub mod formats;
+pub mod http;
 mod import;
 mod jar;
 mod join;

@@ -17,7 +17,7 @@ pub(in crate::login) enum Place {
 
 impl Place {
     /// The first of its fields.
-    pub(super) fn first(&self) -> usize {
+    pub(in crate::login) fn first(&self) -> usize {
         match self {
             Self::Field(at) => *at,
             Self::Boxes(all) => all[0],

@@ -16,7 +16,7 @@ use url::Url;
 
 pub(super) use look::{Place, asked, awaits_link};
 
-use super::typing::{allowed, guarded};
+use super::typing::{allowed, guarded, pass_gate};
 use super::{AGAIN, Attempt, Progress, QUIET, sight, snapshot};
 use crate::browser::snapshot::{Field, Snapshot};
 use crate::browser::{BrowserError, Element, Frame, Page};
@@ -89,6 +89,14 @@ pub(super) async fn prepare(attempt: &Attempt<'_>, progress: &mut Progress) -> R
         progress.factor.watch = Watch::begin(codes, password, attempt.outside.root).await?;
     }
     Ok(())
+}
+
+/// Whether the recipe says where any code comes from.
+pub(super) fn has_source(attempt: &Attempt<'_>) -> bool {
+    let credentials = attempt.credentials;
+    credentials.totp.is_some()
+        || !credentials.recovery_codes.is_empty()
+        || attempt.outside.codes.is_some()
 }
 
 /// Whether a code can be had before the password is sent, for a page that asks for both at once.
@@ -499,9 +507,7 @@ async fn follow(
         );
         return Err(Failure::new(FailureClass::RecipeWrong, message));
     }
-    if progress.submitted_at.is_none() {
-        (attempt.gate)()?;
-    }
+    pass_gate(attempt, progress)?;
     progress.submitted_at = Some(Instant::now());
     if let Err(error) = page.goto(&url).await {
         let mut failure = Failure::from(error);
