@@ -8,6 +8,7 @@
 pub mod app;
 pub mod browser;
 pub mod cli;
+pub mod codes;
 pub mod config;
 pub mod demo;
 mod document;
@@ -18,5 +19,6 @@ pub mod renewal;
 pub mod secret;
 pub mod session;
 pub mod sites;
+pub mod totp;
 pub mod vault;
 pub mod watch;

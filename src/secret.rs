@@ -11,6 +11,10 @@ pub struct Credentials {
     pub password: SecretString,
     /// The TOTP secret (Base32, or an `otpauth://` URI), where the account has one.
     pub totp: Option<SecretString>,
+    /// The recovery codes, used ones included, as they stand in their source.
+    pub recovery_codes: Vec<SecretString>,
+    /// The password of the mailbox that codes come to, where one is asked for them.
+    pub mailbox: Option<SecretString>,
 }
 
 /// What stands where a secret was.
@@ -37,6 +41,13 @@ impl Redactor {
         redactor.add(credentials.password.expose_secret());
         if let Some(totp) = &credentials.totp {
             redactor.add(totp.expose_secret());
+        }
+        for code in credentials
+            .recovery_codes
+            .iter()
+            .chain(&credentials.mailbox)
+        {
+            redactor.add(code.expose_secret());
         }
         redactor
     }

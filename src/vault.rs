@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::{Failure, FailureClass};
 use crate::secret::{Credentials, Redactor};
-use crate::sites::recipe::{Account, Source};
+use crate::sites::recipe::{Account, CodeSource, Source};
 
 /// Longest time for a command: long enough to ask a password manager over a slow network.
 const COMMAND: Duration = Duration::from_secs(30);
@@ -52,14 +52,48 @@ pub async fn credentials(
         Source::Literal(text) if text.expose_secret().is_empty() => String::new(),
         source => read("username", source).await?.expose_secret().to_owned(),
     };
+    let password = match &account.password {
+        // A site that lets in with what it sends.
+        Source::Literal(text) if text.expose_secret().is_empty() => text.clone(),
+        source => read("password", source).await?,
+    };
     Ok(Credentials {
         username,
-        password: read("password", &account.password).await?,
+        password,
         totp: match &account.totp {
             Some(source) => Some(read("one-time code secret", source).await?),
             None => None,
         },
+        recovery_codes: match &account.recovery_codes {
+            Some(source) => lines(&read("recovery codes", source).await?),
+            None => Vec::new(),
+        },
+        mailbox: match account.code.as_ref().map(|codes| &codes.from) {
+            Some(CodeSource::Imap(imap, _)) => {
+                Some(read("mailbox's password", &imap.password).await?)
+            }
+            _ => None,
+        },
     })
+}
+
+/// The lines of a secret that say something; one that begins with # is a note.
+fn lines(text: &SecretString) -> Vec<SecretString> {
+    let lines = text.expose_secret().lines().map(str::trim);
+    let said = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    said.map(SecretString::from).collect()
+}
+
+/// What a command prints that gives a one-time code: it may block until one comes.
+///
+/// # Errors
+/// Why there is none, to follow the word "which".
+pub(crate) async fn printed(
+    argv: &[String],
+    root: &Path,
+    deadline: Duration,
+) -> Result<SecretString, String> {
+    command(argv, root, deadline).await
 }
 
 /// The source in words, for messages. Never its value.

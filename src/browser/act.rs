@@ -137,8 +137,7 @@ impl Page {
         if length.as_u64() == Some(0) {
             // Some fields only listen to keys.
             for character in text.chars() {
-                self.key(&character.to_string(), 0, Some(&character.to_string()))
-                    .await?;
+                self.press(&character.to_string()).await?;
             }
             let length = self.on(element, WHAT, filled, None).await?;
             if length.as_u64() == Some(0) {
@@ -266,6 +265,35 @@ impl Page {
         .map(drop)
     }
 
+    /// Whether an element has the focus.
+    ///
+    /// # Errors
+    /// Its document is gone.
+    pub async fn has_focus(&self, element: &Element) -> Result<bool, BrowserError> {
+        let focused = "function() { return this.getRootNode().activeElement === this; }";
+        Ok(self.on(element, "look at a field", focused, None).await? == Value::Bool(true))
+    }
+
+    /// How many characters are in a field.
+    ///
+    /// # Errors
+    /// Its document is gone.
+    pub async fn length(&self, element: &Element) -> Result<u64, BrowserError> {
+        let filled = "function() { return jk.filled(this); }";
+        let length = self.on(element, "look at a field", filled, None).await?;
+        Ok(length.as_u64().unwrap_or_default())
+    }
+
+    /// Inserts a text where the focus is, as a paste does. The text stands in no script.
+    ///
+    /// # Errors
+    /// Chromium does not answer.
+    pub async fn insert(&self, text: &str) -> Result<(), BrowserError> {
+        self.call("insert a text", InsertTextParams::new(text))
+            .await
+            .map(drop)
+    }
+
     /// Presses a key by its DOM name (`Enter`, `Tab`, `a` …).
     ///
     /// # Errors
@@ -286,7 +314,7 @@ impl Page {
             "ArrowUp" => (38, None),
             "ArrowRight" => (39, None),
             "ArrowDown" => (40, None),
-            one if one.chars().count() == 1 => (0, Some(one)),
+            one if one.chars().count() == 1 => (virtual_code(one), Some(one)),
             other => {
                 let why = format!("there is no key {other:?}");
                 return Err(BrowserError::Refused {
@@ -306,7 +334,7 @@ impl Page {
                 .r#type(kind.clone())
                 .key(key);
             if code != 0 {
-                event = event.windows_virtual_key_code(code).code(key);
+                event = event.windows_virtual_key_code(code).code(physical(key));
             }
             if let (Some(text), DispatchKeyEventType::KeyDown) = (text, &kind) {
                 event = event.text(text);
@@ -321,5 +349,24 @@ impl Page {
             }
         }
         Ok(())
+    }
+}
+
+/// The code that scripts read as `keyCode`; 0 for what is no digit and no letter.
+fn virtual_code(key: &str) -> i64 {
+    match key.chars().next() {
+        Some(c) if c.is_ascii_alphanumeric() => i64::from(c.to_ascii_uppercase() as u32),
+        _ => 0,
+    }
+}
+
+/// The name of the key that one presses for it.
+fn physical(key: &str) -> String {
+    match key.chars().next() {
+        Some(c) if key.len() == 1 && c.is_ascii_digit() => format!("Digit{c}"),
+        Some(c) if key.len() == 1 && c.is_ascii_alphabetic() => {
+            format!("Key{}", c.to_ascii_uppercase())
+        }
+        _ => key.to_owned(),
     }
 }

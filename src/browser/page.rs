@@ -37,7 +37,7 @@ pub struct Page {
     pub(super) signing: Signing,
     worlds: Mutex<HashMap<FrameId, (ExecutionContextId, bool)>>,
     main: FrameId,
-    deadline: Instant,
+    deadline: Mutex<Instant>,
     listener: tokio::task::JoinHandle<()>,
 }
 
@@ -109,7 +109,7 @@ impl Page {
             signing: Signing::default(),
             worlds: Mutex::default(),
             main,
-            deadline,
+            deadline: Mutex::new(deadline),
             listener,
         })
     }
@@ -121,7 +121,18 @@ impl Page {
 
     /// When everything on this page must be done.
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        *self
+            .deadline
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Gives everything on this page so much more time: for a wait that is not the page's.
+    pub fn extend(&self, by: Duration) {
+        *self
+            .deadline
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) += by;
     }
 
     pub(super) async fn call<T: Command>(
@@ -134,9 +145,9 @@ impl Page {
         }
         let crash = self
             .observed
-            .until(self.deadline + CALL, |seen| seen.crashed);
+            .until(self.deadline() + CALL, |seen| seen.crashed);
         tokio::select! {
-            answer = bounded(what, self.deadline, self.page.execute(command)) => Ok(answer?.result),
+            answer = bounded(what, self.deadline(), self.page.execute(command)) => Ok(answer?.result),
             _ = crash => Err(BrowserError::Lost(what.to_owned())),
         }
     }
@@ -166,7 +177,7 @@ impl Page {
         let parameters = NavigateParams::new(url.as_str());
         let navigation = async {
             // The library answers a navigation only when every picture is there; the DOM is enough for us.
-            match bounded(&what, self.deadline, self.page.execute(parameters)).await {
+            match bounded(&what, self.deadline(), self.page.execute(parameters)).await {
                 Ok(answer) => match answer.result.error_text {
                     Some(code) => Err(BrowserError::Navigation {
                         url: shown.clone(),
@@ -180,7 +191,7 @@ impl Page {
                 Err(error) => Err(error),
             }
         };
-        let ready = self.observed.until(self.deadline, |seen| {
+        let ready = self.observed.until(self.deadline(), |seen| {
             seen.documents > before || seen.failed_document.is_some()
         });
         let arrived = tokio::select! {
@@ -216,13 +227,13 @@ impl Page {
     /// Waits until no request is under way and nothing has happened for `quiet`; says whether that came before `until`.
     pub async fn settle(&self, quiet: Duration, until: Instant) -> bool {
         self.observed
-            .until_quiet(quiet, until.min(self.deadline))
+            .until_quiet(quiet, until.min(self.deadline()))
             .await
     }
 
     /// Waits until anything happens on the page, at most until `until`.
     pub async fn changed(&self, until: Instant) {
-        self.observed.next(until.min(self.deadline)).await;
+        self.observed.next(until.min(self.deadline())).await;
     }
 
     /// How many answers have come; a mark for [`Page::answers_since`].
@@ -237,7 +248,7 @@ impl Page {
 
     /// Waits until the page has sent more than `sent` requests, at most until `until`; says whether it has.
     pub async fn sends(&self, sent: u64, until: Instant) -> bool {
-        let until = until.min(self.deadline);
+        let until = until.min(self.deadline());
         self.observed
             .until(until, |seen| seen.requests_sent > sent)
             .await

@@ -14,6 +14,11 @@ use crate::renewal::{Cause, How, Report};
 pub(super) async fn run(app: &App, keys: Vec<SessionKey>, json: bool) -> Result<(), Stop> {
     let bars = MultiProgress::new();
     let shown = !json && std::io::stderr().is_terminal();
+    let asked = shown && std::io::stdin().is_terminal();
+    let (ask, questions) = tokio::sync::mpsc::channel(1);
+    if asked {
+        app.queue.renewer().asks(ask);
+    }
     let waiting = keys.into_iter().map(|key| {
         let bar = shown.then(|| bar(&bars, &key));
         let told = app.queue.submit(key, Cause::Command);
@@ -25,11 +30,17 @@ pub(super) async fn run(app: &App, keys: Vec<SessionKey>, json: bool) -> Result<
             report
         }
     });
-    let reports: Vec<Report> = futures::future::join_all(waiting)
-        .await
-        .into_iter()
-        .flatten()
-        .collect();
+    let done = futures::future::join_all(waiting);
+    // The bars would be drawn over what is typed.
+    let answers = super::code::answer(questions, |_| {
+        let _ = bars.clear();
+        bars.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+    });
+    let reports = tokio::select! {
+        reports = done => reports,
+        () = async { answers.await; std::future::pending().await } => Vec::new(),
+    };
+    let reports: Vec<Report> = reports.into_iter().flatten().collect();
     if json {
         say_json(
             &reports

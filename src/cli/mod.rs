@@ -6,6 +6,7 @@
 
 mod add;
 mod auto_login;
+mod code;
 mod doctor;
 mod explain;
 mod import_recording;
@@ -27,7 +28,7 @@ use crate::app::{self, App};
 use crate::config::{Config, Diagnostic, LogConfig, LogFormat, Overrides};
 use crate::failure::{Failure, FailureClass};
 use crate::ids::SessionKey;
-use crate::session::FilesError;
+use crate::session::{Files, FilesError};
 use crate::watch::{self, Settings};
 
 /// Keeps logged-in sessions fresh for agents, jobs and scripts.
@@ -98,6 +99,11 @@ enum Verb {
     },
     /// Lets a held session go on: after a refused password, a CAPTCHA, or your own hold
     Release {
+        /// SITE or SITE:ACCOUNT
+        site: String,
+    },
+    /// Hands a one-time code or a sign-in link to the login that waits for it; asks for it, or reads standard input
+    Code {
         /// SITE or SITE:ACCOUNT
         site: String,
     },
@@ -330,6 +336,10 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Release { site } => {
             let key = one(&settings, &site)?;
             with_app(&root, settings, async |app| state::release(app, &key).await).await
+        }
+        Verb::Code { site } => {
+            let key = one(&settings, &site)?;
+            code::run(&Files::open(&root.join(".auth"))?, &key).await
         }
         Verb::AutoLogin {
             auth_folder,

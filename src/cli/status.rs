@@ -97,6 +97,11 @@ pub(super) fn run(app: &App, json: bool) -> Result<(), Stop> {
             ))?;
         }
     }
+    for (key, _) in &rows {
+        if renewer.files().waits_for_code(key)?.is_some() {
+            say(&format!("\n{key} waits for a code: jarkeeper code {key}"))?;
+        }
+    }
     for combination in combinations {
         let written = renewer.files().combination_path(&combination);
         if let Some(collision) = renewer.collision(&combination) {
@@ -116,6 +121,8 @@ fn value(app: &App, key: &SessionKey, view: &View) -> Value {
     value["key"] = json!(key);
     value["site"] = json!(key.site);
     value["account"] = json!(key.account);
+    let files = app.queue.renewer().files();
+    value["waits_for_code"] = json!(files.waits_for_code(key).is_ok_and(|way| way.is_some()));
     value["file"] = json!(app.queue.renewer().files().state_path(key));
     value
 }

@@ -118,6 +118,15 @@ pub(crate) struct Document {
 }
 
 impl Document {
+    /// A mistake of this file as a whole.
+    pub(crate) fn as_a_whole(
+        &self,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::of(&self.path, message, help)
+    }
+
     /// Reads a file; `None` where there is none.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, Diagnostic> {
         let refuse = |error: std::io::Error| {

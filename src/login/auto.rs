@@ -11,10 +11,11 @@ use crate::browser::{Answer, BrowserError, Element, Frame, Page, shown};
 use crate::failure::{Failure, FailureClass, Wants};
 
 use super::ask::{self, remember_me};
+use super::factor::{self, Place};
 use super::form::{self, LoginForm};
 use super::prove::Inside;
 use super::take::{Offer, Offers, uncover};
-use super::typing::{allowed, open_frames, origins, type_code, type_password};
+use super::typing::{allowed, open_frames, origins, type_password};
 use super::{AGAIN, Attempt, Progress, QUIET, http, sight, snapshot};
 
 /// How long a page may take to show a form.
@@ -31,7 +32,8 @@ const REDRAWN: usize = 3;
 /// What the page asks for.
 enum Ask {
     Login(Frame, Box<Snapshot>, LoginForm),
-    Code(Frame, usize),
+    Code(Frame, Box<Snapshot>, Place),
+    Link,
     Trigger(Frame, usize),
     Http(Answer),
     Offer(Offer),
@@ -86,8 +88,9 @@ async fn walk(
                 {
                     continue;
                 }
-                let code = form::find_code(&seen);
-                let known = attempt.credentials.totp.is_some();
+                factor::prepare(attempt, progress).await?;
+                let code = factor::asked(&seen);
+                let known = factor::at_once(attempt, progress);
                 let place = key(&seen, &form);
                 let again = !way.done.insert(place.clone());
                 let code = code.filter(|_| known && way.done.insert(format!("code {place}")));
@@ -100,35 +103,42 @@ async fn walk(
                         "the login form is shown again: {}",
                         sight::quote(&seen.text)
                     );
-                    return Err(told
-                        .unwrap_or_else(|| Failure::new(FailureClass::WrongCredentials, message)));
+                    let told = told
+                        .unwrap_or_else(|| Failure::new(FailureClass::WrongCredentials, message));
+                    return Err(factor::blame(progress, told));
                 }
                 fill(page, attempt, progress, &frame, &mut seen, &mut form).await?;
                 // The page may have been drawn anew meanwhile, and its fields counted anew.
-                if let Some(code) = code.and_then(|_| form::find_code(&seen)) {
-                    let element = unchanged(page, &frame, &seen, code).await?;
-                    if types_code(page, attempt, progress, &element).await? {
+                if let Some(code) = code.and_then(|_| factor::asked(&seen)) {
+                    let sent = page.requests_sent();
+                    factor::beside(page, attempt, progress, &frame, &seen, &code).await?;
+                    // Many pages go on by themselves at the last digit.
+                    if page.sends(sent, Instant::now() + AGAIN * 2).await {
+                        page.settle(QUIET, page.deadline()).await;
+                        way.entered = true;
                         continue;
                     }
                 }
                 way.entered |= form.password.is_some();
                 let refused = submit(inside, page, &frame, &seen, &form).await?;
                 if let Some(failure) = refused {
-                    return Err(failure);
+                    return Err(factor::blame(progress, failure));
                 }
             }
-            Ask::Code(frame, field) => {
-                if !way.done.insert(format!("code {}", page.url())) {
-                    let message = "the site refused the one-time code";
-                    return Err(Failure::new(FailureClass::CodeRefused, message));
+            Ask::Code(frame, seen, place) => {
+                let node = seen.fields[place.first()].node;
+                if uncover(page, &frame, node, &mut way.done).await? {
+                    continue;
                 }
-                let element = page.node(&frame, field).await?;
-                let sent = page.requests_sent();
-                if !types_code(page, attempt, progress, &element).await? {
-                    page.press("Enter").await?;
-                    page.sends(sent, Instant::now() + SIGN).await;
-                    page.settle(QUIET, page.deadline()).await;
+                factor::answer(page, attempt, progress, &frame, &seen, &place).await?;
+                way.entered = true;
+            }
+            Ask::Link => {
+                if !factor::may_follow(attempt, progress)? {
+                    return Ok(());
                 }
+                factor::wait_for_link(page, attempt, progress).await?;
+                way.entered = true;
             }
             Ask::Trigger(frame, button) => {
                 if uncover(page, &frame, button, &mut way.done).await? {
@@ -168,22 +178,6 @@ async fn walk(
     Err(Failure::new(FailureClass::FormNotFound, message))
 }
 
-/// Types the one-time code; says whether the page went on by itself at the last digit, as many do.
-async fn types_code(
-    page: &Page,
-    attempt: &Attempt<'_>,
-    progress: &mut Progress,
-    element: &Element,
-) -> Result<bool, Failure> {
-    let sent = page.requests_sent();
-    type_code(page, attempt, progress, element).await?;
-    let went = page.sends(sent, Instant::now() + AGAIN * 2).await;
-    if went {
-        page.settle(QUIET, page.deadline()).await;
-    }
-    Ok(went)
-}
-
 fn key(seen: &Snapshot, form: &LoginForm) -> String {
     let signature = |at: Option<usize>| {
         at.map(|at| seen.fields[at].signature.as_str())
@@ -221,21 +215,25 @@ async fn ask(
         let mut main = None;
         for frame in frames {
             let seen = snapshot(page, &frame).await?;
-            if let Some(form) = form::find(&seen) {
+            let code = factor::asked(&seen);
+            // "The code that we sent to your e-mail" is no username.
+            let login = form::find(&seen)
+                .filter(|form| form.password.is_some() || form.username.map(Place::Field) != code);
+            if let Some(form) = login {
                 if let Some(failure) = sight::obstacle(&seen) {
                     return Err(failure);
                 }
                 return Ok(Ask::Login(frame, Box::new(seen), form));
             }
-            if let Some(field) = form::find_code(&seen) {
+            if let Some(place) = code {
                 // A code that nobody has is passed by where a password does as well.
                 if !entered
-                    && attempt.credentials.totp.is_none()
+                    && !factor::has_source(attempt)
                     && let Some(offer) = Offers::of(page, &frame, &seen, done).await?.password_way()
                 {
                     return Ok(Ask::Offer(offer));
                 }
-                return Ok(Ask::Code(frame, seen.fields[field].node));
+                return Ok(Ask::Code(frame, Box::new(seen), place));
             }
             main.get_or_insert((frame, seen));
         }
@@ -247,6 +245,14 @@ async fn ask(
             still = Instant::now();
         }
         let waited = still.elapsed() >= PATIENCE || Instant::now() >= until;
+        let mail = settled
+            && !done.is_empty()
+            && main
+                .as_ref()
+                .is_some_and(|(_, seen)| factor::awaits_link(seen));
+        if mail && attempt.outside.is_there() {
+            return Ok(Ask::Link);
+        }
         let long = still.elapsed() >= AGAIN * 2;
         let offers = match &main {
             Some((frame, seen)) if settled && (entered || long) || waited => {
@@ -258,6 +264,10 @@ async fn ask(
             && let Some(offer) = offers.next(attempt, entered)?
         {
             return Ok(Ask::Offer(offer));
+        }
+        // Nothing else gets in: what is missing is said.
+        if mail && !entered && long {
+            return Ok(Ask::Link);
         }
         // A page that is never still is a page all the same; whether it is signed in is for the proof to say.
         if entered && (settled || waited) {

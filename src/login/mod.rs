@@ -6,6 +6,7 @@
 mod ask;
 mod auto;
 mod explain;
+mod factor;
 pub mod form;
 mod http;
 mod learn;
@@ -18,13 +19,13 @@ mod prove;
 mod sight;
 mod step;
 mod take;
-mod totp;
 mod typing;
 mod words;
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use url::Url;
@@ -37,6 +38,7 @@ use typing::open_frames;
 
 use crate::browser::snapshot::Snapshot;
 use crate::browser::{Browser, BrowserError, Frame, Page, Wanted, shown};
+use crate::codes::Outside;
 use crate::config::BrowserConfig;
 use crate::failure::{Failure, FailureClass, Wants};
 use crate::secret::Credentials;
@@ -74,6 +76,12 @@ pub struct Attempt<'a> {
     pub learned: &'a Learned,
     /// Asked before the password is typed; an error stops the attempt. The login ledger stands behind it.
     pub gate: &'a (dyn Fn() -> Result<(), Failure> + Send + Sync),
+    /// Whether what serves only once (a recovery code, a step of a TOTP secret) was used.
+    pub spent: &'a (dyn Fn(&str) -> bool + Send + Sync),
+    /// Marks it used, for good, before it is typed.
+    pub spend: &'a (dyn Fn(&str) -> Result<(), Failure> + Send + Sync),
+    /// Where codes come from that the site sends.
+    pub outside: &'a Outside<'a>,
 }
 
 /// What logins teach about a site. Kept beside the session's record; holds no secret.
@@ -88,8 +96,8 @@ pub struct Learned {
     pub landing: Option<Url>,
     /// Names of the cookies that came with the login: their end is the session's end.
     pub matter: Vec<String>,
-    /// Time step of the last one-time code that was typed.
-    pub code_step: Option<u64>,
+    /// How far the site's clock was ahead at the last one-time code that it took, in seconds; `None`: it took none yet.
+    pub code_shift: Option<i64>,
 }
 
 /// A logged-in state, proven.
@@ -112,6 +120,8 @@ pub struct Failed {
     pub failure: Failure,
     /// `None` where there was no page.
     pub evidence: Option<Evidence>,
+    /// The codes that were typed, to be blotted out of it.
+    pub typed: Vec<SecretString>,
 }
 
 /// What a failure leaves for a person to look at. Not yet blotted.
@@ -128,7 +138,7 @@ pub struct Evidence {
 #[derive(Default)]
 struct Progress {
     submitted_at: Option<Instant>,
-    code_step: Option<u64>,
+    factor: factor::Stage,
     /// What the page showed before the login, to tell afterwards what it changed.
     before: Option<Snapshot>,
 }
@@ -182,6 +192,13 @@ pub async fn establish(
     seed: Option<&StorageState>,
     deadline: Instant,
 ) -> Result<Established, Box<Failed>> {
+    if let Err(failure) = factor::check(attempt) {
+        return Err(Box::new(Failed {
+            failure,
+            evidence: None,
+            typed: Vec::new(),
+        }));
+    }
     // Sending them is a login, and no login passes by the gate.
     let without = seed.map(http::without_credentials);
     let wanted = Wanted {
@@ -195,6 +212,7 @@ pub async fn establish(
             return Err(Box::new(Failed {
                 failure: error.into(),
                 evidence: None,
+                typed: Vec::new(),
             }));
         }
     };
@@ -229,7 +247,12 @@ pub async fn establish(
                 FailureClass::BrowserLost => None,
                 _ => Some(look_closely(context.page()).await),
             };
-            Err(Box::new(Failed { failure, evidence }))
+            let typed = progress.factor.typed;
+            Err(Box::new(Failed {
+                failure,
+                evidence,
+                typed,
+            }))
         }
     }
 }

@@ -275,7 +275,7 @@ async fn captured(
         rule: rule.filter(|_| recipe.probe.is_none()),
         landing: landing.or_else(|| attempt.learned.landing.clone()),
         matter,
-        code_step: progress.code_step.or(attempt.learned.code_step),
+        code_shift: progress.factor.shift.or(attempt.learned.code_shift),
     };
     let offers = match known_rule(attempt) {
         None => offers(context.page(), recipe).await,

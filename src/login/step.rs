@@ -10,8 +10,8 @@ use crate::browser::{BrowserError, Element, Frame, Page};
 use crate::failure::{Failure, FailureClass};
 use crate::sites::recipe::{By, Locator, Step, Text};
 
-use super::typing::{type_code, type_password};
-use super::{Attempt, Progress, QUIET};
+use super::typing::type_password;
+use super::{Attempt, Progress, QUIET, factor};
 
 /// How long a step waits for its element.
 const WAIT: Duration = Duration::from_secs(10);
@@ -25,6 +25,7 @@ pub(super) async fn run(
     attempt: &Attempt<'_>,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
+    factor::prepare(attempt, progress).await?;
     let mut frame = page.main_frame();
     for (at, step) in attempt.recipe.steps.iter().enumerate() {
         one(page, attempt, progress, step, &mut frame)
@@ -98,7 +99,7 @@ async fn one(
         Step::WaitForUrl(part) => wait_for_url(page, part).await?,
         Step::Code(locator) => {
             let element = wait_for(page, frame, locator, WAIT).await?;
-            type_code(page, attempt, progress, &element).await?;
+            factor::step(page, attempt, progress, &element).await?;
         }
         Step::Frame(None) => *frame = page.main_frame(),
         Step::Frame(Some(locator)) => {

@@ -1,12 +1,10 @@
 //! Where a secret may be typed, and how.
 
-use std::time::Duration;
-
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{Attempt, Progress, totp};
+use super::{Attempt, Progress};
 use crate::browser::{BrowserError, Element, Frame, Page, shown};
 use crate::failure::{Failure, FailureClass, Wants};
 use crate::sites::Recipe;
@@ -63,6 +61,22 @@ pub(super) async fn type_password(
     progress: &mut Progress,
     element: &Element,
 ) -> Result<(), Failure> {
+    guarded(page, attempt, progress, element, "password").await?;
+    page.fill(element, attempt.credentials.password.expose_secret())
+        .await?;
+    progress.submitted_at = Some(Instant::now());
+    Ok(())
+}
+
+/// Fails where a secret must not be typed into this element: its place, or where its form sends to, is not the recipe's.
+/// Asks the gate before the first secret of an attempt.
+pub(super) async fn guarded(
+    page: &Page,
+    attempt: &Attempt<'_>,
+    progress: &mut Progress,
+    element: &Element,
+    what: &str,
+) -> Result<(), Failure> {
     // What the events have told may be a moment old; a secret waits for the present.
     let frames = page.frames_now().await?;
     let around = frames
@@ -73,7 +87,7 @@ pub(super) async fn type_password(
     for origin in [around, own] {
         if !allowed(attempt.recipe, &origin) {
             let message = format!(
-                "the password field is on {origin}, and the recipe allows it only on {}; if the site's login really is there, add the origin to allowed_origins",
+                "the field for the {what} is on {origin}, and the recipe allows it only on {}; if the site's login really is there, add the origin to allowed_origins",
                 attempt.recipe.url.origin().ascii_serialization()
             );
             let failure = Failure::new(FailureClass::RecipeWrong, message);
@@ -90,7 +104,7 @@ pub(super) async fn type_password(
             let to = url.as_ref().map_or(target, shown);
             let wants = url.map(|url| Wants::Origin(url.origin().ascii_serialization()));
             let message = format!(
-                "the login form sends the password to {to}, and the recipe allows it only on {}; if that is right, add the origin to allowed_origins",
+                "the login form sends the {what} to {to}, and the recipe allows it only on {}; if that is right, add the origin to allowed_origins",
                 attempt.recipe.url.origin().ascii_serialization()
             );
             return Err(Failure {
@@ -99,11 +113,7 @@ pub(super) async fn type_password(
             });
         }
     }
-    pass_gate(attempt, progress)?;
-    page.fill(element, attempt.credentials.password.expose_secret())
-        .await?;
-    progress.submitted_at = Some(Instant::now());
-    Ok(())
+    pass_gate(attempt, progress)
 }
 
 /// Asks, once in an attempt, whether the credentials may be submitted.
@@ -112,29 +122,5 @@ pub(super) fn pass_gate(attempt: &Attempt<'_>, progress: &mut Progress) -> Resul
         (attempt.gate)()?;
         progress.submitted_at = Some(Instant::now());
     }
-    Ok(())
-}
-
-/// Types the account's one-time code, waiting for the next where the present one is spent.
-pub(super) async fn type_code(
-    page: &Page,
-    attempt: &Attempt<'_>,
-    progress: &mut Progress,
-    element: &Element,
-) -> Result<(), Failure> {
-    let Some(secret) = &attempt.credentials.totp else {
-        let message = "the site asks for a one-time code; give its secret to the recipe: totp = { env = \"…\" }";
-        return Err(Failure::new(FailureClass::CodeWanted, message));
-    };
-    let used = progress.code_step.or(attempt.learned.code_step);
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let code = totp::code(secret, now, used)?;
-    tokio::time::sleep(Duration::from_secs(code.wait)).await;
-    progress.code_step = Some(code.step);
-    page.fill(element, code.digits.expose_secret()).await?;
-    progress.submitted_at = Some(Instant::now());
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! Shape: a file of JSON lines that is only ever appended to, `{"at":…,"tag":…,"event":"submit"}`. The line of a
 //! submit is on the disk before the click; one that no verdict follows (the process died) counts as unclear.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
@@ -36,6 +36,8 @@ pub enum Event {
     Unclear,
     /// A person released the account: what was counted against its secrets is forgiven.
     Released,
+    /// What serves only once (a recovery code, a step of a TOTP secret) is about to be typed.
+    Spent,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,6 +46,9 @@ struct Row {
     #[serde(default)]
     tag: Option<u16>,
     event: Event,
+    /// Of what was spent: its [`mark`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<String>,
 }
 
 /// What counts against one secret since it was last accepted, or released by a person.
@@ -59,13 +64,46 @@ pub struct Ledger {
     counts: BTreeMap<u16, Count>,
     /// The newest submissions, oldest first, no more than a day may hold; never later than what stands after them.
     submits: VecDeque<DateTime<Utc>>,
+    spent: BTreeSet<String>,
 }
 
 /// One line for the ledger's file. `tag` is `None` where no secret was read, which only a release may be.
 pub fn line(at: DateTime<Utc>, tag: Option<u16>, event: Event) -> Vec<u8> {
-    let mut line = serde_json::to_vec(&Row { at, tag, event }).unwrap_or_default();
+    row(&Row {
+        at,
+        tag,
+        event,
+        mark: None,
+    })
+}
+
+/// The line that says that what has this mark was used.
+pub fn spent(at: DateTime<Utc>, mark: String) -> Vec<u8> {
+    row(&Row {
+        at,
+        tag: None,
+        event: Event::Spent,
+        mark: Some(mark),
+    })
+}
+
+fn row(row: &Row) -> Vec<u8> {
+    let mut line = serde_json::to_vec(row).unwrap_or_default();
     line.push(b'\n');
     line
+}
+
+/// Half of the salted SHA-256 of what serves once. A code that was used is worth nothing, so a hash of it may be guessed.
+pub fn mark(salt: &[u8], what: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update((salt.len() as u64).to_be_bytes());
+    hash.update(salt);
+    hash.update(what.as_bytes());
+    let digest = hash.finalize();
+    digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// How a login that was submitted ended, for the ledger.
@@ -94,6 +132,11 @@ pub fn secret_tag(salt: &[u8], credentials: &Credentials) -> u16 {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
+    // Made anew where all were used.
+    for code in &credentials.recovery_codes {
+        hash.update((code.expose_secret().len() as u64).to_be_bytes());
+        hash.update(code.expose_secret());
+    }
     let digest = hash.finalize();
     u16::from_be_bytes([digest[0], digest[1]])
 }
@@ -114,6 +157,7 @@ impl Ledger {
                 Ok(row) => {
                     at = row.at;
                     ledger.add(row.at, row.tag, row.event);
+                    ledger.spent.extend(row.mark);
                 }
                 Err(_) if piece.ends_with(b"}") => ledger.add(at, None, Event::Submit),
                 Err(_) => {}
@@ -141,8 +185,13 @@ impl Ledger {
                 self.counts.remove(&tag);
             }
             (Event::Released, None) => self.counts.clear(),
-            (Event::Unclear, _) | (_, None) => {}
+            (Event::Unclear | Event::Spent, _) | (_, None) => {}
         }
+    }
+
+    /// Whether what has this mark was used.
+    pub fn is_spent(&self, mark: &str) -> bool {
+        self.spent.contains(mark)
     }
 
     /// Whether this secret may be submitted now. `by_hand`: a person released the account, or changed the recipe,
@@ -343,6 +392,8 @@ mod tests {
             username: username.to_owned(),
             password: password.into(),
             totp: totp.map(Into::into),
+            recovery_codes: Vec::new(),
+            mailbox: None,
         };
         let tags = [
             secret_tag(b"salt", &credentials("ab", "c", None)),

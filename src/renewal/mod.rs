@@ -22,7 +22,7 @@ mod trial;
 mod work;
 mod worker;
 
-pub use ledger::{Event, Ledger, line, secret_tag, verdict};
+pub use ledger::{Event, Ledger, line, mark, secret_tag, spent, verdict};
 pub use life::{Horizon, horizon};
 pub use order::{Pace, Urgency, order, spread, urgency};
 pub use outcome::{Outcome, apply, hold, release};

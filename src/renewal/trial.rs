@@ -1,9 +1,10 @@
 //! A login with a recipe that is not in force yet, for the commands that make recipes.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use super::work::Work;
@@ -87,12 +88,17 @@ impl Renewer {
         let plan = super::work::plan(&work.recipe, &kept.learned, None);
         let urgency = urgency((self.clock)(), &kept.record, &plan);
         let config = &work.settings.config.browser;
-        let slot = self.slots.take(urgency, config.contexts).await;
-        let made = work.login(&kept, credentials, None, Reason::Missing).await;
+        let slot = Mutex::new(Some(self.slots.take(urgency, config.contexts).await));
+        let made = work
+            .login(&kept, credentials, None, Reason::Missing, &slot)
+            .await;
         let mut done = match made {
             Ok(done) => done,
             Err(failed) => {
-                let redactor = Redactor::of(credentials);
+                let mut redactor = Redactor::of(credentials);
+                for code in &failed.typed {
+                    redactor.add(code.expose_secret());
+                }
                 let mut failure = failed.failure.clone();
                 failure.message = redactor.blot(&failure.message);
                 work.keep_evidence(&failure, &failed, &redactor);

@@ -1,17 +1,20 @@
 //! One renewal from beginning to end: decision, probe, browser, file, record.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
+use super::slots::Slot;
 use super::worker::{How, Kept, Renewer};
 use super::{
-    Cause, Decision, Event, Ledger, Outcome, Plan, Reason, apply, decide, enough, line, secret_tag,
-    urgency, verdict,
+    Cause, Decision, Event, Ledger, Outcome, Plan, Reason, apply, decide, enough, line, mark,
+    secret_tag, spent, urgency, verdict,
 };
+use crate::codes::Outside;
 use crate::failure::{Failure, FailureClass};
 use crate::ids::SessionKey;
 use crate::login::{self, Attempt, Failed, Learned, Liveness, Means, Prober, Rule};
@@ -261,14 +264,15 @@ impl Work<'_> {
             .take(urgency(self.now(), &kept.record, &plan), config.contexts)
             .await;
         let seed = state.as_ref();
-        let mut made = self.login(kept, &credentials, seed, reason).await;
+        let slot = Mutex::new(Some(slot));
+        let mut made = self.login(kept, &credentials, seed, reason, &slot).await;
         if let (Ok(visit), Some(_)) = (&made, seed)
             && !visit.submitted
         {
             // Alive, and visited. Where that does not move its end away, only a login does.
             let expires_at = self.end(&visit.state, &visit.learned);
             if !enough(self.now(), &kept.record, &plan, reason, expires_at) {
-                made = self.login(kept, &credentials, None, reason).await;
+                made = self.login(kept, &credentials, None, reason, &slot).await;
             }
         }
         if seed.is_some()
@@ -276,7 +280,7 @@ impl Work<'_> {
                 if failed.failure.class == FailureClass::NotProven && !failed.failure.submitted)
         {
             // The page looked signed in and the session is not: what was kept of it is in the way.
-            made = self.login(kept, &credentials, None, reason).await;
+            made = self.login(kept, &credentials, None, reason, &slot).await;
         }
         drop(slot);
         let tag = Some(self.tag(&credentials));
@@ -300,7 +304,10 @@ impl Work<'_> {
                 })
             }
             Err(failed) => {
-                let redactor = Redactor::of(&credentials);
+                let mut redactor = Redactor::of(&credentials);
+                for code in &failed.typed {
+                    redactor.add(code.expose_secret());
+                }
                 let mut failure = failed.failure.clone();
                 failure.message = redactor.blot(&failure.message);
                 let folder = self.keep_evidence(&failure, &failed, &redactor);
@@ -324,6 +331,7 @@ impl Work<'_> {
         credentials: &Credentials,
         seed: Option<&StorageState>,
         reason: Reason,
+        slot: &Mutex<Option<Slot>>,
     ) -> Result<login::Established, Box<Failed>> {
         let files = &self.renewer.files;
         let (site, account) = (&self.key.site, self.key.account.as_ref());
@@ -335,27 +343,54 @@ impl Work<'_> {
             Ok(files.append_ledger(&self.lease, &line(clock(), Some(tag), Event::Submit))?)
         };
         let (recipe, learned) = (&*self.recipe, &kept.learned);
+        let account = account_text(self.key);
+        let known = Ledger::parse(
+            &files
+                .read_ledger(site, self.key.account.as_ref())
+                .unwrap_or_default(),
+        );
+        let is_spent = |what: &str| known.is_spent(&mark(account.as_bytes(), what));
+        let spend = |what: &str| {
+            let line = spent(clock(), mark(account.as_bytes(), what));
+            Ok(files.append_ledger(&self.lease, &line)?)
+        };
+        let counter = || Ok(files.counter(&self.lease)?);
+        // A login that waits for a person needs no place: what remains of it afterwards is short.
+        let waits = || drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let outside = Outside {
+            session: account.clone(),
+            codes: self.account.code.as_ref(),
+            root: &self.renewer.root,
+            person: self.renewer.person(),
+            counter: &counter,
+            waits: &waits,
+        };
         let attempt = Attempt {
             recipe,
             credentials,
             learned,
             gate: &gate,
+            spent: &is_spent,
+            spend: &spend,
+            outside: &outside,
         };
         let deadline = self.deadline();
         let prober = self.prober();
         let login = login::establish(self.means(&prober), &attempt, seed, deadline);
-        let ended = match tokio::time::timeout_at(deadline + GRACE, login).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                // Nothing below may wait longer than its deadline; what does is hung.
-                let message = "the login did not end in time and was given up";
-                let failure = Failure::new(FailureClass::BrowserLost, message).after_submit();
-                Err(Box::new(Failed {
-                    failure,
-                    evidence: None,
-                }))
-            }
-        };
+        let ended =
+            match tokio::time::timeout_at(deadline + outside.patience() * 2 + GRACE, login).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    // Nothing below may wait longer than its deadline; what does is hung.
+                    let message = "the login did not end in time and was given up";
+                    let failure = Failure::new(FailureClass::BrowserLost, message).after_submit();
+                    Err(Box::new(Failed {
+                        failure,
+                        evidence: None,
+                        typed: Vec::new(),
+                    }))
+                }
+            };
         let event = match &ended {
             Ok(done) => done.submitted.then(|| verdict(Ok(()))),
             Err(failed) => failed
@@ -484,11 +519,16 @@ fn rule(recipe: &Recipe, learned: &Learned) -> Option<Rule> {
 
 /// The tag of an account's secret: the same for all its sessions, because the site counts them together.
 pub(super) fn tag(key: &SessionKey, credentials: &Credentials) -> u16 {
+    secret_tag(account_text(key).as_bytes(), credentials)
+}
+
+/// `SITE` or `SITE:ACCOUNT`.
+fn account_text(key: &SessionKey) -> String {
     let account = SessionKey {
         within: None,
         ..key.clone()
     };
-    secret_tag(account.to_string().as_bytes(), credentials)
+    account.to_string()
 }
 
 pub(super) fn unknown(key: &SessionKey) -> Failure {

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::slots::Slots;
 use super::work::{Work, plan, tag, unknown};
 use super::{Cause, Event, Outcome, Plan, Record, hold, line, release};
 use crate::browser::Browser;
+use crate::codes::Question;
 use crate::failure::{Failure, FailureClass};
 use crate::ids::{Combination, SessionKey};
 use crate::login::{Learned, Liveness, Prober};
@@ -37,6 +38,7 @@ pub struct Renewer {
     pub(super) slots: Slots,
     pub(super) collisions: Arc<Mutex<HashMap<Combination, String>>>,
     pub(super) clock: fn() -> DateTime<Utc>,
+    person: Arc<OnceLock<mpsc::Sender<Question>>>,
 }
 
 /// What is kept beside a state.
@@ -116,7 +118,18 @@ impl Renewer {
             slots,
             collisions,
             clock,
+            person: Arc::default(),
         }
+    }
+
+    /// From now on a login that wants a code asks there too.
+    pub fn asks(&self, person: mpsc::Sender<Question>) {
+        // Only a command sets it, once.
+        let _ = self.person.set(person);
+    }
+
+    pub(super) fn person(&self) -> Option<mpsc::Sender<Question>> {
+        self.person.get().cloned()
     }
 
     /// The files that it writes.

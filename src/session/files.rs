@@ -134,7 +134,7 @@ impl Files {
         }
     }
 
-    fn guard(&self, lease: &Lease) -> Result<(), FilesError> {
+    pub(super) fn guard(&self, lease: &Lease) -> Result<(), FilesError> {
         lease.lock.guards(&self.ours("locks")?)
     }
 
@@ -385,9 +385,14 @@ fn record_name(key: &SessionKey) -> String {
 
 /// A text of ours as a file name that is not too long: file systems stop at 255 bytes.
 pub(super) fn short(text: String) -> String {
-    if text.len() <= 200 {
-        return text;
+    match text.len() <= 200 {
+        true => text,
+        false => hashed(&text),
     }
+}
+
+/// A name for a text, of 65 bytes.
+pub(super) fn hashed(text: &str) -> String {
     let hash = Sha256::digest(text.as_bytes());
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     // Names begin with a letter or a digit, and hold no '='.

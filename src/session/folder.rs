@@ -11,8 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, ResolveFlags, Stat, fchmod, flock, fstat,
-    fsync, linkat, mkdirat, openat, openat2, renameat, statat, unlinkat,
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, ResolveFlags, Stat, chmodat, fchmod,
+    flock, fstat, fsync, linkat, mkdirat, openat, openat2, renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -101,6 +101,18 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let fd = self.openat(name, flags)?;
         Self::checked(self.path.join(name), fd)
+    }
+
+    /// The open folder.
+    pub(super) fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// Takes a name inside, which must not be a link, from everybody but us (0600).
+    pub(super) fn own(&self, name: &str) -> Result<(), FilesError> {
+        self.check(name)?;
+        chmodat(&self.fd, name, Mode::RUSR | Mode::WUSR, AtFlags::empty())
+            .map_err(|e| self.io("setting the mode of", name, e))
     }
 
     /// Where it is.

@@ -5,6 +5,7 @@
 
 mod artefacts;
 mod cookie_date;
+mod counter;
 mod error;
 pub mod expiry;
 pub mod files;
@@ -19,6 +20,7 @@ mod sanitise;
 pub mod state;
 
 pub use artefacts::ArtefactFolder;
+pub use counter::{Counter, Way};
 pub use files::{Files, FilesError, Lease};
 pub use import::import;
 pub use jar::Jar;

@@ -54,6 +54,66 @@ pub struct Account {
     pub password: Source,
     /// The TOTP secret, where the account has one.
     pub totp: Option<Source>,
+    /// Recovery codes, one a line, for when there is no other factor or the site refuses it. Each is used once.
+    pub recovery_codes: Option<Source>,
+    /// Where codes and sign-in links that the site sends come from.
+    pub code: Option<Codes>,
+}
+
+/// How to get the one-time code or the sign-in link that a site sends at the login.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Codes {
+    /// Where from. A code may be handed in beside it, whatever it is.
+    pub from: CodeSource,
+    /// How long the login waits for it, beyond its own time.
+    pub wait: TimeDelta,
+}
+
+/// Where a one-time code or a sign-in link comes from.
+#[derive(Clone, PartialEq)]
+pub enum CodeSource {
+    /// A person or a program hands it in while the login waits.
+    HandIn,
+    /// A program and its arguments; its standard output is the code, or a text with it. It may block until one comes.
+    Command(Vec<String>),
+    /// A maildir, or a folder of files with one message each.
+    Folder(PathBuf, Filter),
+    /// A mailbox on a server, only read from.
+    Imap(Box<Imap>, Filter),
+}
+
+/// A mailbox that is reached by IMAP.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Imap {
+    /// `imaps://host:993/INBOX`; `imap://` only on this machine.
+    pub url: Url,
+    /// Who logs in to the mailbox.
+    pub user: String,
+    /// With what.
+    pub password: Source,
+}
+
+/// Which messages count; `None`: all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filter {
+    /// A part of the sender's address, lower case.
+    pub from: Option<String>,
+    /// A part of a recipient's address, lower case.
+    pub to: Option<String>,
+}
+
+impl std::fmt::Debug for CodeSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::HandIn => f.write_str("HandIn"),
+            // Arguments may hold a token.
+            Self::Command(argv) => {
+                write!(f, "Command({})", argv.first().map_or("", String::as_str))
+            }
+            Self::Folder(path, which) => write!(f, "Folder({}, {which:?})", path.display()),
+            Self::Imap(imap, which) => write!(f, "Imap({imap:?}, {which:?})"),
+        }
+    }
 }
 
 /// Where a value comes from. It is read at the moment of use.

@@ -9,8 +9,10 @@ use crate::document::{At, Described, Length, OneOrMany, TextOr};
 pub(super) struct RawRecipe {
     pub(super) url: At<String>,
     pub(super) username: Option<At<TextOr<RawSource>>>,
-    pub(super) password: At<TextOr<RawSource>>,
+    pub(super) password: Option<At<TextOr<RawSource>>>,
     pub(super) totp: Option<At<TextOr<RawSource>>>,
+    pub(super) recovery_codes: Option<At<TextOr<RawSource>>>,
+    pub(super) code: Option<At<TextOr<RawCode>>>,
     #[serde(default)]
     pub(super) accounts: Vec<RawAccount>,
     #[serde(default)]
@@ -39,8 +41,29 @@ pub(super) struct RawRecipe {
 pub(super) struct RawAccount {
     pub(super) name: At<String>,
     pub(super) username: Option<At<TextOr<RawSource>>>,
-    pub(super) password: At<TextOr<RawSource>>,
+    pub(super) password: Option<At<TextOr<RawSource>>>,
     pub(super) totp: Option<At<TextOr<RawSource>>>,
+    pub(super) recovery_codes: Option<At<TextOr<RawSource>>>,
+    pub(super) code: Option<At<TextOr<RawCode>>>,
+}
+
+/// `"ask"`, `{ command = […] }`, `{ maildir = … }`, `{ imap = …, user = …, password = … }`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCode {
+    pub(super) command: Option<Vec<String>>,
+    pub(super) maildir: Option<String>,
+    pub(super) imap: Option<At<String>>,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<At<TextOr<RawSource>>>,
+    pub(super) from: Option<At<String>>,
+    pub(super) to: Option<At<String>>,
+    pub(super) wait: Option<At<Length>>,
+}
+
+impl Described for RawCode {
+    const EXPECTED: &'static str =
+        "\"ask\" or a table that says where codes come from; { maildir = \"/home/me/Maildir\" }";
 }
 
 /// `{ env = … }`, `{ file = … }`, `{ command = […] }`, `{ keyring = …, user = … }`.

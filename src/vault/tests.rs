@@ -24,6 +24,8 @@ fn account(password: Source) -> Account {
         username: literal("admin"),
         password,
         totp: None,
+        recovery_codes: None,
+        code: None,
     }
 }
 

@@ -16,12 +16,10 @@ impl Reader<'_> {
         let mut accounts = vec![Account {
             name: None,
             username: self.username(raw.username.as_ref())?,
-            password: self.secret(&raw.password, "password")?,
-            totp: raw
-                .totp
-                .as_ref()
-                .map(|totp| self.secret(totp, "totp"))
-                .transpose()?,
+            password: self.password(raw.password.as_ref(), raw.code.is_some(), None)?,
+            totp: self.totp(raw.totp.as_ref())?,
+            recovery_codes: self.recovery_codes(raw.recovery_codes.as_ref())?,
+            code: self.codes(raw.code.as_ref())?,
         }];
         let mut names = BTreeSet::new();
         for account in &raw.accounts {
@@ -40,12 +38,14 @@ impl Reader<'_> {
             accounts.push(Account {
                 name: Some(name),
                 username: self.username(account.username.as_ref())?,
-                password: self.secret(&account.password, "password")?,
-                totp: account
-                    .totp
-                    .as_ref()
-                    .map(|totp| self.secret(totp, "totp"))
-                    .transpose()?,
+                password: self.password(
+                    account.password.as_ref(),
+                    account.code.is_some(),
+                    Some(&account.name.span),
+                )?,
+                totp: self.totp(account.totp.as_ref())?,
+                recovery_codes: self.recovery_codes(account.recovery_codes.as_ref())?,
+                code: self.codes(account.code.as_ref())?,
             });
         }
         Ok(accounts)
@@ -58,7 +58,7 @@ impl Reader<'_> {
         }
     }
 
-    fn secret(&mut self, raw: &At<TextOr<RawSource>>, key: &str) -> Checked<Source> {
+    pub(super) fn secret(&mut self, raw: &At<TextOr<RawSource>>, key: &str) -> Checked<Source> {
         let source = self.source(raw)?;
         let variable = variable(self.site, key);
         if let Source::Literal(text) = &source {
@@ -76,7 +76,7 @@ impl Reader<'_> {
         Ok(source)
     }
 
-    fn source(&self, raw: &At<TextOr<RawSource>>) -> Checked<Source> {
+    pub(super) fn source(&self, raw: &At<TextOr<RawSource>>) -> Checked<Source> {
         let span = &raw.span;
         let table = match &raw.value {
             TextOr::Text(text) => return Ok(Source::Literal(text.as_str().into())),

@@ -50,7 +50,7 @@ fn absorb(hash: &mut Sha256, node: &Node, secret: bool) {
                 absorb(
                     hash,
                     value,
-                    matches!(key.name.as_str(), "password" | "totp"),
+                    matches!(key.name.as_str(), "password" | "totp" | "recovery_codes"),
                 );
             }
             hash.update(b"}");

@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod factor;
 mod fingerprint;
 mod step;
 #[cfg(test)]
@@ -41,7 +42,7 @@ pub(super) fn read(
     document: &Document,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Checked<Read> {
-    let raw: RawRecipe = document.shape().map_err(|error| explain(error, site))?;
+    let raw: RawRecipe = document.shape().map_err(explain)?;
     let mut reader = Reader {
         site,
         document,
@@ -61,7 +62,9 @@ pub(super) fn read(
         .map(|(index, step)| reader.step(index + 1, step, &url))
         .collect::<Checked<Vec<_>>>()?;
     if let Some(span) = code
-        && let Some(account) = accounts.iter().find(|account| account.totp.is_none())
+        && let Some(account) = accounts.iter().find(|account| {
+            account.totp.is_none() && account.code.is_none() && account.recovery_codes.is_none()
+        })
     {
         let whose = match &account.name {
             None => "the account has".to_owned(),
@@ -129,14 +132,11 @@ pub(super) fn read(
 }
 
 /// Puts an example of this very key where the words of the deserialiser are too general.
-fn explain(mut diagnostic: Diagnostic, site: &SiteName) -> Diagnostic {
+fn explain(mut diagnostic: Diagnostic) -> Diagnostic {
     let nested = diagnostic.line.is_some();
     let add = match diagnostic.message.as_str() {
         "the key \"url\" is missing" if nested => "{ url = \"/account\" }".to_owned(),
         "the key \"url\" is missing" => "url = \"https://example.org/login\"".to_owned(),
-        "the key \"password\" is missing" => {
-            format!("password = {{ env = \"{}\" }}", variable(site, "password"))
-        }
         "the key \"name\" is missing" => "name = \"bob\"".to_owned(),
         message => {
             if message.starts_with("\"steps\" must be a list") {
@@ -146,7 +146,7 @@ fn explain(mut diagnostic: Diagnostic, site: &SiteName) -> Diagnostic {
             } else if message.starts_with("\"command\" must be a list") {
                 diagnostic.help =
                     "for example: command = [\"pass\", \"show\", \"wiki\"]".to_owned();
-            } else if diagnostic.help == "known keys: name, username, password, totp" {
+            } else if diagnostic.help.starts_with("known keys: name, username, ") {
                 diagnostic.help += "; the site's own keys stand above the first [[accounts]]";
             }
             return diagnostic;

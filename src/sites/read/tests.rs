@@ -250,7 +250,7 @@ fn mistakes_of_keys_and_types() {
     sites/wiki.toml:2:12: "password" must be text or a table that says where it comes from, not a whole number; for example: password = { env = "WIKI_PASSWORD" }
     sites/wiki.toml:2:12: this is not TOML: string values must be quoted, expected literal string; text stands in double quotes: password = "…"
     sites/wiki.toml:4:1: unknown key "pass"; did you mean "password"?
-    sites/wiki.toml:4:1: unknown key "colour"; known keys: url, username, password, totp, accounts, steps, proof, probe, cookies, renewal, allowed_origins, combine, own_sessions, indexed_db, ignore_https_errors, timeout
+    sites/wiki.toml:4:1: unknown key "colour"; known keys: url, username, password, totp, recovery_codes, code, accounts, steps, proof, probe, cookies, renewal, allowed_origins, combine, own_sessions, indexed_db, ignore_https_errors, timeout
     sites/wiki.toml:4:16: "own_sessions" must be true or false, not text; for example: own_sessions = true
     sites/wiki.toml:4:11: "cookies" must be a list, not text; for example: cookies = ["…", "…"]
     sites/wiki.toml:4:19: item 2 of "cookies" must be text in double quotes, not a whole number; for example: cookies = ["…"]
@@ -268,7 +268,7 @@ fn mistakes_of_keys_and_types() {
     sites/wiki.toml:4:20: "command" must be a list, not text; for example: command = ["pass", "show", "wiki"]
     sites/wiki.toml:4:11: "timeout" must be a length of time in double quotes, not a whole number; for example: timeout = "90s"
     sites/wiki.toml:4:1: the key "name" is missing; add it, for example: name = "bob"
-    sites/wiki.toml:7:1: unknown key "timeout"; known keys: name, username, password, totp; the site's own keys stand above the first [[accounts]]
+    sites/wiki.toml:7:1: unknown key "timeout"; known keys: name, username, password, totp, recovery_codes, code; the site's own keys stand above the first [[accounts]]
     "##);
 }
 
@@ -450,5 +450,91 @@ proptest::proptest! {
         let _ = parse(&format!("{HEAD}steps = [{{ fill = {text} }}]"));
         let _ = parse(&format!("{HEAD}renewal = {{ cron = \"{text}\" }}"));
         let _ = parse(&format!("url = \"{text}\"\npassword = \"x\""));
+    }
+}
+
+#[test]
+fn sources_of_codes_are_understood() {
+    let codes = |more: &str| {
+        let recipe = good(&format!("{HEAD}{more}"));
+        let account = recipe.accounts.into_iter().next().unwrap();
+        format!("{:?} {:?}", account.code, account.recovery_codes)
+    };
+    let all = [
+        codes("code = \"ask\""),
+        codes("code = { wait = \"10m\" }"),
+        codes("code = { command = [\"codes\", \"--token=s3cret\"], wait = \"1m\" }"),
+        codes("code = { maildir = \"mail\", from = \" No-Reply@Wiki.example\", to = \"+wiki@\" }"),
+        codes(
+            "code = { imap = \"imaps://mail.example/INBOX\", user = \"me\", password = { env = \"M\" } }",
+        ),
+        codes("recovery_codes = { file = \"secrets/wiki-codes\" }"),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    Some(Codes { from: HandIn, wait: TimeDelta { secs: 300, nanos: 0 } }) None
+    Some(Codes { from: HandIn, wait: TimeDelta { secs: 600, nanos: 0 } }) None
+    Some(Codes { from: Command(codes), wait: TimeDelta { secs: 60, nanos: 0 } }) None
+    Some(Codes { from: Folder(mail, Filter { from: Some("no-reply@wiki.example"), to: Some("+wiki@") }), wait: TimeDelta { secs: 120, nanos: 0 } }) None
+    Some(Codes { from: Imap(Imap { url: Url { scheme: "imaps", cannot_be_a_base: false, username: "", password: None, host: Some(Domain("mail.example")), port: None, path: "/INBOX", query: None, fragment: None }, user: "me", password: Env(M) }, Filter { from: None, to: None }), wait: TimeDelta { secs: 120, nanos: 0 } }) None
+    None Some(File(secrets/wiki-codes))
+    "#);
+    // Who gets in by what the site sends needs no password.
+    let alone = good("url = \"https://a/\"\nusername = \"me\"\ncode = \"ask\"");
+    assert_eq!(alone.accounts[0].password, Source::Literal("".into()));
+    for (one, other) in [
+        ("code = \"ask\"", "code = { wait = \"9m\" }"),
+        ("code = { maildir = \"a\" }", "code = { maildir = \"b\" }"),
+        ("recovery_codes.env = \"A\"", "recovery_codes.env = \"B\""),
+    ] {
+        let print = |more: &str| good(&format!("{HEAD}{more}")).fingerprint;
+        assert_ne!(print(one), print(other));
+    }
+}
+
+#[test]
+fn mistakes_about_codes_have_a_place_and_a_way_out() {
+    let all = [
+        said("code = \"123456\""),
+        said("code = 1"),
+        said("code = { }"),
+        said("code = { maildir = \"a\", command = [\"b\"] }"),
+        said("code = { maildir = \"~/Maildir\" }"),
+        said("code = { command = [] }"),
+        said("code = { command = [\"a\"], from = \"x\" }"),
+        said("code = { imap = \"imaps://mail.example/\" }"),
+        said("code = { imap = \"imap://mail.example/\", user = \"a\", password.env = \"M\" }"),
+        said("code = { imap = \"https://mail.example/\", user = \"a\", password.env = \"M\" }"),
+        said(
+            "code = { imap = \"imaps://a:hunter2@mail.example/\", user = \"a\", password.env = \"M\" }",
+        ),
+        said("code = { wait = \"2h\" }"),
+        said("totp = \"not-base32!\""),
+        said("totp = \"otpauth://totp/wiki?secret=GEZDGNBVGY3TQOJQ&digits=12\""),
+        said("recovery_codes = \"\""),
+        said("[[accounts]]\nname = \"bob\""),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    sites/wiki.toml:4:8: a code is good once, so it cannot stand in a recipe; write one of "ask", { command = ["program", "argument"] }, { maildir = "/home/me/Maildir" }, { imap = "imaps://host/INBOX", user = "me", password = { env = "NAME" } }
+    sites/wiki.toml:4:8: "code" must be "ask" or a table that says where codes come from, not a whole number; for example: code = { maildir = "/home/me/Maildir" }
+    sites/wiki.toml:4:8: this says of no source of codes where to look; write one of "ask", { command = ["program", "argument"] }, { maildir = "/home/me/Maildir" }, { imap = "imaps://host/INBOX", user = "me", password = { env = "NAME" } }
+    sites/wiki.toml:4:8: codes have one source, here are several; write one of "ask", { command = ["program", "argument"] }, { maildir = "/home/me/Maildir" }, { imap = "imaps://host/INBOX", user = "me", password = { env = "NAME" } }
+    sites/wiki.toml:4:8: "~" is known to shells only; write the whole path, or one relative to the folder of config.toml
+    sites/wiki.toml:4:8: "command" names no program; write the program and its arguments: { command = ["my-codes", "wiki"] }
+    sites/wiki.toml:4:8: "from" and "to" choose among mails, and there are none here; remove them, or write maildir or imap
+    sites/wiki.toml:4:8: "imap", "user" and "password" go together; write { imap = "imaps://host/INBOX", user = "me", password = { env = "NAME" } }
+    sites/wiki.toml:4:17: imap:// would send the mailbox's password in the clear; write imaps://, which is IMAP inside TLS; imap:// is for this machine only
+    sites/wiki.toml:4:17: this is not the URL of a mailbox; write { imap = "imaps://mail.example.org/INBOX", … }
+    sites/wiki.toml:4:17: a URL with a user or a password in it would be shown in messages; write them as user = … and password = { env = "NAME" }
+    sites/wiki.toml:4:17: "2h" is out of range; it may be 1s to 30m
+    sites/wiki.toml:4:8: the totp secret cannot be used: the secret is not Base32, which has only the letters A to Z and the digits 2 to 7; it must be Base32 (as the site shows it) or an otpauth://totp/ URI
+    sites/wiki.toml:4:8: the totp secret cannot be used: its digits are none of 6, 7 and 8; it must be Base32 (as the site shows it) or an otpauth://totp/ URI
+    sites/wiki.toml:4:18: "recovery_codes" is empty; say where it comes from: recovery_codes = { env = "WIKI_RECOVERY_CODES" }
+    sites/wiki.toml:5:8: the key "password" is missing; add it, for example: password = { env = "WIKI_PASSWORD" }
+    "#);
+    // On this machine nobody else listens.
+    for here in ["127.0.0.1:3143", "localhost", "[::1]:143"] {
+        let more =
+            format!("code = {{ imap = \"imap://{here}/\", user = \"a\", password.env = \"M\" }}");
+        assert!(said(&more).starts_with("fine"), "{here}");
     }
 }

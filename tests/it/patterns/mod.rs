@@ -7,10 +7,13 @@
 mod ask;
 mod choosers;
 mod desk;
+mod factors;
+mod factors_sent;
 mod flow;
 mod forms;
 mod frames;
 mod inputs;
+mod mailbox;
 mod refusals;
 mod reply;
 mod shadow;
@@ -31,7 +34,7 @@ use url::Url;
 pub(crate) use ask::Ask;
 use desk::Answer;
 pub(crate) use desk::{Desk, PASSWORD, Running, USER, WHO, WRONG, home};
-pub(crate) use reply::{Reply, events, html, json, page, to};
+pub(crate) use reply::{Reply, events, json, page, to};
 
 use crate::support::keeper::{browser, config};
 use crate::support::{Keeper, run};
@@ -74,6 +77,11 @@ impl Fixture {
             }),
             _ => desk.usual(ask),
         })
+    }
+
+    /// How it answers, for a fixture that only changes a part of it.
+    pub(crate) fn reply(&self, desk: &Desk, ask: &Ask) -> Reply {
+        (self.answer)(desk, ask)
     }
 
     /// The same with the login page elsewhere: what the recipe gives as `url`.

@@ -169,6 +169,11 @@ impl RealSite {
         .sum()
     }
 
+    /// A folder that the application keeps.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.scripts.state.join(name)
+    }
+
     /// The URL of a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)

@@ -1,0 +1,134 @@
+//! The socket at which codes are handed in while a login waits: one for an account, in a folder that nobody else reaches.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+
+use super::error::{FilesError, io as failed};
+use super::files::{Files, hashed};
+use super::folder::Folder;
+use super::lease::{Lease, account_text};
+use crate::ids::SessionKey;
+
+/// The longest name of a socket. The kernel takes 107 bytes for the whole path, which begins with `/proc/self/fd/`.
+const LONGEST: usize = 70;
+
+/// The listening socket of one waiting login; removed when dropped.
+#[derive(Debug)]
+pub struct Counter {
+    folder: Folder,
+    name: String,
+    listener: UnixListener,
+}
+
+impl Counter {
+    /// The socket, set to not block, for whoever serves it.
+    ///
+    /// # Errors
+    /// No more files can be opened.
+    pub fn listener(&self) -> io::Result<UnixListener> {
+        let listener = self.listener.try_clone()?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        self.folder.remove(&self.name).ok();
+    }
+}
+
+/// A way to the counter of a waiting login.
+#[derive(Debug)]
+pub struct Way {
+    folder: Folder,
+    name: String,
+}
+
+impl Way {
+    /// The path to connect to, good as long as this lives.
+    pub fn path(&self) -> PathBuf {
+        path(&self.folder, &self.name)
+    }
+}
+
+impl Files {
+    /// Opens the counter of the lease's account. What a process that died has left there is replaced.
+    pub fn counter(&self, lease: &Lease) -> Result<Counter, FilesError> {
+        self.guard(lease)?;
+        let folder = self.ours("codes")?;
+        let name = name(&account_text(&lease.site, lease.account.as_ref()));
+        folder.remove(&name)?;
+        let listener = UnixListener::bind(path(&folder, &name))
+            .map_err(|source| failed("listening at", &folder.at(&name), source))?;
+        folder.own(&name)?;
+        Ok(Counter {
+            folder,
+            name,
+            listener,
+        })
+    }
+
+    /// The way to where a code for this session's account is waited for; `None` where nobody waits.
+    pub fn waits_for_code(&self, key: &SessionKey) -> Result<Option<Way>, FilesError> {
+        let folder = self.ours("codes")?;
+        let name = name(&account_text(&key.site, key.account.as_ref()));
+        // A socket that nobody listens at is what a dead process left.
+        match UnixStream::connect(path(&folder, &name)) {
+            Ok(_) => Ok(Some(Way { folder, name })),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// Through the open folder: the path that a person chose may be longer than the kernel takes.
+fn path(folder: &Folder, name: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}/{name}", folder.fd().as_raw_fd()))
+}
+
+fn name(account: &str) -> String {
+    match account.len() <= LONGEST {
+        true => account.to_owned(),
+        false => hashed(account),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_counter_is_found_while_it_lives_however_long_its_path_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("x".repeat(120)).join("y".repeat(120));
+        std::fs::create_dir_all(&root).unwrap();
+        let files = Files::open(&root.join(".auth")).unwrap();
+        let long = format!("wiki:{}", "b".repeat(60));
+        for key in ["wiki", &*long] {
+            let key: SessionKey = key.parse().unwrap();
+            let lease = files.lease(&key.site, key.account.as_ref());
+            let lease = lease.unwrap().unwrap();
+            assert!(files.waits_for_code(&key).unwrap().is_none());
+            let counter = files.counter(&lease).unwrap();
+            let way = files.waits_for_code(&key).unwrap().unwrap();
+            UnixStream::connect(way.path()).unwrap();
+            let mode = std::fs::metadata(way.path()).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            // As after a crash: the name stays, nobody listens.
+            let left = path(&counter.folder, &counter.name);
+            let (folder, name) = (files.ours("codes").unwrap(), counter.name.clone());
+            drop(counter);
+            assert!(!left.exists());
+            drop(UnixListener::bind(path(&folder, &name)).unwrap());
+            assert!(files.waits_for_code(&key).unwrap().is_none());
+            let again = files.counter(&lease).unwrap();
+            assert!(files.waits_for_code(&key).unwrap().is_some());
+            drop(again);
+            assert!(files.waits_for_code(&key).unwrap().is_none());
+        }
+    }
+}
