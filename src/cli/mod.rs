@@ -6,6 +6,7 @@
 mod auto_login;
 mod doctor;
 mod login;
+mod secret;
 mod state;
 mod status;
 
@@ -98,6 +99,9 @@ enum Verb {
     /// Works on the recipes in sites/
     #[command(subcommand)]
     Sites(SitesVerb),
+    /// Works on the secrets of the sealed file, secrets.age
+    #[command(subcommand)]
+    Secret(secret::SecretVerb),
     /// Says what is missing on this machine, and how to get it
     Doctor,
     /// Serves the small demo site on loopback; its password comes from DEMO_PASSWORD
@@ -271,6 +275,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
     match verb {
         Verb::Serve => Ok(app::serve(root, overrides, settings, relog).await?),
         Verb::Sites(SitesVerb::Check) => sites_check(&settings, json),
+        Verb::Secret(verb) => secret::run(&root, &settings, verb, json).await,
         Verb::Doctor => doctor::run(&root, &settings, json).await,
         Verb::Login { sites, all } => {
             let keys = wanted(&settings, &sites, all)?;

@@ -371,9 +371,8 @@ impl Work<'_> {
         known: &'c mut Option<Credentials>,
     ) -> Result<&'c Credentials, Failure> {
         if known.is_none() {
-            let environment = self.renewer.environment.as_ref();
-            *known =
-                Some(vault::credentials(&self.account, &self.renewer.root, environment).await?);
+            let reach = self.renewer.reach(&self.settings);
+            *known = Some(vault::credentials(&self.account, reach).await?);
         }
         known.as_ref().ok_or_else(|| unknown(self.key))
     }

@@ -19,7 +19,7 @@ use crate::ids::{Combination, SessionKey};
 use crate::login::{Learned, Liveness, Prober};
 use crate::session::expiry::ends_at;
 use crate::session::{Files, FilesError, StorageState};
-use crate::vault;
+use crate::vault::{self, Reach};
 use crate::watch::{Environment, Settings};
 
 /// How long a command waits for somebody else's renewal of the same account, beyond the time of one login.
@@ -32,8 +32,8 @@ pub struct Renewer {
     pub(super) browser: Browser,
     pub(super) prober: Prober,
     settings: watch::Receiver<Arc<Settings>>,
-    pub(super) root: PathBuf,
-    pub(super) environment: Environment,
+    root: PathBuf,
+    environment: Environment,
     pub(super) slots: Slots,
     pub(super) collisions: Arc<Mutex<HashMap<Combination, String>>>,
     pub(super) clock: fn() -> DateTime<Utc>,
@@ -127,6 +127,15 @@ impl Renewer {
     /// The settings in force.
     pub fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.borrow())
+    }
+
+    /// What secrets are read with.
+    pub(super) fn reach<'a>(&'a self, settings: &'a Settings) -> Reach<'a> {
+        Reach {
+            root: &self.root,
+            env: self.environment.as_ref(),
+            key: settings.config.seal.key.as_ref(),
+        }
     }
 
     /// Every session that the recipes ask for.
@@ -325,9 +334,8 @@ impl Renewer {
     /// Another process is at the session, or the record cannot be written.
     pub async fn release(&self, key: &SessionKey) -> Result<(), Failure> {
         let work = self.by_hand(key).await?;
-        let credentials = vault::credentials(&work.account, &self.root, self.environment.as_ref())
-            .await
-            .ok();
+        let credentials = vault::credentials(&work.account, self.reach(&work.settings)).await;
+        let credentials = credentials.ok();
         let tag = credentials.map(|credentials| tag(key, &credentials));
         let now = (self.clock)();
         self.files

@@ -369,6 +369,16 @@ pub fn deliver(dir: &Path, name: &str, state: &StorageState) -> Result<(), Files
     folder.replace(name, &bytes, || Ok(()))
 }
 
+/// Writes a file of our own into a folder of the caller's choosing, as [`deliver`] does.
+pub fn put(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+    Folder::open_foreign(dir)?.replace(name, bytes, || Ok(()))
+}
+
+/// Reads a file of our own in a folder of the caller's choosing; `None` where there is none.
+pub fn fetch(dir: &Path, name: &str, limit: usize) -> Result<Option<Vec<u8>>, FilesError> {
+    Folder::open_foreign(dir)?.read(name, limit)
+}
+
 /// The folder of ours (`None`: `.auth` itself) and the file name for a key.
 fn place(key: &SessionKey) -> (Option<&'static str>, String) {
     match (&key.within, &key.account) {

@@ -33,6 +33,8 @@ mod realsites;
 #[cfg(test)]
 mod renewal;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod site;

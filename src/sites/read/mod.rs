@@ -117,6 +117,7 @@ pub(super) fn read(
         combine,
         own_sessions: raw.own_sessions,
         indexed_db: raw.indexed_db,
+        sealed: raw.sealed,
         ignore_https_errors: raw.ignore_https_errors,
         timeout,
         fingerprint: fingerprint(&document.root, &resolved),
