@@ -295,7 +295,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Export { site, format, url } => {
             let key = one(&settings, &site)?;
             with_app(&root, settings, async |app| {
-                state::export(app, &key, format, url)
+                state::export(app, &key, format, url).await
             })
             .await
         }

@@ -116,7 +116,7 @@ fn value(app: &App, key: &SessionKey, view: &View) -> Value {
     value["key"] = json!(key);
     value["site"] = json!(key.site);
     value["account"] = json!(key.account);
-    value["file"] = json!(app.queue.renewer().files().state_path(key));
+    value["file"] = json!(app.queue.renewer().state_path(key));
     value
 }
 

@@ -17,10 +17,10 @@ use crate::ids::SessionKey;
 use crate::login::{self, Attempt, Failed, Learned, Liveness, Means, Prober, Rule};
 use crate::secret::{Credentials, Redactor};
 use crate::session::expiry::ends_at;
-use crate::session::{FilesError, Lease, StorageState};
+use crate::session::{Files, FilesError, Lease, StorageState};
 use crate::sites::Recipe;
 use crate::sites::recipe::Account;
-use crate::vault;
+use crate::vault::{self, must_seal};
 use crate::watch::Settings;
 
 /// Looks and acts in one renewal before it gives up: probe, visit, login, and one more look.
@@ -31,6 +31,8 @@ const GRACE: Duration = Duration::from_secs(20);
 /// One renewal at work: the account's lease is held as long as it lives.
 pub(super) struct Work<'a> {
     pub(super) renewer: &'a Renewer,
+    /// As the recipe wants its states kept, once [`Work::settle`] has seen to it.
+    pub(super) files: Files,
     pub(super) key: &'a SessionKey,
     pub(super) recipe: Arc<Recipe>,
     pub(super) account: Account,
@@ -42,9 +44,26 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    pub(super) async fn run(&mut self) -> Result<(How, Option<Failure>), Failure> {
+    /// Brings what is kept of the account into the form that the recipe wants: sealed or plain.
+    pub(super) async fn settle(&mut self) -> Result<(), Failure> {
         let files = &self.renewer.files;
+        if self.recipe.sealed {
+            let seal = self.renewer.seal_or_new(&self.settings).await?;
+            self.files = files.sealed(seal);
+            self.files.seal_plain(&self.lease)?;
+        } else if files.has_sealed(self.key)? {
+            let seal = must_seal(self.renewer.reach(&self.settings)).await?;
+            files.sealed(seal).unseal(&self.lease)?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn run(&mut self) -> Result<(How, Option<Failure>), Failure> {
         let mut kept = self.renewer.kept(self.key)?;
+        if let Err(failure) = self.settle().await {
+            return self.failed(&mut kept, failure);
+        }
+        let files = self.files.clone();
         if kept.record.follow_clock(self.now()) {
             files.write_record(&self.lease, self.key, &kept)?;
         }
@@ -382,7 +401,7 @@ impl Work<'_> {
     }
 
     pub(super) fn write(&self, state: &StorageState) -> Result<(), Failure> {
-        self.renewer.files.write(&self.lease, self.key, state)?;
+        self.files.write(&self.lease, self.key, state)?;
         self.renewer.combine(self.key);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Where a site account's credentials come from: see [`Source`].
 //!
 //! Owns: reading secrets at the moment of use, and the sealed file of our own. Door: [`credentials`], [`value`],
-//! [`describe`], [`seal`], [`sealed`]. Every failure is [`FailureClass::SecretMissing`], names the source and the way out,
+//! [`describe`], [`must_seal`], [`sealed`]. Every failure is [`FailureClass::SecretMissing`], names the source and the way out,
 //! and never holds a value.
 
 mod command;
@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::failure::{Failure, FailureClass};
 use crate::secret::Credentials;
 use crate::sites::recipe::{Account, Source};
-pub use sealed::seal;
+pub use sealed::{must_seal, seal, seal_or_new};
 
 /// Longest time for a command: long enough to ask a password manager over a slow network.
 const COMMAND: Duration = Duration::from_secs(30);

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{COMMAND, Reach, describe, file, keyring, read_outside, text};
 use crate::failure::{Failure, FailureClass};
 use crate::seal::{Seal, Unopened};
-use crate::session::files::{fetch, put};
+use crate::session::files::{fetch, holds_sealed, put};
 
 /// The file of secrets.
 pub const SECRETS: &str = "secrets.age";
@@ -177,7 +177,8 @@ async fn key_or_new(reach: Reach<'_>) -> Result<(Seal, Option<String>), Failure>
     if let Some(seal) = seal(reach).await? {
         return Ok((seal, None));
     }
-    if reach.root.join(SECRETS).exists() {
+    // A new key beside one that is only out of reach would lock the old one out.
+    if reach.root.join(SECRETS).exists() || holds_sealed(&reach.root.join(".auth")) {
         return Err(Failure::new(
             FailureClass::SecretMissing,
             no_key(reach.root),

@@ -33,6 +33,8 @@ mod realsites;
 #[cfg(test)]
 mod renewal;
 #[cfg(test)]
+mod sealed;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod simulation;

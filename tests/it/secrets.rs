@@ -202,10 +202,12 @@ fn in_a_session(root: &Root, script: &str) -> Ended {
     let mut command = root.after(&["dbus-run-session", "--", "sh", "-c", &script, "sh"], &[]);
     command.env("XDG_RUNTIME_DIR", root.path().join("tmp"));
     command.env_remove("DBUS_SESSION_BUS_ADDRESS");
-    command
-        .output()
-        .expect("apt-get install dbus gnome-keyring")
-        .into()
+    let output = command.output();
+    let mut ended: Ended = output.expect("apt-get install dbus gnome-keyring").into();
+    // The bus complains of what a container forbids it.
+    let own = ended.err.lines().filter(|it| it.starts_with("jarkeeper: "));
+    ended.err = own.map(|line| format!("{line}\n")).collect();
+    ended
 }
 
 #[test]
@@ -219,7 +221,6 @@ fn the_first_key_goes_into_the_keyring_where_there_is_one() {
     assert_snapshot!(ended.said(&root), @r##"
     wiki is kept in ROOT/secrets.age
     wiki
-    dbus-daemon[12016]: [session uid=0 pid=12016] org.freedesktop.DBus.Error.AccessDenied: Failed to set fd limit to 65536: Operation not permitted
     jarkeeper: a key was made and is in the keyring entry "jarkeeper" of "seal"; without it nothing that is sealed opens again, so keep a copy
     "##);
     assert!(!root.path().join("seal.key").exists());

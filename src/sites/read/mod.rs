@@ -93,6 +93,13 @@ pub(super) fn read(
         cookies.push(cookie.value);
     }
     let combine = reader.combine(site, &raw.combine)?;
+    if raw.sealed
+        && let Some(first) = raw.combine.first()
+    {
+        let message = "a combination's file is plain: it would give the sealed session away";
+        let help = "remove the combination, or sealed = true";
+        return reader.refuse(&first.span, message, help);
+    }
     let renewal = reader.renewal(raw.renewal)?;
     let timeout = raw
         .timeout

@@ -15,17 +15,20 @@ use super::*;
 
 const TOKEN: &str = "hvs.T0ken";
 
+/// The path, the token, the namespace.
+type Asked = (String, Option<String>, Option<String>);
+
 /// A server, and what it was asked with.
 struct Server {
     address: String,
-    seen: Arc<Mutex<Vec<(String, Option<String>, Option<String>)>>>,
+    seen: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Server {
     async fn start(elsewhere: Option<String>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let seen: Arc<Mutex<Vec<_>>> = Arc::default();
+        let seen: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let noted = Arc::clone(&seen);
         let answer = move |request: Request| {
             let header = |name| {
