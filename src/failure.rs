@@ -128,6 +128,17 @@ pub struct Failure {
     pub retry_after: Option<TimeDelta>,
     /// Whether the credentials had been submitted when it happened.
     pub submitted: bool,
+    /// What a person could allow in the recipe to get further.
+    pub wants: Option<Wants>,
+}
+
+/// What stands in the way only until a person says yes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wants {
+    /// To type the credentials on this origin too.
+    Origin(String),
+    /// To trust a certificate that does not verify.
+    Certificate,
 }
 
 impl Failure {
@@ -139,7 +150,14 @@ impl Failure {
             step: None,
             retry_after: None,
             submitted: false,
+            wants: None,
         }
+    }
+
+    /// The same failure, with what a person could allow.
+    pub fn wanting(mut self, wants: Wants) -> Self {
+        self.wants = Some(wants);
+        self
     }
 
     /// The same failure at this step, counted from 1.

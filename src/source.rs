@@ -136,6 +136,24 @@ const KEYRING: &str = "write { keyring = \"service\", user = \"name\" }";
 const VAULT: &str = "write { vault = \"secret/data/wiki\", field = \"password\" }, the path as the API has it (KV 2 has /data/ in it)";
 
 impl RawSource {
+    /// The table `{ KIND = NAME, field = FIELD }`; the kinds are those that one word names.
+    pub(crate) fn of(kind: &str, name: &str, field: Option<&str>) -> Self {
+        let of = |this: &str| (kind == this).then(|| name.to_owned());
+        Self {
+            env: None,
+            file: None,
+            command: None,
+            keyring: None,
+            user: None,
+            pass: of("pass"),
+            op: of("op"),
+            bitwarden: of("bitwarden"),
+            vault: of("vault"),
+            field: field.map(str::to_owned),
+            sealed: of("sealed"),
+        }
+    }
+
     /// The source that this names.
     pub(crate) fn check(&self) -> Result<Source, Wrong> {
         let given = [

@@ -156,22 +156,31 @@ impl Context {
         })
     }
 
+    /// Sets cookies; those of the same name, domain and path are replaced.
+    ///
+    /// # Errors
+    /// Chromium does not answer.
+    pub async fn take_cookies(
+        &self,
+        cookies: impl IntoIterator<Item = &Cookie>,
+    ) -> Result<(), BrowserError> {
+        let cookies: Vec<_> = cookies.into_iter().map(theirs).collect();
+        if cookies.is_empty() {
+            return Ok(());
+        }
+        let parameters = SetCookiesParams {
+            cookies,
+            browser_context_id: Some(self.id().clone()),
+        };
+        let execute = self.connection().execute(parameters);
+        bounded("take cookies", self.page().deadline(), execute).await?;
+        Ok(())
+    }
+
     /// Puts a state into the context, which must be new.
     pub(super) async fn seed(&self, state: &StorageState) -> Result<(), BrowserError> {
         let page = self.page();
-        if !state.cookies.is_empty() {
-            let cookies = state.cookies.iter().map(theirs).collect();
-            let parameters = SetCookiesParams {
-                cookies,
-                browser_context_id: Some(self.id().clone()),
-            };
-            bounded(
-                "take cookies",
-                page.deadline(),
-                self.connection().execute(parameters),
-            )
-            .await?;
-        }
+        self.take_cookies(&state.cookies).await?;
         let kept = state
             .jarkeeper
             .iter()

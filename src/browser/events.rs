@@ -23,7 +23,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::error::BrowserError;
-use super::observed::{Answer, Observed};
+use super::observed::{Answer, Observed, UnderWay};
 use super::page::{Frame, frame, told};
 
 /// Alerts that are dismissed before the page is given up as one that only makes alerts.
@@ -204,6 +204,10 @@ pub(super) async fn listen(
                     if event.frame.id == main {
                         // A new document takes the frames of the old one away, and nothing tells of each.
                         seen.frames.clear();
+                        // What the old one had under way ends with it, and nothing tells of that either.
+                        let document = event.frame.loader_id.inner();
+                        seen.in_flight
+                            .retain(|_, request| request.document == *document);
                     }
                     seen.frame(frame(event.frame.clone()));
                     if event.frame.security_origin.starts_with("http") {
@@ -238,6 +242,7 @@ pub(super) async fn listen(
                                 status: code(status),
                                 document: is_document,
                                 sent,
+                                read: false,
                                 retry_after: None,
                             });
                         }
@@ -247,6 +252,11 @@ pub(super) async fn listen(
                             true => seen.sending.insert(id.clone()),
                             false => seen.sending.remove(&id),
                         };
+                        let by_script =
+                            matches!(kind, Some(ResourceType::Xhr | ResourceType::Fetch));
+                        if by_script && event.request.method == "GET" {
+                            seen.reading.insert(id.clone());
+                        }
                         let keeps_open = matches!(
                             kind,
                             Some(
@@ -258,8 +268,12 @@ pub(super) async fn listen(
                             )
                         );
                         if !keeps_open {
-                            seen.in_flight
-                                .insert(id.clone(), (Instant::now(), is_document || sends));
+                            let request = UnderWay {
+                                began: Instant::now(),
+                                patient: is_document || sends,
+                                document: event.loader_id.inner().clone(),
+                            };
+                            seen.in_flight.insert(id.clone(), request);
                         }
                     });
                 }
@@ -279,11 +293,13 @@ pub(super) async fn listen(
                         }
                         if wanted {
                             let sent = seen.sending.contains(id);
+                            let read = seen.reading.contains(id);
                             seen.answer(Answer {
                                 url: event.response.url.clone(),
                                 status: code(event.response.status),
                                 document,
                                 sent,
+                                read,
                                 retry_after: retry_after(event.response.headers.inner()),
                             });
                         }
@@ -293,12 +309,14 @@ pub(super) async fn listen(
                     documents.remove(event.request_id.inner());
                     seen.in_flight.remove(event.request_id.inner());
                     seen.sending.remove(event.request_id.inner());
+                    seen.reading.remove(event.request_id.inner());
                 }),
                 Event::Failed(event) => {
                     let document = documents.remove(event.request_id.inner());
                     observed.note(|seen| {
                         seen.in_flight.remove(event.request_id.inner());
                         seen.sending.remove(event.request_id.inner());
+                        seen.reading.remove(event.request_id.inner());
                         match document {
                             // A navigation that another one replaces is told as aborted.
                             Some(_)

@@ -26,8 +26,19 @@ pub struct Answer {
     pub document: bool,
     /// Whether the request carried something to the site (POST, PUT, PATCH).
     pub sent: bool,
+    /// Whether a script of the page asked for it and sent nothing (GET by XHR or fetch).
+    pub read: bool,
     /// `Retry-After`, where it is a number of seconds.
     pub retry_after: Option<TimeDelta>,
+}
+
+/// A request that has not ended.
+pub(super) struct UnderWay {
+    pub(super) began: Instant,
+    /// Whether it is one that may take its time: a document, or data for the site.
+    pub(super) patient: bool,
+    /// The document that sent it, or that it is.
+    pub(super) document: String,
 }
 
 #[derive(Default)]
@@ -36,9 +47,10 @@ pub(super) struct Seen {
     /// Every frame, the page's own first.
     pub(super) frames: Vec<Frame>,
     pub(super) origins: BTreeSet<String>,
-    /// When each request began, and whether it is one that may take its time: a document, or data for the site.
-    pub(super) in_flight: HashMap<String, (Instant, bool)>,
+    /// The requests under way, by their id.
+    pub(super) in_flight: HashMap<String, UnderWay>,
     pub(super) sending: BTreeSet<String>,
+    pub(super) reading: BTreeSet<String>,
     pub(super) last_activity: Option<Instant>,
     pub(super) answers: VecDeque<Answer>,
     /// Answers that came since the page was made; tells which of `answers` are new.
@@ -107,9 +119,9 @@ impl Observed {
                     return None;
                 }
                 let still = seen.last_activity.map_or(now, |at| at + quiet);
-                let until = |(began, patient): &(Instant, bool)| match patient {
+                let until = |request: &UnderWay| match request.patient {
                     true => deadline + LONG_POLL,
-                    false => *began + LONG_POLL,
+                    false => request.began + LONG_POLL,
                 };
                 let busy = seen
                     .in_flight

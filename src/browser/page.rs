@@ -262,6 +262,18 @@ impl Page {
             })
     }
 
+    /// The origin of a frame's document as its scripts have it: `null` where a sandbox keeps the document apart, whatever
+    /// its URL says.
+    ///
+    /// # Errors
+    /// [`BrowserError::Moved`] where the document went away meanwhile.
+    pub async fn origin(&self, frame: &Frame) -> Result<String, BrowserError> {
+        let origin = self
+            .data(&frame.id, "tell its origin", "self.origin")
+            .await?;
+        Ok(origin.as_str().unwrap_or_default().to_owned())
+    }
+
     /// A world of our own in a frame; `agent`: with `agent.js` in it.
     async fn world(
         &self,

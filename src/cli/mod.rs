@@ -1,14 +1,18 @@
 //! Arguments, output and exit codes: one function a verb.
 //!
 //! Exit codes: 0 done, 1 something else failed, 2 wrong usage, 3 the configuration or a recipe is wrong, 4 another daemon
-//! is at work, 5 not alive, 10 and above the class of a failed renewal ([`FailureClass::exit_code`]).
+//! is at work, 5 not alive, 6 a recipe was shown and not saved, 10 and above the class of a failed renewal
+//! ([`FailureClass::exit_code`]).
 
+mod add;
 mod auto_login;
 mod doctor;
 mod login;
 mod secret;
+mod sites;
 mod state;
 mod status;
+mod terminal;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -98,7 +102,7 @@ enum Verb {
     },
     /// Works on the recipes in sites/
     #[command(subcommand)]
-    Sites(SitesVerb),
+    Sites(sites::SitesVerb),
     /// Works on the secrets of the sealed file, secrets.age
     #[command(subcommand)]
     Secret(secret::SecretVerb),
@@ -128,12 +132,6 @@ enum Verb {
         /// The shell
         shell: clap_complete::Shell,
     },
-}
-
-#[derive(Subcommand)]
-enum SitesVerb {
-    /// Reads every recipe and says what is wrong with it
-    Check,
 }
 
 /// Why a verb did not do what it was asked for. What is to be said has been said, unless it is [`Stop::Told`].
@@ -274,8 +272,15 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
     let relog = log(&settings.config.log, verbose || matches!(verb, Verb::Serve));
     match verb {
         Verb::Serve => Ok(app::serve(root, overrides, settings, relog).await?),
-        Verb::Sites(SitesVerb::Check) => sites_check(&settings, json),
         Verb::Secret(verb) => secret::run(&root, &settings, verb, json).await,
+        Verb::Sites(sites::SitesVerb::Check) => sites::check(&settings, json),
+        Verb::Sites(sites::SitesVerb::Add(arguments)) => {
+            let plan = add::plan(&root, arguments).await?;
+            with_app(&root, settings, async |app| {
+                add::run(app, &root, plan, json).await
+            })
+            .await
+        }
         Verb::Doctor => doctor::run(&root, &settings, json).await,
         Verb::Login { sites, all } => {
             let keys = wanted(&settings, &sites, all)?;
@@ -427,37 +432,6 @@ fn filter(config: &LogConfig) -> EnvFilter {
     // The configuration has checked the filter.
     EnvFilter::try_new(format!("{},{SILENT}", config.filter))
         .unwrap_or_else(|_| EnvFilter::new(format!("info,{SILENT}")))
-}
-
-fn sites_check(settings: &Settings, json: bool) -> Result<(), Stop> {
-    let told = |list: &[Diagnostic]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
-    if json {
-        let recipes: Vec<_> = settings
-            .recipes
-            .iter()
-            .map(|r| r.site.to_string())
-            .collect();
-        say_json(&serde_json::json!({
-            "recipes": recipes, "problems": told(&settings.problems), "warnings": told(&settings.warnings),
-        }))?;
-    } else {
-        for line in told(&settings.problems)
-            .iter()
-            .chain(&told(&settings.warnings))
-        {
-            say(line)?;
-        }
-        if settings.problems.is_empty() {
-            let count = settings.recipes.len();
-            let noun = if count == 1 { "recipe" } else { "recipes" };
-            say(&format!("{count} {noun}, no mistake"))?;
-        }
-    }
-    if settings.problems.is_empty() {
-        Ok(())
-    } else {
-        Err(Stop::Quiet(3))
-    }
 }
 
 /// The sessions of a site, or of one account.

@@ -1,13 +1,13 @@
 //! `secret set`, `secret list` and `secret remove`: the sealed file beside `config.toml`.
 
-use std::io::{BufRead, IsTerminal, Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 use clap::Subcommand;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
+use super::terminal::Terminal;
 use super::{Stop, complain, say, say_json};
 use crate::app;
 use crate::source::sealed_name;
@@ -49,9 +49,9 @@ pub(super) async fn run(
         SecretVerb::Set { name } => {
             sealed_name(&name)
                 .map_err(|why| Stop::Told(2, format!("\"{name}\" is no name: {why}")))?;
-            let value = match std::io::stdin().is_terminal() {
-                true => typed(&name).await?,
-                false => piped()?,
+            let value = match Terminal::open() {
+                Some(person) => person.secret(&format!("value of {name} (it is not shown):"))?,
+                None => piped()?,
             };
             if value.expose_secret().is_empty() {
                 let message = "the value is empty; nothing was changed";
@@ -108,58 +108,5 @@ fn piped() -> Result<SecretString, Stop> {
     match text.len() > LONGEST {
         true => Err(too_long()),
         false => Ok(text.into()),
-    }
-}
-
-/// A line from the terminal, which does not show it.
-async fn typed(name: &str) -> Result<SecretString, Stop> {
-    let silent = Silent::begin()?;
-    write!(std::io::stderr(), "value of {name} (it is not shown): ")?;
-    let (answer, line) = tokio::sync::oneshot::channel();
-    // A thread of its own: an interrupt does not wait for the line.
-    std::thread::spawn(move || {
-        let mut line = Zeroizing::new(String::with_capacity(LONGEST));
-        let read = std::io::stdin()
-            .lock()
-            .take(LONGEST as u64 + 1)
-            .read_line(&mut line);
-        let _ = answer.send(read.map(|_| line));
-    });
-    let line = tokio::select! {
-        line = line => line,
-        _ = tokio::signal::ctrl_c() => {
-            drop(silent);
-            let _ = writeln!(std::io::stderr());
-            return Err(Stop::Quiet(130));
-        }
-    };
-    drop(silent);
-    let _ = writeln!(std::io::stderr());
-    let Ok(line) = line else {
-        return Err(Stop::Told(1, "the terminal went away".to_owned()));
-    };
-    let line = line?;
-    match line.len() > LONGEST {
-        true => Err(too_long()),
-        false => Ok(line.trim_end_matches(['\n', '\r']).into()),
-    }
-}
-
-/// A terminal that does not show what is typed, until this is dropped.
-struct Silent(Termios);
-
-impl Silent {
-    fn begin() -> std::io::Result<Self> {
-        let before = tcgetattr(std::io::stdin())?;
-        let mut silent = before.clone();
-        silent.local_modes -= LocalModes::ECHO;
-        tcsetattr(std::io::stdin(), OptionalActions::Flush, &silent)?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::browser::snapshot::Snapshot;
 use crate::browser::{BrowserError, Element, Frame, Page, shown};
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, Wants};
 
 use super::form::{self, LoginForm};
 use super::prove::Inside;
@@ -21,6 +21,8 @@ const FORM: Duration = Duration::from_secs(12);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a submission may go without any sign before it is tried with the Enter key.
 const SIGN: Duration = Duration::from_secs(3);
+/// How often a field may be drawn anew while it is being filled.
+const REDRAWN: usize = 3;
 
 /// What the page asks for.
 enum Ask {
@@ -44,7 +46,7 @@ pub(super) async fn run(
         }
         let mark = page.mark();
         match ask(page, attempt, entered, &done).await? {
-            Ask::Login(frame, seen, form) => {
+            Ask::Login(frame, mut seen, mut form) => {
                 let code = form::find_code(&seen);
                 let known = attempt.credentials.totp.is_some();
                 let place = key(&seen, &form);
@@ -62,8 +64,9 @@ pub(super) async fn run(
                     return Err(told
                         .unwrap_or_else(|| Failure::new(FailureClass::WrongCredentials, message)));
                 }
-                fill(page, attempt, progress, &frame, &seen, &form).await?;
-                if let Some(code) = code {
+                fill(page, attempt, progress, &frame, &mut seen, &mut form).await?;
+                // The page may have been drawn anew meanwhile, and its fields counted anew.
+                if let Some(code) = code.and_then(|_| form::find_code(&seen)) {
                     let element = unchanged(page, &frame, &seen, code).await?;
                     if types_code(page, attempt, progress, &element).await? {
                         continue;
@@ -199,7 +202,7 @@ fn none(
         let message = format!(
             "the site led from {own} to {origin}, where the recipe does not allow to log in; if that is right, add it to allowed_origins or write it as url (localhost and 127.0.0.1 are different hosts)"
         );
-        return Failure::new(FailureClass::RecipeWrong, message);
+        return Failure::new(FailureClass::RecipeWrong, message).wanting(Wants::Origin(origin));
     }
     let text = seen.map(|s| sight::quote(&s.text)).unwrap_or_default();
     let message = format!(
@@ -208,25 +211,47 @@ fn none(
     Failure::new(FailureClass::FormNotFound, message)
 }
 
+/// Fills the fields. Where the page draws its form anew when a field gets or loses the focus, `seen` and `form` become
+/// what is there then.
 async fn fill(
     page: &Page,
     attempt: &Attempt<'_>,
     progress: &mut Progress,
     frame: &Frame,
-    seen: &Snapshot,
-    form: &LoginForm,
+    seen: &mut Snapshot,
+    form: &mut LoginForm,
 ) -> Result<(), Failure> {
-    if let Some(at) = form.username {
-        let element = unchanged(page, frame, seen, at).await?;
-        page.fill(&element, &attempt.credentials.username).await?;
+    let empty = attempt.credentials.password.expose_secret().is_empty();
+    if form.password.is_some() && empty {
+        let message = "the password is empty; look at where the recipe takes it from";
+        return Err(Failure::new(FailureClass::SecretMissing, message));
     }
-    if let Some(at) = form.password {
-        if attempt.credentials.password.expose_secret().is_empty() {
-            let message = "the password is empty; look at where the recipe takes it from";
-            return Err(Failure::new(FailureClass::SecretMissing, message));
+    for secret in [false, true] {
+        let mut tries = REDRAWN;
+        loop {
+            let field = if secret { form.password } else { form.username };
+            let Some(at) = field else { break };
+            let typed = async {
+                let element = unchanged(page, frame, seen, at).await?;
+                match secret {
+                    true => type_password(page, attempt, progress, &element).await,
+                    false => Ok(page.fill(&element, &attempt.credentials.username).await?),
+                }
+            };
+            let failure = match typed.await {
+                Ok(()) => break,
+                Err(failure) if failure.class == FailureClass::FormChanged && tries > 0 => failure,
+                Err(failure) => return Err(failure),
+            };
+            tries -= 1;
+            let now = snapshot(page, frame).await?;
+            match form::find(&now) {
+                Some(again) if key(&now, &again) == key(seen, form) => {
+                    (*seen, *form) = (now, again);
+                }
+                _ => return Err(failure),
+            }
         }
-        let element = unchanged(page, frame, seen, at).await?;
-        type_password(page, attempt, progress, &element).await?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@
 
 mod auto;
 mod form;
+mod learn;
+mod places;
 pub mod probe;
 mod prove;
 mod sight;
@@ -20,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use url::Url;
 
+pub use learn::survey;
 pub use probe::{Liveness, Prober, Rule};
 use prove::{Inside, holds, known_rule, prove, shows_in};
 use typing::open_frames;
@@ -27,9 +30,10 @@ use typing::open_frames;
 use crate::browser::snapshot::Snapshot;
 use crate::browser::{Browser, BrowserError, Frame, Page, Wanted, shown};
 use crate::config::BrowserConfig;
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, Wants};
 use crate::secret::Credentials;
 use crate::session::StorageState;
+use crate::session::state::Cookie;
 use crate::sites::Recipe;
 
 /// How long after the submission a site may take to give the session, scripts and second hops included.
@@ -89,6 +93,8 @@ pub struct Established {
     pub learned: Learned,
     /// Whether credentials were submitted; otherwise the state that it began with was still alive.
     pub submitted: bool,
+    /// Where else the signed-in page could be asked, see [`survey`].
+    pub offers: Vec<Url>,
 }
 
 /// A failed attempt, and what the page looked like.
@@ -141,7 +147,13 @@ impl From<BrowserError> for Failure {
             }
             _ => "",
         };
-        Self::new(class, format!("{error}{hint}"))
+        let failure = Self::new(class, format!("{error}{hint}"));
+        match &error {
+            BrowserError::Navigation { code, .. } if code.contains("CERT") => {
+                failure.wanting(Wants::Certificate)
+            }
+            _ => failure,
+        }
     }
 }
 
@@ -224,7 +236,22 @@ pub async fn alive(
     let context = means.browser.context(means.config, wanted).await?;
     let url = learned.landing.as_ref().unwrap_or(&recipe.url);
     Ok(match shows_in(context.page(), recipe, url, None).await? {
-        Some(_) => Liveness::In(None),
+        Some(_) => {
+            let cookies = context.cookies().await?;
+            // Some sites give another cookie with every answer, and take the old one no more.
+            let had = |new: &Cookie| {
+                let same = |old: &Cookie| {
+                    (&old.name, &old.domain, &old.path, &old.value)
+                        == (&new.name, &new.domain, &new.path, &new.value)
+                };
+                state.cookies.iter().any(same)
+            };
+            let renewed = !cookies.iter().all(had);
+            Liveness::In(renewed.then(|| StorageState {
+                cookies,
+                ..state.clone()
+            }))
+        }
         None => Liveness::Out(format!("{} shows a signed-out page", shown(url))),
     })
 }

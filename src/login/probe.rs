@@ -1,7 +1,7 @@
 //! Whether a session lives, asked by plain HTTP: one request, no browser.
 //!
-//! A rule comes from the recipe, or is learned at a login: a URL whose answer with the session's cookies differs from its
-//! answer without them.
+//! A rule comes from the recipe, or is learned at a login (see `learn`): a URL whose answer with the session's cookies
+//! differs from its answer without them.
 
 use std::time::Duration;
 
@@ -70,12 +70,13 @@ pub struct Prober {
     clock: fn() -> DateTime<Utc>,
 }
 
-struct Fetched {
-    status: u16,
-    location: Option<String>,
-    body: String,
-    set_cookies: Vec<String>,
-    retry_after: Option<TimeDelta>,
+/// An answer by plain HTTP.
+pub(super) struct Fetched {
+    pub(super) status: u16,
+    pub(super) location: Option<String>,
+    pub(super) body: String,
+    pub(super) set_cookies: Vec<String>,
+    pub(super) retry_after: Option<TimeDelta>,
 }
 
 impl Prober {
@@ -194,41 +195,11 @@ impl Prober {
         Ok(without.status != rule.status)
     }
 
-    /// Finds a rule: the first URL whose answer with the session differs from its answer without in a way that tells.
-    ///
-    /// # Errors
-    /// The site does not answer plain HTTP.
-    pub async fn learn(
-        &self,
-        candidates: &[Url],
-        state: &StorageState,
-        lenient: bool,
-    ) -> Result<Option<Rule>, Failure> {
-        let jar = Jar::new(state, (self.clock)());
-        for url in candidates {
-            let with = self.fetch(url, Some((&jar, state)), lenient).await?;
-            if with.status == 429 || with.status >= 400 {
-                continue;
-            }
-            if let Some(page) = leads_to(url, &with).filter(|page| !candidates.contains(page)) {
-                // The page tells more than the way to it, and asking for it is what keeps a sliding session alive.
-                let inside = self.fetch(&page, Some((&jar, state)), lenient).await?;
-                if inside.status == 200 {
-                    let without = self.fetch(&page, None, lenient).await?;
-                    if let Some(rule) = compare(&page, &inside, &without) {
-                        return Ok(Some(rule));
-                    }
-                }
-            }
-            let without = self.fetch(url, None, lenient).await?;
-            if let Some(rule) = compare(url, &with, &without) {
-                return Ok(Some(rule));
-            }
-        }
-        Ok(None)
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
     }
 
-    async fn fetch(
+    pub(super) async fn fetch(
         &self,
         url: &Url,
         session: Option<(&Jar, &StorageState)>,
@@ -307,66 +278,13 @@ fn root(error: &reqwest::Error) -> String {
     at.to_string()
 }
 
-/// Where an answer redirects to, on the same origin and without a query, which may serve only once.
-fn leads_to(url: &Url, answer: &Fetched) -> Option<Url> {
-    let location = answer.location.as_deref()?;
-    let to = url.join(location).ok()?;
-    let same = to.origin() == url.origin() && to.query().is_none();
-    (same && matches!(answer.status, 301..=308)).then_some(to)
-}
-
-fn compare(url: &Url, with: &Fetched, without: &Fetched) -> Option<Rule> {
-    let rule = Rule {
-        url: url.clone(),
-        status: with.status,
-        contains: None,
-        lacks: None,
-        formless: false,
-    };
-    let form_with = has_password_field(&with.body);
-    if form_with
-        || with
-            .location
-            .as_deref()
-            .is_some_and(|l| words::any(&l.to_lowercase(), words::SIGN_IN))
-    {
-        return None;
-    }
-    if with.status != without.status {
-        let told = matches!(without.status, 301..=308 | 401 | 403 | 404) || with.status >= 300;
-        return told.then_some(Rule {
-            formless: true,
-            ..rule
-        });
-    }
-    if with.status >= 300 {
-        return None;
-    }
-    if has_password_field(&without.body) {
-        return Some(Rule {
-            formless: true,
-            ..rule
-        });
-    }
-    let mark = words::SIGN_OUT.iter().find_map(|word| {
-        let found = find_ignoring_case(&with.body, word)?;
-        find_ignoring_case(&without.body, word)
-            .is_none()
-            .then_some(found)
-    });
-    mark.map(|mark| Rule {
-        contains: Some(mark),
-        ..rule
-    })
-}
-
 fn offers_sign_out(html: &str) -> bool {
     let found = |word: &&str| find_ignoring_case(html, word).is_some();
     words::SIGN_OUT.iter().any(found)
 }
 
 /// The word as it is written in the text. Words of few letters are too easily part of others.
-fn find_ignoring_case(text: &str, word: &str) -> Option<String> {
+pub(super) fn find_ignoring_case(text: &str, word: &str) -> Option<String> {
     if word.len() < 5 {
         return None;
     }
@@ -380,7 +298,7 @@ fn find_ignoring_case(text: &str, word: &str) -> Option<String> {
 }
 
 /// Whether HTML holds an `<input type=password>`.
-fn has_password_field(html: &str) -> bool {
+pub(super) fn has_password_field(html: &str) -> bool {
     let lower = html.to_ascii_lowercase();
     lower.match_indices("<input").any(|(at, _)| {
         let tag = lower[at..].split('>').next().unwrap_or_default();
@@ -398,45 +316,6 @@ fn has_password_field(html: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(status: u16, body: &str) -> Fetched {
-        let body = body.to_owned();
-        Fetched {
-            status,
-            location: None,
-            body,
-            set_cookies: Vec::new(),
-            retry_after: None,
-        }
-    }
-
-    #[test]
-    fn a_rule_is_learned_from_what_differs_and_from_nothing_else() {
-        let url: Url = "http://127.0.0.1/x".parse().unwrap();
-        let page = answer(200, "<a href=/logout>Log out</a>");
-        let rule = compare(&url, &page, &answer(302, "")).unwrap();
-        assert!(rule.formless && rule.status == 200);
-        assert!(
-            compare(
-                &url,
-                &page,
-                &answer(200, "<input name=p type = 'password'>")
-            )
-            .unwrap()
-            .formless
-        );
-        let rule = compare(&url, &page, &answer(200, "<a href=/login>Log in</a>")).unwrap();
-        assert_eq!(rule.contains.as_deref(), Some("logout"));
-        assert!(compare(&url, &answer(200, "same"), &answer(200, "same")).is_none());
-        assert!(
-            compare(
-                &url,
-                &answer(200, "<input type=password>"),
-                &answer(302, "")
-            )
-            .is_none()
-        );
-    }
 
     #[test]
     fn a_password_field_is_seen_however_it_is_written() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
+use super::learn::{offers, survey};
 use super::probe::{Liveness, Prober, Rule};
 use super::typing::{allowed, open_frames};
 use super::{
@@ -16,7 +17,7 @@ use crate::browser::snapshot::Snapshot;
 use crate::browser::{Context, Page, Wanted};
 use crate::failure::{Failure, FailureClass};
 use crate::session::StorageState;
-use crate::session::state::Extension;
+use crate::session::state::{Cookie, Extension};
 use crate::sites::Recipe;
 use crate::sites::recipe::Proof;
 
@@ -43,13 +44,22 @@ impl Inside<'_> {
         };
         let state = cookies_now(self.means, self.context).await?;
         let lenient = self.recipe.ignore_https_errors;
-        let looked = self.means.prober.probe(rule, &state, lenient).await;
-        Ok(matches!(looked, Liveness::In(_)))
+        match self.means.prober.probe(rule, &state, lenient).await {
+            Liveness::In(renewed) => {
+                let renewed = renewed.unwrap_or_default().cookies;
+                give_back(self.context, &state.cookies, &renewed).await?;
+                Ok(true)
+            }
+            Liveness::Out(_) | Liveness::Unknown(_) => Ok(false),
+        }
     }
 }
 
 /// The context's cookies as a state.
-async fn cookies_now(means: Means<'_>, context: &Context) -> Result<StorageState, Failure> {
+pub(super) async fn cookies_now(
+    means: Means<'_>,
+    context: &Context,
+) -> Result<StorageState, Failure> {
     let extension = Extension {
         version: 1,
         captured_at: (means.clock)(),
@@ -61,6 +71,13 @@ async fn cookies_now(means: Means<'_>, context: &Context) -> Result<StorageState
         origins: Vec::new(),
         jarkeeper: Some(extension),
     })
+}
+
+/// Puts what an answer to plain HTTP renewed into the context: some sites give another cookie with every answer and take
+/// the old one no more.
+async fn give_back(context: &Context, had: &[Cookie], now: &[Cookie]) -> Result<(), Failure> {
+    let new = now.iter().filter(|cookie| !had.contains(cookie));
+    Ok(context.take_cookies(new).await?)
 }
 
 /// Waits until the session is proven, and captures it.
@@ -82,12 +99,18 @@ pub(super) async fn prove(
             "the recipe's proof does not hold".clone_into(&mut seen);
             told(page, recipe, mark, progress).await?;
         } else {
-            let state = cookies_now(means, context).await?;
+            let mut state = cookies_now(means, context).await?;
             // The same cookies on the same page give the same answer.
             let now = (state.cookies.clone(), page.url(), last);
             if tried.as_ref() != Some(&now) {
-                tried = Some(now);
-                match asked(means.prober, recipe, page, &known, &state).await? {
+                let answer = asked(means.prober, recipe, page, &known, &mut state).await?;
+                let renewed = state.cookies != now.0;
+                give_back(context, &now.0, &state.cookies).await?;
+                tried = match renewed {
+                    true => Some((context.cookies().await?, now.1, now.2)),
+                    false => Some(now),
+                };
+                match answer {
                     Asked::In(rule) => {
                         return captured(means, context, attempt, progress, Some(rule)).await;
                     }
@@ -101,9 +124,11 @@ pub(super) async fn prove(
                         told(page, recipe, mark, progress).await?;
                         let mut done = captured(means, context, attempt, progress, None).await?;
                         let here = Url::parse(&page.url()).ok();
-                        let shown = replays(means, recipe, here, &done.state, progress).await?;
+                        let shown = replays(means, recipe, here, &mut done.state, progress).await?;
                         if let Some(shown) = shown {
                             done.learned.landing = Some(shown);
+                            let soon = page.deadline().min(Instant::now() + GIVE);
+                            done.learned.rule = survey(means, recipe, &mut done, soon).await;
                             return Ok(done);
                         }
                         seen = "what it left (cookies, localStorage, IndexedDB) does not bring the session back in a fresh browser".to_owned();
@@ -140,16 +165,20 @@ enum Asked {
     Silent,
 }
 
+/// What the answers renew is put into the state.
 async fn asked(
     prober: &Prober,
     recipe: &Recipe,
     page: &Page,
     known: &Option<Rule>,
-    state: &StorageState,
+    state: &mut StorageState,
 ) -> Result<Asked, Failure> {
     if let Some(rule) = known {
         return match prober.probe(rule, state, recipe.ignore_https_errors).await {
-            Liveness::In(_) => Ok(Asked::In(rule.clone())),
+            Liveness::In(renewed) => {
+                *state = renewed.unwrap_or_else(|| state.clone());
+                Ok(Asked::In(rule.clone()))
+            }
             Liveness::Out(seen) => Ok(Asked::Out(seen)),
             Liveness::Unknown(failure) => Err(failure),
         };
@@ -214,19 +243,25 @@ async fn captured(
         matter,
         code_step: progress.code_step.or(attempt.learned.code_step),
     };
+    let offers = match known_rule(attempt) {
+        None => offers(context.page(), recipe).await,
+        Some(_) => Vec::new(),
+    };
     Ok(Established {
         state,
         learned,
         submitted,
+        offers,
     })
 }
 
-/// The URL at which the state alone, in a fresh context, shows a page that is signed in; `None` where none does.
+/// The URL at which the state alone, in a fresh context, shows a page that is signed in; `None` where none does. The
+/// cookies that the site renews there are put into the state.
 async fn replays(
     means: Means<'_>,
     recipe: &Recipe,
     here: Option<Url>,
-    state: &StorageState,
+    state: &mut StorageState,
     progress: &Progress,
 ) -> Result<Option<Url>, Failure> {
     let deadline = Instant::now() + GIVE * 2;
@@ -245,6 +280,7 @@ async fn replays(
         let Some(seen) = shows_in(context.page(), recipe, &url, before).await? else {
             continue;
         };
+        state.cookies = context.cookies().await?;
         drop(context);
         if !recipe.proof.is_empty() || seen != stranger_sees(means, recipe, &url, deadline).await? {
             return Ok(Some(url));

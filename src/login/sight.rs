@@ -197,6 +197,7 @@ mod tests {
             status: 502,
             document: true,
             sent: true,
+            read: false,
             retry_after: None,
         };
         assert_eq!(

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{Attempt, Progress, totp};
-use crate::browser::{Element, Frame, Page, shown};
-use crate::failure::{Failure, FailureClass};
+use crate::browser::{BrowserError, Element, Frame, Page, shown};
+use crate::failure::{Failure, FailureClass, Wants};
 use crate::sites::Recipe;
 
 /// Whether credentials may be typed on this origin: the recipe's own, the same host by HTTPS, or one that it allows.
@@ -31,7 +31,17 @@ pub(super) async fn open_frames(page: &Page, recipe: &Recipe) -> Result<Vec<Fram
         return Ok(Vec::new());
     }
     frames.retain(|frame| allowed(recipe, &frame.origin));
-    Ok(frames)
+    let mut inner = frames.into_iter();
+    let mut open: Vec<_> = inner.next().into_iter().collect();
+    for frame in inner {
+        // What a site keeps in a sandbox it does not trust itself, though it comes from its own address.
+        match page.origin(&frame).await {
+            Ok(origin) if allowed(recipe, &origin) => open.push(frame),
+            Ok(_) | Err(BrowserError::Moved(_) | BrowserError::Refused { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(open)
 }
 
 /// Types the password, after the gate has opened, and only where the recipe allows it.
@@ -47,18 +57,15 @@ pub(super) async fn type_password(
         .first()
         .map(|main| main.origin.clone())
         .unwrap_or_default();
-    let own = frames
-        .iter()
-        .find(|f| **f == element.frame)
-        .map(|f| f.origin.clone())
-        .unwrap_or_default();
+    let own = page.origin(&element.frame).await?;
     for origin in [around, own] {
         if !allowed(attempt.recipe, &origin) {
             let message = format!(
                 "the password field is on {origin}, and the recipe allows it only on {}; if the site's login really is there, add the origin to allowed_origins",
                 attempt.recipe.url.origin().ascii_serialization()
             );
-            return Err(Failure::new(FailureClass::RecipeWrong, message));
+            let failure = Failure::new(FailureClass::RecipeWrong, message);
+            return Err(failure.wanting(Wants::Origin(origin)));
         }
     }
     for target in page.targets(element).await? {
@@ -69,11 +76,15 @@ pub(super) async fn type_password(
         if !url.as_ref().is_some_and(stays) && !origin.is_some_and(|o| allowed(attempt.recipe, &o))
         {
             let to = url.as_ref().map_or(target, shown);
+            let wants = url.map(|url| Wants::Origin(url.origin().ascii_serialization()));
             let message = format!(
                 "the login form sends the password to {to}, and the recipe allows it only on {}; if that is right, add the origin to allowed_origins",
                 attempt.recipe.url.origin().ascii_serialization()
             );
-            return Err(Failure::new(FailureClass::RecipeWrong, message));
+            return Err(Failure {
+                wants,
+                ..Failure::new(FailureClass::RecipeWrong, message)
+            });
         }
     }
     if progress.submitted_at.is_none() {

@@ -18,6 +18,7 @@ mod queue;
 mod record;
 pub mod schedule;
 mod slots;
+mod trial;
 mod work;
 mod worker;
 
@@ -30,4 +31,5 @@ pub use queue::Queue;
 pub use record::{
     Backoff, Entry, Happened, Held, Hold, LastFailure, Life, Parked, Record, View, view,
 };
+pub use trial::{Lost, Trial};
 pub use worker::{How, Kept, Renewer, Report};

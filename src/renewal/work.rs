@@ -87,6 +87,11 @@ impl Work<'_> {
             let plan = plan(&self.recipe, &kept.learned, tag);
             match decide(self.now(), &kept.record, &plan, self.cause) {
                 Decision::Keep { .. } => return Ok((how, None)),
+                Decision::Hold { why, .. } if how == How::LoggedIn => {
+                    // The session is there; what holds is only whether it will be made again.
+                    tracing::warn!(site = %self.key, "logged in, but not again by itself: {why}");
+                    return Ok((how, None));
+                }
                 Decision::Hold { why, .. } => {
                     let class = kept.record.hold.as_ref().map(|hold| hold.class);
                     let class = class.or_else(|| kept.record.backoff.as_ref().map(|b| b.class));
@@ -124,7 +129,7 @@ impl Work<'_> {
     }
 
     /// When a state ends that has just been made.
-    fn end(&self, state: &StorageState, learned: &Learned) -> Option<DateTime<Utc>> {
+    pub(super) fn end(&self, state: &StorageState, learned: &Learned) -> Option<DateTime<Utc>> {
         match self.recipe.cookies.is_empty() {
             true => ends_at(state, &learned.matter),
             false => ends_at(state, &self.recipe.cookies),
@@ -174,13 +179,13 @@ impl Work<'_> {
         .await
     }
 
-    fn prober(&self) -> Prober {
+    pub(super) fn prober(&self) -> Prober {
         self.renewer
             .prober
             .within(self.settings.config.renewal.probe_timeout)
     }
 
-    fn means<'m>(&'m self, prober: &'m Prober) -> Means<'m> {
+    pub(super) fn means<'m>(&'m self, prober: &'m Prober) -> Means<'m> {
         let (browser, config) = (&self.renewer.browser, &self.settings.config.browser);
         Means {
             browser,
@@ -190,7 +195,7 @@ impl Work<'_> {
         }
     }
 
-    fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         let timeout = self
             .recipe
             .timeout
@@ -332,7 +337,7 @@ impl Work<'_> {
     }
 
     /// One login, its submission written to the ledger before it happens and settled after it.
-    async fn login(
+    pub(super) async fn login(
         &self,
         kept: &Kept,
         credentials: &Credentials,
@@ -396,7 +401,7 @@ impl Work<'_> {
         known.as_ref().ok_or_else(|| unknown(self.key))
     }
 
-    fn tag(&self, credentials: &Credentials) -> u16 {
+    pub(super) fn tag(&self, credentials: &Credentials) -> u16 {
         tag(self.key, credentials)
     }
 
@@ -428,7 +433,7 @@ impl Work<'_> {
     }
 
     /// Writes what the page looked like, without the secrets.
-    fn keep_evidence(
+    pub(super) fn keep_evidence(
         &mut self,
         failure: &Failure,
         failed: &Failed,

@@ -27,6 +27,8 @@ mod laws;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod patterns;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod realsites;
@@ -40,6 +42,8 @@ mod secrets;
 mod simulation;
 #[cfg(test)]
 mod site;
+#[cfg(test)]
+mod sites_add;
 #[cfg(test)]
 mod steps;
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub(crate) mod realsites;
 mod routes;
 pub(crate) mod site;
 pub(crate) mod state;
+pub(crate) mod terminal;
 pub(crate) mod tools;
 mod wire;
 
