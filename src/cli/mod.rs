@@ -8,6 +8,7 @@ mod add;
 mod auto_login;
 mod doctor;
 mod login;
+mod passkey;
 mod secret;
 mod sites;
 mod state;
@@ -106,6 +107,9 @@ enum Verb {
     /// Works on the secrets of the sealed file, secrets.age
     #[command(subcommand)]
     Secret(secret::SecretVerb),
+    /// Works on passkeys
+    #[command(subcommand)]
+    Passkey(passkey::PasskeyVerb),
     /// Says what is missing on this machine, and how to get it
     Doctor,
     /// Serves the small demo site on loopback; its password comes from DEMO_PASSWORD
@@ -272,6 +276,13 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
     let relog = log(&settings.config.log, verbose || matches!(verb, Verb::Serve));
     match verb {
         Verb::Serve => Ok(app::serve(root, overrides, settings, relog).await?),
+        Verb::Passkey(passkey::PasskeyVerb::Register { site, at }) => {
+            let key = one(&settings, &site)?;
+            with_app(&root, settings, async |app| {
+                passkey::register(app, &key, at).await
+            })
+            .await
+        }
         Verb::Secret(verb) => secret::run(&root, &settings, verb, json).await,
         Verb::Sites(sites::SitesVerb::Check) => sites::check(&settings, json),
         Verb::Sites(sites::SitesVerb::Add(arguments)) => {

@@ -13,7 +13,7 @@ use crate::failure::{Failure, FailureClass, Wants};
 use super::form::{self, LoginForm};
 use super::prove::Inside;
 use super::typing::{open_frames, type_code, type_password};
-use super::{AGAIN, Attempt, Progress, QUIET, sight, snapshot};
+use super::{AGAIN, Attempt, Progress, QUIET, passkey, sight, snapshot};
 
 /// How long a page may take to show a form.
 const FORM: Duration = Duration::from_secs(12);
@@ -43,6 +43,10 @@ pub(super) async fn run(
     loop {
         if entered && inside.holds().await? {
             return Ok(());
+        }
+        if passkey::sign_in(page, attempt, progress, &mut done).await? {
+            entered = true;
+            continue;
         }
         let mark = page.mark();
         match ask(page, attempt, entered, &done).await? {
@@ -203,6 +207,12 @@ fn none(
             "the site led from {own} to {origin}, where the recipe does not allow to log in; if that is right, add it to allowed_origins or write it as url (localhost and 127.0.0.1 are different hosts)"
         );
         return Failure::new(FailureClass::RecipeWrong, message).wanting(Wants::Origin(origin));
+    }
+    if let Some(failure) = seen
+        .as_ref()
+        .and_then(|seen| passkey::wanted(seen, attempt))
+    {
+        return failure;
     }
     let text = seen.map(|s| sight::quote(&s.text)).unwrap_or_default();
     let message = format!(

@@ -6,6 +6,7 @@
 mod auto;
 mod form;
 mod learn;
+pub mod passkey;
 mod places;
 pub mod probe;
 mod prove;
@@ -28,7 +29,7 @@ use prove::{Inside, holds, known_rule, prove, shows_in};
 use typing::open_frames;
 
 use crate::browser::snapshot::Snapshot;
-use crate::browser::{Browser, BrowserError, Frame, Page, Wanted, shown};
+use crate::browser::{Authenticator, Browser, BrowserError, Frame, Page, Wanted, shown};
 use crate::config::BrowserConfig;
 use crate::failure::{Failure, FailureClass, Wants};
 use crate::secret::Credentials;
@@ -64,6 +65,8 @@ pub struct Attempt<'a> {
     pub credentials: &'a Credentials,
     /// What earlier logins taught.
     pub learned: &'a Learned,
+    /// The account's passkey, where it has one here.
+    pub passkey: Option<&'a passkey::Held>,
     /// Asked before the password is typed; an error stops the attempt. The login ledger stands behind it.
     pub gate: &'a (dyn Fn() -> Result<(), Failure> + Send + Sync),
 }
@@ -106,6 +109,14 @@ pub struct Failed {
     pub evidence: Option<Evidence>,
 }
 
+impl Failed {
+    /// A failure without a page to look at.
+    pub(crate) fn of(failure: Failure) -> Box<Self> {
+        let evidence = None;
+        Box::new(Self { failure, evidence })
+    }
+}
+
 /// What a failure leaves for a person to look at. Not yet blotted.
 #[derive(Debug)]
 pub struct Evidence {
@@ -121,8 +132,18 @@ pub struct Evidence {
 struct Progress {
     submitted_at: Option<Instant>,
     code_step: Option<u64>,
+    /// With the account's passkey in it.
+    authenticator: Option<Authenticator>,
+    /// How often that had signed when it was last looked at.
+    signed: Option<i64>,
     /// What the page showed before the login, to tell afterwards what it changed.
     before: Option<Snapshot>,
+}
+
+impl From<Failure> for Box<Failed> {
+    fn from(failure: Failure) -> Self {
+        Failed::of(failure)
+    }
 }
 
 impl From<BrowserError> for Failure {
@@ -192,7 +213,13 @@ pub async fn establish(
         enter(&inside, attempt, &mut progress, seed.is_some()).await?;
         prove(means, attempt, &context, &mut progress).await
     };
-    match done.await {
+    let done = done.await;
+    if let (Some(held), Some(authenticator)) = (attempt.passkey, &progress.authenticator)
+        && let Err(failure) = passkey::count(context.page(), authenticator, held).await
+    {
+        tracing::debug!(site = %attempt.recipe.site, "the passkey's count was not seen: {failure}");
+    }
+    match done {
         Ok(established) => Ok(established),
         Err(mut failure) => {
             failure.submitted |= progress.submitted_at.is_some();
@@ -273,6 +300,7 @@ async fn enter(
         return Ok(());
     }
     progress.before = Some(snapshot(page, &page.main_frame()).await?);
+    passkey::bring(page, attempt, progress).await?;
     if recipe.steps.is_empty() {
         return auto::run(inside, attempt, progress).await;
     }

@@ -353,11 +353,16 @@ impl Work<'_> {
             ledger.permit(clock(), tag, reason.insists())?;
             Ok(files.append_ledger(&self.lease, &line(clock(), Some(tag), Event::Submit))?)
         };
+        let lent = match self.passkey().await {
+            Ok(lent) => lent,
+            Err(failure) => return Err(Failed::of(failure)),
+        };
         let (recipe, learned) = (&*self.recipe, &kept.learned);
         let attempt = Attempt {
             recipe,
             credentials,
             learned,
+            passkey: lent.as_ref().map(|lent| &lent.held),
             gate: &gate,
         };
         let deadline = self.deadline();
@@ -369,12 +374,12 @@ impl Work<'_> {
                 // Nothing below may wait longer than its deadline; what does is hung.
                 let message = "the login did not end in time and was given up";
                 let failure = Failure::new(FailureClass::BrowserLost, message).after_submit();
-                Err(Box::new(Failed {
-                    failure,
-                    evidence: None,
-                }))
+                Err(Failed::of(failure))
             }
         };
+        if let Some(lent) = &lent {
+            self.give_back(lent);
+        }
         let event = match &ended {
             Ok(done) => done.submitted.then(|| verdict(Ok(()))),
             Err(failed) => failed

@@ -291,7 +291,7 @@ impl Renewer {
     }
 
     /// The same for a person, who is told where it does not come free.
-    async fn by_hand<'w>(&'w self, key: &'w SessionKey) -> Result<Work<'w>, Failure> {
+    pub(super) async fn by_hand<'w>(&'w self, key: &'w SessionKey) -> Result<Work<'w>, Failure> {
         let work = self.open(key, Cause::Command).await?;
         work.ok_or_else(|| {
             let message = format!("another process is at {key} and did not finish in time");

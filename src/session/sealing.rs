@@ -150,15 +150,6 @@ impl Files {
     ) -> Result<Option<Zeroizing<Vec<u8>>>, FilesError> {
         opened(seal, &self.ours("passkeys")?, &passkey_name(&whole(key)))
     }
-
-    /// Removes the account's passkey.
-    ///
-    /// # Errors
-    /// It cannot be removed.
-    pub fn remove_passkey(&self, lease: &Lease) -> Result<(), FilesError> {
-        self.guard(lease)?;
-        self.ours("passkeys")?.remove(&passkey_name(&lease.key()))
-    }
 }
 
 /// The account's own session, which a passkey and a sealed state belong to.

@@ -124,7 +124,13 @@ mod tests {
             "sealed:wiki",
         ]
         .map(|text| toml(&parse(text).unwrap()));
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @r##"
+        { pass = "web/wiki" }
+        { op = "op://Private/my wiki/password" }
+        { bitwarden = "wiki", field = "password" }
+        { vault = "secret/data/wiki", field = "password" }
+        { sealed = "wiki" }
+        "##);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod flow;
 mod forms;
 mod frames;
 mod inputs;
+mod passkey;
 mod refusals;
 mod reply;
 mod shadow;
