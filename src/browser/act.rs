@@ -11,7 +11,7 @@ use chromiumoxide::cdp::js_protocol::runtime::CallFunctionOnParams;
 use serde_json::{Value, json};
 
 use super::error::BrowserError;
-use super::page::{Element, Page};
+use super::page::{Element, Frame, Page};
 
 impl Page {
     /// Calls a method of the agent on an element and gives its answer.
@@ -81,6 +81,30 @@ impl Page {
         Ok(urls
             .filter_map(|url| url.as_str().map(str::to_owned))
             .collect())
+    }
+
+    /// From now on the form of a field is kept from sending it in an address, or to another origin than these.
+    ///
+    /// # Errors
+    /// Its document is gone.
+    pub async fn guard(&self, element: &Element, origins: &[String]) -> Result<(), BrowserError> {
+        let script = "function(origins) { jk.guard(this, origins); }";
+        let guarded = self.on(element, "guard a form", script, Some(json!(origins)));
+        guarded.await.map(drop)
+    }
+
+    /// What [`Page::guard`] kept a form of this document from: `address`, or the origin that it would have sent to.
+    ///
+    /// # Errors
+    /// [`BrowserError::Moved`] where the document went away meanwhile.
+    pub async fn stopped(&self, frame: &Frame) -> Result<Option<String>, BrowserError> {
+        let told = self
+            .data(&frame.id, "tell what it stopped", "jk.stopped()")
+            .await?;
+        Ok(told
+            .as_str()
+            .filter(|why| !why.is_empty())
+            .map(str::to_owned))
     }
 
     /// Replaces what is in a field by `text`, as input of a user. The text stands in no script.

@@ -208,6 +208,71 @@
     for (; hit; hit = parentOf(hit)) if (hit === element) return true;
     return [...(element.labels || [])].some((l) => l.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)));
   }
+  // What a person could choose on a page that offers choices instead of fields, whatever element it is made of.
+  const CHOICES = 'a[href], button, summary, input[type=submit], input[type=button], input[type=radio], option, [role=button], [role=link],'
+    + ' [role=option], [role=radio], [role=menuitem], [tabindex="0"], [onclick]';
+  const LISTS = 'ul, ol, dl, select, fieldset, table, [role=list], [role=listbox], [role=radiogroup], [role=menu], [role=group]';
+  function choices(inside = () => true) {
+    const lists = all(LISTS);
+    const points = (e) => getComputedStyle(e).cursor === 'pointer';
+    const acts = (e) => e.matches(CHOICES) || (!e.matches('label, input, select, textarea') && points(e) && !(parentOf(e) && points(parentOf(e))));
+    const shown = (e) => (e.tagName === 'OPTION' ? e.parentElement && visible(e.closest('select')) : visible(e));
+    return [...everything(document)].slice(0, 5000).filter((e) => acts(e) && inside(e) && shown(e)).slice(0, 300).map((e) => {
+      const kind = e.tagName === 'OPTION' ? 'option' : e.type === 'radio' || roleOf(e) === 'radio' ? 'radio' : e.tagName === 'A' ? 'link' : 'button';
+      const own = kind === 'radio' ? nameOf(e) || textOf(parentOf(e)) : nameOf(e) || e.value;
+      return {
+        node: keep(kind === 'option' ? e.closest('select') : e), kind, text: clip(own, 160), value: kind === 'option' ? e.value : '',
+        list: lists.indexOf(e.closest(LISTS)), apart: Boolean(e.closest('nav, header, footer, [role=navigation], [role=banner], [role=contentinfo]')),
+        disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
+      };
+    }).filter((c) => c.text);
+  }
+  // What lies over an element, so that a click at its middle would not reach it: what it says, and what it offers.
+  function over(element) {
+    element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+    const around = new Set();
+    for (let at = element; at; at = parentOf(at)) around.add(at);
+    const box = element.getBoundingClientRect();
+    const deepest = (root) => {
+      const hit = root.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+      return hit && hit.shadowRoot && !around.has(hit) && deepest(hit.shadowRoot) || hit;
+    };
+    const hit = deepest(document);
+    if (!hit || around.has(hit) || element.contains(hit) || reachable(element)) return null;
+    let top = hit;
+    for (let at = hit; at && !around.has(at); at = parentOf(at)) top = at;
+    // A backdrop says nothing; the dialog that it belongs to lies beside it.
+    const beside = all('dialog[open], [role=dialog], [role=alertdialog], [aria-modal=true], [class*=modal i], [class*=popup i], [class*=banner i], [class*=consent i], [id*=consent i], [class*=cookie i], [id*=cookie i]');
+    const layers = [top, ...beside.filter((e) => visible(e) && !around.has(e) && !e.contains(element))];
+    const within = (e) => { for (let at = e; at; at = parentOf(at)) if (layers.includes(at)) return true; return false; };
+    const frames = all('iframe').filter((e) => visible(e) && within(e));
+    return {
+      text: clip(layers.map(textOf).join(' ') || [...everything(document)].filter((e) => within(e) && e.shadowRoot).map((e) => [...e.shadowRoot.children].map(textOf).join(' ')).join(' '), 2000),
+      choices: choices(within), frames: frames.map(keep),
+    };
+  }
+  // Keeps a form from sending what was typed into a field where it must not go: into the address, or to another origin than
+  // the allowed ones. Looks last, after the page's own scripts, which may have taken the form over or changed it.
+  let stopped = '';
+  function guard(element, allowed) {
+    const root = element.getRootNode();
+    (root instanceof ShadowRoot ? root : window).addEventListener('submit', (event) => {
+      const form = event.composedPath()[0];
+      if (event.defaultPrevented || !form || element.form !== form || !element.value) return;
+      const by = event.submitter;
+      const given = (name, other) => (by && by.getAttribute(`form${name}`)) || form.getAttribute(name) || other;
+      const method = given('method', 'get').toLowerCase();
+      if (method === 'dialog') return;
+      let to = 'elsewhere';
+      try { to = new URL(given('action', location.href), document.baseURI); } catch { /* Stays elsewhere. */ }
+      if (to.protocol === 'javascript:') return;
+      const address = method !== 'post' && Boolean(element.name);
+      if (!address && allowed.includes(to.origin)) return;
+      stopped = address ? 'address' : to.origin || to;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    });
+  }
   // Passwords on the page that a picture or a copy of the DOM would show.
   function mask() {
     for (const element of all('input')) {
@@ -347,5 +412,5 @@
     }
   }
 
-  globalThis.jk = { locate, snapshot, signature, targets, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
+  globalThis.jk = { choices, over, guard, stopped: () => stopped, locate, snapshot, signature, targets, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
 })();

@@ -97,6 +97,7 @@ impl Context {
             }
         }
         if !visited.is_empty() {
+            page.sign_nothing().await?;
             let blank = Blank::begin(page).await?;
             for origin in &visited {
                 let Ok(url) = Url::parse(origin) else {
@@ -106,6 +107,7 @@ impl Context {
                 dumps.push(dump(page, &page.main_frame().id).await?);
             }
             blank.end(page).await?;
+            page.sign().await?;
         }
         dumps.retain(|d| {
             !(d.local_storage.is_empty() && d.session_storage.is_empty() && d.indexed_db.is_empty())
@@ -148,6 +150,7 @@ impl Context {
             captured_at: now,
             user_agent,
             storage,
+            http: page.authenticated(),
         });
         Ok(StorageState {
             cookies,
@@ -189,16 +192,29 @@ impl Context {
         origins.extend(kept.clone().map(|o| o.origin.as_str()));
         origins.sort_unstable();
         origins.dedup();
-        if origins.is_empty() {
-            return Ok(());
+        if !origins.is_empty() {
+            self.restore(state, &origins).await?;
         }
+        for credentials in state.http() {
+            page.authenticate(credentials.clone(), None).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts web storage into the origins, each under an empty document of our own.
+    async fn restore(&self, state: &StorageState, origins: &[&str]) -> Result<(), BrowserError> {
+        let page = self.page();
+        let kept = state
+            .jarkeeper
+            .iter()
+            .flat_map(|extension| &extension.storage);
         let blank = Blank::begin(page).await?;
         for origin in origins {
             let Ok(url) = Url::parse(origin) else {
                 continue;
             };
-            let shown = state.origins.iter().find(|o| o.origin == origin);
-            let hidden = kept.clone().find(|o| o.origin == origin);
+            let shown = state.origins.iter().find(|o| o.origin == *origin);
+            let hidden = kept.clone().find(|o| o.origin == *origin);
             let mut databases: Vec<&Value> = shown
                 .iter()
                 .filter_map(|o| o.indexed_db.as_ref())

@@ -13,7 +13,7 @@ use chromiumoxide::cdp::browser_protocol::network::{
 use chromiumoxide::cdp::browser_protocol::page::{
     DialogType, EventDomContentEventFired, EventFrameAttached, EventFrameDetached,
     EventFrameNavigated, EventJavascriptDialogOpening, EventNavigatedWithinDocument,
-    FrameDetachedReason, FrameId, HandleJavaScriptDialogParams,
+    EventWindowOpen, FrameDetachedReason, FrameId, HandleJavaScriptDialogParams,
 };
 use chromiumoxide::cdp::js_protocol::runtime::EventConsoleApiCalled;
 use chrono::{TimeDelta, Utc};
@@ -43,6 +43,7 @@ pub(super) enum Event {
     Finished(Arc<EventLoadingFinished>),
     Failed(Arc<EventLoadingFailed>),
     Dialog(Arc<EventJavascriptDialogOpening>),
+    Window,
     Console(Arc<EventConsoleApiCalled>),
     Log(Arc<EventEntryAdded>),
     Crashed,
@@ -124,6 +125,13 @@ pub(super) async fn events(
             .boxed(),
     );
     all.push(
+        page.event_listener::<EventWindowOpen>()
+            .await
+            .map_err(lost)?
+            .map(|_| Event::Window)
+            .boxed(),
+    );
+    all.push(
         page.event_listener::<EventConsoleApiCalled>()
             .await
             .map_err(lost)?
@@ -155,7 +163,7 @@ impl Event {
             Self::Answer(_) => 1,
             Self::Navigated(_) | Self::Within(_) => 2,
             Self::DomReady | Self::Attached(_) => 3,
-            Self::Dialog(_) | Self::Console(_) | Self::Log(_) => 4,
+            Self::Dialog(_) | Self::Window | Self::Console(_) | Self::Log(_) => 4,
             Self::Finished(_) | Self::Failed(_) | Self::Detached(_) => 5,
             Self::Crashed => 6,
         }
@@ -244,6 +252,7 @@ pub(super) async fn listen(
                                 sent,
                                 read: false,
                                 retry_after: None,
+                                challenge: None,
                             });
                         }
                         let sends =
@@ -301,6 +310,12 @@ pub(super) async fn listen(
                                 sent,
                                 read,
                                 retry_after: retry_after(event.response.headers.inner()),
+                                challenge: header(
+                                    event.response.headers.inner(),
+                                    "www-authenticate",
+                                )
+                                .filter(|_| event.response.status == 401)
+                                .map(str::to_owned),
                             });
                         }
                     });
@@ -331,20 +346,29 @@ pub(super) async fn listen(
                 }
                 Event::Dialog(event) => {
                     dialogs += 1;
-                    observed.note(|seen| seen.console(format!("[dialog] {}", event.message)));
+                    observed.note(|seen| {
+                        seen.console(format!("[dialog] {}", event.message));
+                        if event.r#type != DialogType::Beforeunload {
+                            seen.dialog(&event.message);
+                        }
+                    });
                     if dialogs > MOST_DIALOGS {
                         observed.note(|seen| seen.crashed = true);
                         continue;
                     }
-                    let leaving = event.r#type == DialogType::Beforeunload;
+                    let agrees = observed.read(|seen| seen.agrees);
+                    let yes = match event.r#type {
+                        DialogType::Beforeunload => true,
+                        DialogType::Confirm => agrees.is_some_and(|agrees| agrees(&event.message)),
+                        _ => false,
+                    };
                     let page = page.clone();
                     // Not awaited here: the answer comes over the same events.
                     tokio::spawn(async move {
-                        let _ = page
-                            .execute(HandleJavaScriptDialogParams::new(leaving))
-                            .await;
+                        let _ = page.execute(HandleJavaScriptDialogParams::new(yes)).await;
                     });
                 }
+                Event::Window => observed.note(|seen| seen.windows += 1),
                 Event::Console(event) => {
                     let text = event.args.iter().map(|arg| match &arg.value {
                         Some(Value::String(text)) => text.clone(),
@@ -376,10 +400,12 @@ fn code(status: i64) -> u16 {
     u16::try_from(status).unwrap_or(0)
 }
 
+fn header<'h>(headers: &'h Value, wanted: &str) -> Option<&'h str> {
+    let mut headers = headers.as_object()?.iter();
+    let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+    value.as_str()
+}
+
 fn retry_after(headers: &Value) -> Option<TimeDelta> {
-    let headers = headers.as_object()?;
-    let (_, value) = headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
-    crate::failure::retry_after(value.as_str()?, Utc::now())
+    crate::failure::retry_after(header(headers, "retry-after")?, Utc::now())
 }

@@ -345,7 +345,6 @@ fn arguments(executable: &Path, folder: &Path, sandbox: bool) -> Vec<String> {
         "--disable-background-timer-throttling",
         "--disable-backgrounding-occluded-windows",
         "--disable-renderer-backgrounding",
-        "--block-new-web-contents",
         "--metrics-recording-only",
         "--mute-audio",
         "--no-pings",

@@ -12,6 +12,7 @@ mod events;
 pub mod launch;
 mod observed;
 mod page;
+mod signing;
 pub mod snapshot;
 
 use std::path::{Path, PathBuf};
@@ -22,11 +23,15 @@ use std::time::Duration;
 use chromiumoxide::cdp::browser_protocol::browser::{
     BrowserContextId, GetVersionParams, SetDownloadBehaviorBehavior, SetDownloadBehaviorParams,
 };
-use chromiumoxide::cdp::browser_protocol::emulation::SetUserAgentOverrideParams;
+use chromiumoxide::cdp::browser_protocol::emulation::{
+    SetFocusEmulationEnabledParams, SetUserAgentOverrideParams,
+};
 use chromiumoxide::cdp::browser_protocol::inspector;
+use chromiumoxide::cdp::browser_protocol::page::CloseParams;
 use chromiumoxide::cdp::browser_protocol::security::SetIgnoreCertificateErrorsParams;
 use chromiumoxide::cdp::browser_protocol::target::{
-    CreateBrowserContextParams, CreateTargetParams, DisposeBrowserContextParams,
+    CreateBrowserContextParams, CreateTargetParams, DisposeBrowserContextParams, GetTargetsParams,
+    TargetInfo,
 };
 use chromiumoxide::handler::HandlerConfig;
 use futures::StreamExt;
@@ -76,6 +81,8 @@ pub struct Context {
     id: BrowserContextId,
     page: Page,
     running: Arc<Running>,
+    /// Whether certificates that do not verify are accepted.
+    lenient: bool,
 }
 
 struct Running {
@@ -146,13 +153,7 @@ impl Browser {
             target.browser_context_id = Some(id);
             let tab = bounded(what, wanted.deadline, running.connection.new_page(target)).await?;
             let page = Page::attach(tab, wanted.deadline).await?;
-            page.call(what, inspector::EnableParams::default()).await?;
-            page.call(what, SetUserAgentOverrideParams::new(&running.user_agent))
-                .await?;
-            if wanted.ignore_https_errors {
-                page.call(what, SetIgnoreCertificateErrorsParams::new(true))
-                    .await?;
-            }
+            dress(&page, &running.user_agent, wanted.ignore_https_errors).await?;
             Ok((context, page))
         };
         let made: Result<_, BrowserError> = made.await;
@@ -164,7 +165,12 @@ impl Browser {
             return Err(BrowserError::Lost(what.to_owned()));
         };
         held.keep();
-        let context = Context { id, page, running };
+        let context = Context {
+            id,
+            page,
+            running,
+            lenient: wanted.ignore_https_errors,
+        };
         if let Some(seed) = wanted.seed {
             context.seed(seed).await?;
         }
@@ -419,7 +425,63 @@ fn dispose(running: Arc<Running>, id: BrowserContextId, release: bool) {
     }
 }
 
+/// What every tab is made to be before it is used.
+async fn dress(page: &Page, user_agent: &str, lenient: bool) -> Result<(), BrowserError> {
+    const WHAT: &str = "open a tab";
+    page.call(WHAT, inspector::EnableParams::default()).await?;
+    page.call(WHAT, SetUserAgentOverrideParams::new(user_agent))
+        .await?;
+    // With a window of its own open, a tab would count as hidden and stand still.
+    page.call(WHAT, SetFocusEmulationEnabledParams::new(true))
+        .await?;
+    if lenient {
+        page.call(WHAT, SetIgnoreCertificateErrorsParams::new(true))
+            .await?;
+    }
+    Ok(())
+}
+
 impl Context {
+    /// The newest window that the tab has opened and that is open still, but for those named.
+    ///
+    /// # Errors
+    /// Chromium does not answer.
+    pub async fn window(&self, but: &[String]) -> Result<Option<Page>, BrowserError> {
+        const WHAT: &str = "show its windows";
+        let deadline = self.page.deadline();
+        let targets = self.running.connection.execute(GetTargetsParams::default());
+        let targets = bounded(WHAT, deadline, targets).await?.result.target_infos;
+        let own = self.page.page.target_id();
+        let fits = |target: &&TargetInfo| {
+            target.r#type == "page"
+                && target.browser_context_id.as_ref() == Some(&self.id)
+                && target.target_id != *own
+                && !but.contains(target.target_id.inner())
+        };
+        let Some(target) = targets.iter().filter(fits).next_back() else {
+            return Ok(None);
+        };
+        // The library attaches to it by itself, and needs a moment.
+        let Ok(tab) = self
+            .running
+            .connection
+            .get_page(target.target_id.clone())
+            .await
+        else {
+            return Ok(None);
+        };
+        let window = Page::attach(tab, deadline).await?;
+        dress(&window, &self.running.user_agent, self.lenient).await?;
+        Ok(Some(window))
+    }
+
+    /// Closes a window; what it has stored belongs to the session too.
+    pub async fn close(&self, window: &Page) {
+        let origins = window.observed.read(|seen| seen.origins.clone());
+        self.page.observed.note(|seen| seen.origins.extend(origins));
+        let _ = window.call("close", CloseParams::default()).await;
+    }
+
     /// Its tab.
     pub fn page(&self) -> &Page {
         &self.page

@@ -30,6 +30,8 @@ pub struct Answer {
     pub read: bool,
     /// `Retry-After`, where it is a number of seconds.
     pub retry_after: Option<TimeDelta>,
+    /// `WWW-Authenticate` of an answer 401.
+    pub challenge: Option<String>,
 }
 
 /// A request that has not ended.
@@ -60,6 +62,12 @@ pub(super) struct Seen {
     /// Documents whose DOM was complete.
     pub(super) documents: u64,
     pub(super) console: VecDeque<String>,
+    /// What dialogs said, each with the number of answers that had come before it.
+    pub(super) dialogs: VecDeque<(u64, String)>,
+    /// Whether a question of the page is answered by yes; otherwise by no.
+    pub(super) agrees: Option<fn(&str) -> bool>,
+    /// Windows that the page has opened.
+    pub(super) windows: u64,
     pub(super) crashed: bool,
 }
 
@@ -159,6 +167,14 @@ impl Seen {
         }
         self.answered += 1;
         self.answers.push_back(answer);
+    }
+
+    pub(super) fn dialog(&mut self, text: &str) {
+        if self.dialogs.len() == KEPT {
+            self.dialogs.pop_front();
+        }
+        let text = text.chars().take(500).collect();
+        self.dialogs.push_back((self.answered, text));
     }
 
     pub(super) fn console(&mut self, line: String) {

@@ -23,7 +23,8 @@ use url::Url;
 use super::error::BrowserError;
 use super::events::{events, listen};
 use super::observed::{Answer, Observed};
-use super::snapshot::Snapshot;
+use super::signing::Signing;
+use super::snapshot::{Choice, Overlay, Snapshot};
 
 /// Longest wait for one answer of Chromium.
 const CALL: Duration = Duration::from_secs(10);
@@ -33,6 +34,7 @@ const AGENT: &str = include_str!("agent.js");
 pub struct Page {
     pub(super) page: chromiumoxide::Page,
     pub(super) observed: Arc<Observed>,
+    pub(super) signing: Signing,
     worlds: Mutex<HashMap<FrameId, (ExecutionContextId, bool)>>,
     main: FrameId,
     deadline: Instant,
@@ -82,7 +84,19 @@ impl Page {
         )
         .await?;
         let main = tree.result.frame_tree.frame.id.clone();
-        observed.note(|seen| seen.frames = flat(tree.result.frame_tree));
+        observed.note(|seen| {
+            seen.frames = flat(tree.result.frame_tree);
+            let main = seen.frames.first().cloned();
+            seen.url = main
+                .as_ref()
+                .map(|frame| frame.url.clone())
+                .unwrap_or_default();
+            // A window may have been somewhere before it is looked at.
+            seen.origins.extend(
+                main.map(|frame| frame.origin)
+                    .filter(|o| o.starts_with("http")),
+            );
+        });
         let listener = tokio::spawn(listen(
             page.clone(),
             events(&page).await?,
@@ -92,11 +106,17 @@ impl Page {
         Ok(Self {
             page,
             observed,
+            signing: Signing::default(),
             worlds: Mutex::default(),
             main,
             deadline,
             listener,
         })
+    }
+
+    /// What it is called by, see [`super::Context::window`].
+    pub fn name(&self) -> &str {
+        self.page.target_id().inner()
     }
 
     /// When everything on this page must be done.
@@ -131,6 +151,14 @@ impl Page {
     /// # Errors
     /// [`BrowserError::Navigation`] with Chromium's word where the document could not be loaded.
     pub async fn goto(&self, url: &Url) -> Result<(), BrowserError> {
+        let loaded = self.load(url).await;
+        match self.heard_challenge() {
+            true => self.load(url).await,
+            false => loaded,
+        }
+    }
+
+    async fn load(&self, url: &Url) -> Result<(), BrowserError> {
         let shown = super::shown(url);
         let what = format!("load {shown}");
         let before = self.observed.read(|seen| seen.documents);
@@ -227,6 +255,29 @@ impl Page {
                 .cloned()
                 .collect()
         })
+    }
+
+    /// What alerts, questions and prompts of the page have said since the mark.
+    pub fn dialogs_since(&self, mark: u64) -> Vec<String> {
+        self.observed.read(|seen| {
+            let new = seen.dialogs.iter().filter(|(at, _)| *at >= mark);
+            new.map(|(_, text)| text.clone()).collect()
+        })
+    }
+
+    /// From now on questions of the page (`confirm`) are answered by this; before, each by no.
+    pub fn agree(&self, agrees: fn(&str) -> bool) {
+        self.observed.note(|seen| seen.agrees = Some(agrees));
+    }
+
+    /// How many windows the page has opened.
+    pub fn windows(&self) -> u64 {
+        self.observed.read(|seen| seen.windows)
+    }
+
+    /// Whether the tab is gone: it was closed, or Chromium was lost.
+    pub fn is_gone(&self) -> bool {
+        self.observed.read(|seen| seen.crashed)
     }
 
     /// The console's lines, at most the last 200.
@@ -394,6 +445,25 @@ impl Page {
         })
     }
 
+    /// What a frame offers to choose. Its numbers are good together with those of the last snapshot.
+    ///
+    /// # Errors
+    /// [`BrowserError::Moved`] where the document went away meanwhile.
+    pub async fn choices(&self, frame: &Frame) -> Result<Vec<Choice>, BrowserError> {
+        let what = "show what it offers";
+        read(what, self.data(&frame.id, what, "jk.choices()").await?)
+    }
+
+    /// What lies over an element that the last snapshot of this frame gave this number, so that no click reaches it.
+    ///
+    /// # Errors
+    /// [`BrowserError::Moved`] where the document went away meanwhile.
+    pub async fn over(&self, frame: &Frame, node: usize) -> Result<Option<Overlay>, BrowserError> {
+        let what = "show what covers it";
+        let script = format!("jk.node({node}) && jk.over(jk.node({node}))");
+        read(what, self.data(&frame.id, what, &script).await?)
+    }
+
     /// The element that the last snapshot of this frame gave this number.
     ///
     /// # Errors
@@ -497,6 +567,13 @@ impl Page {
             .await?;
         Ok(html.as_str().unwrap_or_default().to_owned())
     }
+}
+
+fn read<T: serde::de::DeserializeOwned>(what: &str, value: Value) -> Result<T, BrowserError> {
+    serde_json::from_value(value).map_err(|e| BrowserError::Refused {
+        what: what.to_owned(),
+        why: e.to_string(),
+    })
 }
 
 fn flat(tree: FrameTree) -> Vec<Frame> {

@@ -133,3 +133,35 @@ pub struct Button {
     /// Where a link leads, as written; `None` for buttons.
     pub link: Option<String>,
 }
+
+/// Something to choose: a button, a link, an entry of a list, of whatever element it is made.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Choice {
+    /// By what number the frame keeps it; an option's is that of its `select`.
+    pub node: usize,
+    /// `button`, `link`, `radio` or `option`.
+    pub kind: String,
+    /// Its accessible name.
+    pub text: String,
+    /// An option's value.
+    pub value: String,
+    /// The list that it stands in; -1 without one.
+    pub list: i64,
+    /// Whether it stands in the page's navigation, header or footer.
+    pub apart: bool,
+    /// Whether it takes no click.
+    pub disabled: bool,
+}
+
+/// What lies over an element.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Overlay {
+    /// What it says, at most 2,000 characters.
+    pub text: String,
+    /// What it offers.
+    pub choices: Vec<Choice>,
+    /// Its frames, by the numbers that they are kept by.
+    pub frames: Vec<usize>,
+}

@@ -7,18 +7,22 @@ use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use crate::browser::snapshot::Snapshot;
-use crate::browser::{BrowserError, Element, Frame, Page, shown};
+use crate::browser::{Answer, BrowserError, Element, Frame, Page, shown};
 use crate::failure::{Failure, FailureClass, Wants};
 
+use super::ask::{self, remember_me};
 use super::form::{self, LoginForm};
 use super::prove::Inside;
-use super::typing::{open_frames, type_code, type_password};
-use super::{AGAIN, Attempt, Progress, QUIET, passkey, sight, snapshot};
+use super::take::{Offer, Offers, uncover};
+use super::typing::{allowed, open_frames, origins, type_code, type_password};
+use super::{AGAIN, Attempt, Progress, QUIET, http, passkey, sight, snapshot};
 
 /// How long a page may take to show a form.
 const FORM: Duration = Duration::from_secs(12);
 /// How long a settled page without a form is believed to get one.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Most things that are done between the URL and the session.
+const STEPS: usize = 20;
 /// How long a submission may go without any sign before it is tried with the Enter key.
 const SIGN: Duration = Duration::from_secs(3);
 /// How often a field may be drawn anew while it is being filled.
@@ -29,6 +33,9 @@ enum Ask {
     Login(Frame, Box<Snapshot>, LoginForm),
     Code(Frame, usize),
     Trigger(Frame, usize),
+    Http(Answer),
+    Offer(Offer),
+    Window(Box<Page>),
     Nothing,
 }
 
@@ -37,25 +44,59 @@ pub(super) async fn run(
     attempt: &Attempt<'_>,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
-    let mut done: HashSet<String> = HashSet::new();
-    let mut entered = false;
+    let mut way = Way::default();
     let page = inside.context.page();
-    loop {
-        if entered && inside.holds().await? {
+    page.agree(ask::agrees);
+    walk(inside, page, attempt, progress, &mut way).await
+}
+
+/// What was done so far, in every window.
+#[derive(Default)]
+struct Way {
+    done: HashSet<String>,
+    entered: bool,
+    steps: usize,
+    /// Windows that were looked at.
+    windows: Vec<String>,
+}
+
+async fn walk(
+    inside: &Inside<'_>,
+    page: &Page,
+    attempt: &Attempt<'_>,
+    progress: &mut Progress,
+    way: &mut Way,
+) -> Result<(), Failure> {
+    while way.steps < STEPS {
+        way.steps += 1;
+        if way.entered && inside.holds().await? {
             return Ok(());
         }
-        if passkey::sign_in(page, attempt, progress, &mut done).await? {
-            entered = true;
+        // A window of the page's own has no authenticator.
+        if std::ptr::eq(page, inside.context.page())
+            && passkey::sign_in(page, attempt, progress, &mut way.done).await?
+        {
+            way.entered = true;
             continue;
         }
         let mark = page.mark();
-        match ask(page, attempt, entered, &done).await? {
+        match ask(inside, page, attempt, way).await? {
             Ask::Login(frame, mut seen, mut form) => {
+                let button = form.submit.map(|at| seen.buttons[at].node);
+                let last = form
+                    .password
+                    .or(form.username)
+                    .map(|at| seen.fields[at].node);
+                if let Some(node) = button.or(last)
+                    && uncover(page, &frame, node, &mut way.done).await?
+                {
+                    continue;
+                }
                 let code = form::find_code(&seen);
                 let known = attempt.credentials.totp.is_some();
                 let place = key(&seen, &form);
-                let again = !done.insert(place.clone());
-                let code = code.filter(|_| known && done.insert(format!("code {place}")));
+                let again = !way.done.insert(place.clone());
+                let code = code.filter(|_| known && way.done.insert(format!("code {place}")));
                 // The same fields at the same place were filled already: the site is asking again, unless it asks
                 // for a code beside them now.
                 if again && code.is_none() {
@@ -76,14 +117,14 @@ pub(super) async fn run(
                         continue;
                     }
                 }
-                let refused = submit(inside, &frame, &seen, &form, mark).await?;
-                entered |= form.password.is_some();
+                let refused = submit(inside, page, &frame, &seen, &form, mark).await?;
+                way.entered |= form.password.is_some();
                 if let Some(failure) = refused {
                     return Err(failure);
                 }
             }
             Ask::Code(frame, field) => {
-                if !done.insert(format!("code {}", page.url())) {
+                if !way.done.insert(format!("code {}", page.url())) {
                     let message = "the site refused the one-time code";
                     return Err(Failure::new(FailureClass::CodeRefused, message));
                 }
@@ -96,14 +137,41 @@ pub(super) async fn run(
                 }
             }
             Ask::Trigger(frame, button) => {
-                done.insert(format!("trigger {}", page.url()));
+                if uncover(page, &frame, button, &mut way.done).await? {
+                    continue;
+                }
+                way.done.insert(format!("trigger {}", page.url()));
                 let element = page.node(&frame, button).await?;
                 page.click(&element).await?;
                 page.settle(QUIET, Instant::now() + SIGN).await;
             }
+            Ask::Http(answer) => {
+                http::enter(page, attempt, progress, &answer).await?;
+                way.entered = true;
+            }
+            Ask::Offer(offer) => {
+                way.done.insert(offer.key(page));
+                offer.take(page).await?;
+            }
+            Ask::Window(window) => {
+                way.windows.push(window.name().to_owned());
+                window.agree(ask::agrees);
+                let walked = Box::pin(walk(inside, &window, attempt, progress, way)).await;
+                // A window that has done its work closes, whatever was just being asked of it.
+                if !window.is_gone() {
+                    walked?;
+                    come_back(inside, page, &window, attempt, way).await?;
+                }
+            }
             Ask::Nothing => return Ok(()),
         }
     }
+    let seen = snapshot(page, &page.main_frame()).await?;
+    let message = format!(
+        "after {STEPS} steps the site still asks for more: {}; describe the login with steps",
+        sight::quote(&seen.text)
+    );
+    Err(Failure::new(FailureClass::FormNotFound, message))
 }
 
 /// Types the one-time code; says whether the page went on by itself at the last digit, as many do.
@@ -137,15 +205,20 @@ fn key(seen: &Snapshot, form: &LoginForm) -> String {
 
 /// Waits until the page asks for something, or, after the login, until it asks for nothing more.
 async fn ask(
+    inside: &Inside<'_>,
     page: &Page,
     attempt: &Attempt<'_>,
-    entered: bool,
-    done: &HashSet<String>,
+    way: &mut Way,
 ) -> Result<Ask, Failure> {
+    let entered = way.entered;
     let until = (Instant::now() + FORM).min(page.deadline());
     let mut still = Instant::now();
     let mut elsewhere = None;
     loop {
+        if let Some(window) = window(inside, page, attempt, way, &mut elsewhere).await? {
+            return Ok(Ask::Window(window));
+        }
+        let done = &way.done;
         let frames = open_frames(page, attempt.recipe).await?;
         if frames.is_empty() {
             let origin = page.main_frame().origin;
@@ -161,15 +234,37 @@ async fn ask(
                 return Ok(Ask::Login(frame, Box::new(seen), form));
             }
             if let Some(field) = form::find_code(&seen) {
+                // A code that nobody has is passed by where a password does as well.
+                if !entered
+                    && attempt.credentials.totp.is_none()
+                    && let Some(offer) = Offers::of(page, &frame, &seen, done).await?.password_way()
+                {
+                    return Ok(Ask::Offer(offer));
+                }
                 return Ok(Ask::Code(frame, seen.fields[field].node));
             }
             main.get_or_insert((frame, seen));
+        }
+        if let Some(answer) = http::asked(page) {
+            return Ok(Ask::Http(answer));
         }
         let settled = page.settle(AGAIN, until).await;
         if !settled {
             still = Instant::now();
         }
         let waited = still.elapsed() >= PATIENCE || Instant::now() >= until;
+        let long = still.elapsed() >= AGAIN * 2;
+        let offers = match &main {
+            Some((frame, seen)) if settled && (entered || long) || waited => {
+                Some(Offers::of(page, frame, seen, done).await?)
+            }
+            _ => None,
+        };
+        if let Some(offers) = &offers
+            && let Some(offer) = offers.next(attempt, entered)?
+        {
+            return Ok(Ask::Offer(offer));
+        }
         // A page that is never still is a page all the same; whether it is signed in is for the proof to say.
         if entered && (settled || waited) {
             return Ok(Ask::Nothing);
@@ -181,10 +276,11 @@ async fn ask(
                 return Err(failure);
             }
             let again = done.contains(&format!("trigger {}", page.url()));
-            if let Some(button) =
-                form::find_trigger(seen).filter(|_| !again && still.elapsed() >= AGAIN * 2)
-            {
+            if let Some(button) = form::find_trigger(seen).filter(|_| !again && long) {
                 return Ok(Ask::Trigger(frame.clone(), seen.buttons[button].node));
+            }
+            if let Some(offer) = offers.as_ref().and_then(Offers::last) {
+                return Ok(Ask::Offer(offer));
             }
         }
         if waited {
@@ -236,6 +332,20 @@ async fn fill(
         let message = "the password is empty; look at where the recipe takes it from";
         return Err(Failure::new(FailureClass::SecretMissing, message));
     }
+    if let Some(remember) = form.password.and_then(|at| remember_me(seen, at)) {
+        // Its click may draw the form anew; the fields are looked at once more anyhow.
+        let ticked = async {
+            let element = page.node(frame, seen.fields[remember].node).await?;
+            match page.ticked(&element).await? {
+                true => Ok(()),
+                false => page.click(&element).await,
+            }
+        };
+        match ticked.await {
+            Ok(()) | Err(BrowserError::Moved(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
     for secret in [false, true] {
         let mut tries = REDRAWN;
         loop {
@@ -244,7 +354,11 @@ async fn fill(
             let typed = async {
                 let element = unchanged(page, frame, seen, at).await?;
                 match secret {
-                    true => type_password(page, attempt, progress, &element).await,
+                    true => {
+                        type_password(page, attempt, progress, &element).await?;
+                        page.guard(&element, &origins(attempt.recipe)).await?;
+                        Ok::<_, Failure>(())
+                    }
                     false => Ok(page.fill(&element, &attempt.credentials.username).await?),
                 }
             };
@@ -294,13 +408,13 @@ async fn unchanged(
 /// Presses the button and waits for what the site makes of it; gives the refusal, where it refuses.
 async fn submit(
     inside: &Inside<'_>,
+    page: &Page,
     frame: &Frame,
     seen: &Snapshot,
     form: &LoginForm,
     mark: u64,
 ) -> Result<Option<Failure>, Failure> {
-    let page = inside.context.page();
-    let sent = page.requests_sent();
+    let (sent, windows) = (page.requests_sent(), page.windows());
     let url = page.url();
     match form.submit {
         Some(at) => {
@@ -318,10 +432,11 @@ async fn submit(
         if form.password.is_some() && page.url() != url && inside.holds().await? {
             return Ok(None);
         }
-        let now = match page.frames().contains(frame) {
+        let mut now = match page.frames().contains(frame) {
             true => snapshot(page, frame).await?,
             false => return Ok(None),
         };
+        now.alerts.splice(0..0, page.dialogs_since(mark));
         let back = form::find(&now);
         let answers = page.answers_since(mark);
         // A new document with a form in it is the site's answer; the same form in the same document may still wait.
@@ -341,6 +456,12 @@ async fn submit(
         if !asks_alike || moved {
             return Ok(None);
         }
+        if let Some(failure) = stopped(page, frame).await? {
+            return Ok(Some(failure));
+        }
+        if page.windows() > windows {
+            return Ok(None);
+        }
         if began.elapsed() > SIGN && !entered && page.requests_sent() == sent && !heard {
             entered = true;
             page.press("Enter").await?;
@@ -355,6 +476,74 @@ async fn submit(
             return Ok(Some(Failure::new(FailureClass::Timeout, message)));
         }
     }
+}
+
+/// Why the form was kept from sending the password, where it was.
+async fn stopped(page: &Page, frame: &Frame) -> Result<Option<Failure>, Failure> {
+    let why = match page.stopped(frame).await {
+        Ok(Some(why)) => why,
+        Ok(None) | Err(BrowserError::Moved(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let message = match why.as_str() {
+        "address" => "the login form would put the password into the address (method=get), where histories and logs keep it; it was not sent. If the site takes it no other way, describe the login with steps".to_owned(),
+        origin => format!(
+            "the login form sends the password to {origin}, and the recipe does not allow that; it was not sent. If that is right, add the origin to allowed_origins"
+        ),
+    };
+    Ok(Some(Failure::new(FailureClass::RecipeWrong, message)))
+}
+
+/// A window that the page has opened and that was not looked at yet, where credentials are allowed in it. Others are
+/// left alone; `elsewhere` gets the origin of one.
+async fn window(
+    inside: &Inside<'_>,
+    page: &Page,
+    attempt: &Attempt<'_>,
+    way: &mut Way,
+    elsewhere: &mut Option<String>,
+) -> Result<Option<Box<Page>>, Failure> {
+    let looked = u64::try_from(way.windows.len()).unwrap_or(u64::MAX);
+    if page.windows() <= looked || !std::ptr::eq(page, inside.context.page()) {
+        return Ok(None);
+    }
+    let Some(window) = inside.context.window(&way.windows).await? else {
+        return Ok(None);
+    };
+    // It begins empty, and a sign-on leads over several places.
+    let until = (Instant::now() + FORM).min(page.deadline());
+    while !window.is_gone() && Instant::now() < until {
+        let settled = window.settle(AGAIN, until).await;
+        if settled && window.main_frame().origin.starts_with("http") {
+            break;
+        }
+        window.changed(Instant::now() + AGAIN).await;
+    }
+    if !open_frames(&window, attempt.recipe).await?.is_empty() {
+        return Ok(Some(Box::new(window)));
+    }
+    way.windows.push(window.name().to_owned());
+    *elsewhere = Some(window.main_frame().origin);
+    inside.context.close(&window).await;
+    Ok(None)
+}
+
+/// Goes on in the page that opened a window, where the window stays open: what the window shows is what counts.
+async fn come_back(
+    inside: &Inside<'_>,
+    page: &Page,
+    window: &Page,
+    attempt: &Attempt<'_>,
+    way: &Way,
+) -> Result<(), Failure> {
+    let there = url::Url::parse(&window.url()).ok();
+    inside.context.close(window).await;
+    let own = |url: &url::Url| allowed(attempt.recipe, &url.origin().ascii_serialization());
+    if let Some(url) = there.filter(|url| way.entered && own(url)) {
+        page.goto(&url).await?;
+    }
+    page.settle(QUIET, Instant::now() + SIGN).await;
+    Ok(())
 }
 
 /// Waits until a button takes clicks: many do only once the fields are filled.

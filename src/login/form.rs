@@ -52,6 +52,10 @@ pub(super) fn find_code(page: &Snapshot) -> Option<usize> {
         if field.autocomplete.contains("one-time-code") {
             return true;
         }
+        // A card has a security code too.
+        if field.autocomplete.contains("cc-") {
+            return false;
+        }
         let said = said(field);
         let length = field.max_length == 0 || (4..=10).contains(&field.max_length);
         let named = ["otp", "totp", "2fa", "mfa", "token", "code"]

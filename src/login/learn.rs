@@ -314,6 +314,7 @@ mod tests {
         Fetched {
             status,
             location: None,
+            challenge: None,
             body,
             set_cookies: Vec::new(),
             retry_after: None,

@@ -6,13 +6,18 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{ACCEPT, COOKIE, LOCATION, RETRY_AFTER, SET_COOKIE, USER_AGENT};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, COOKIE, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE, USER_AGENT,
+    WWW_AUTHENTICATE,
+};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::words;
 use crate::browser::shown;
 use crate::failure::{Failure, FailureClass, retry_after};
+use crate::session::http::{Challenge, Scheme};
 use crate::session::{Jar, StorageState};
 use crate::sites::recipe::Probe;
 
@@ -74,6 +79,7 @@ pub struct Prober {
 pub(super) struct Fetched {
     pub(super) status: u16,
     pub(super) location: Option<String>,
+    pub(super) challenge: Option<String>,
     pub(super) body: String,
     pub(super) set_cookies: Vec<String>,
     pub(super) retry_after: Option<TimeDelta>,
@@ -205,6 +211,35 @@ impl Prober {
         session: Option<(&Jar, &StorageState)>,
         lenient: bool,
     ) -> Result<Fetched, Failure> {
+        let credentials =
+            session.and_then(|(_, state)| state.http().iter().find(|c| c.are_for(url)));
+        let sign = |challenge: Option<&Challenge>| {
+            credentials?.authorization(challenge, "GET", url, 1, rand::random())
+        };
+        let fetched = self.send(url, session, sign(None), lenient).await?;
+        let digest = credentials.is_some_and(|c| c.scheme == Scheme::Digest);
+        // Digest waits for the server's word.
+        match fetched
+            .challenge
+            .as_deref()
+            .filter(|_| digest)
+            .map(Challenge::parse)
+        {
+            Some(Ok(challenge)) => {
+                self.send(url, session, sign(Some(&challenge)), lenient)
+                    .await
+            }
+            _ => Ok(fetched),
+        }
+    }
+
+    async fn send(
+        &self,
+        url: &Url,
+        session: Option<(&Jar, &StorageState)>,
+        authorization: Option<SecretString>,
+        lenient: bool,
+    ) -> Result<Fetched, Failure> {
         let client = if lenient { &self.lenient } else { &self.strict };
         let mut request = client
             .get(url.clone())
@@ -212,6 +247,12 @@ impl Prober {
         if let Some((jar, state)) = session {
             if let Some(cookies) = jar.header(url) {
                 request = request.header(COOKIE, cookies);
+            }
+            if let Some(value) = authorization
+                && let Ok(mut value) = HeaderValue::from_str(value.expose_secret())
+            {
+                value.set_sensitive(true);
+                request = request.header(AUTHORIZATION, value);
             }
             if let Some(agent) = state.jarkeeper.as_ref().and_then(|e| e.user_agent.as_ref()) {
                 request = request.header(USER_AGENT, agent);
@@ -232,6 +273,9 @@ impl Prober {
                     .map(str::to_owned)
             };
             let location = header(LOCATION);
+            let challenges = answer.headers().get_all(WWW_AUTHENTICATE).iter();
+            let challenges: Vec<_> = challenges.filter_map(|v| v.to_str().ok()).collect();
+            let challenge = (!challenges.is_empty()).then(|| challenges.join("\n"));
             let retry_after = header(RETRY_AFTER).and_then(|v| retry_after(&v, (self.clock)()));
             let set_cookies = answer.headers().get_all(SET_COOKIE).iter();
             let set_cookies = set_cookies
@@ -254,6 +298,7 @@ impl Prober {
             Ok(Fetched {
                 status,
                 location,
+                challenge,
                 body,
                 set_cookies,
                 retry_after,

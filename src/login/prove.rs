@@ -15,11 +15,14 @@ use super::{
 };
 use crate::browser::snapshot::Snapshot;
 use crate::browser::{Context, Page, Wanted};
-use crate::failure::{Failure, FailureClass};
+use crate::failure::Failure;
 use crate::session::StorageState;
 use crate::session::state::{Cookie, Extension};
 use crate::sites::Recipe;
 use crate::sites::recipe::Proof;
+
+/// How long a page may stand still, with the same address and nothing under way, before no session is expected of it.
+const STILL: Duration = Duration::from_secs(10);
 
 /// How this site is probed by plain HTTP, where that is known.
 pub(super) fn known_rule(attempt: &Attempt<'_>) -> Option<Rule> {
@@ -65,6 +68,7 @@ pub(super) async fn cookies_now(
         captured_at: (means.clock)(),
         user_agent: Some(context.user_agent().to_owned()),
         storage: Vec::new(),
+        http: context.page().authenticated(),
     };
     Ok(StorageState {
         cookies: context.cookies().await?,
@@ -92,11 +96,18 @@ pub(super) async fn prove(
     let known = known_rule(attempt);
     let mark = page.mark();
     let (mut tried, mut seen) = (None, String::new());
+    let mut moved = Instant::now();
     loop {
-        let last = Instant::now() >= until;
-        page.settle(QUIET, until).await;
+        let stands = recipe.proof.is_empty() && moved.elapsed() >= STILL;
+        let last = stands || Instant::now() >= until;
+        if !page.settle(QUIET, until).await {
+            moved = Instant::now();
+        }
         if !recipe.proof.is_empty() && !holds(page, recipe).await? {
             "the recipe's proof does not hold".clone_into(&mut seen);
+            told(page, recipe, mark, progress).await?;
+        } else if known.is_none() && recipe.proof.is_empty() && on_the_way(page).await? {
+            "the site waits for an answer on its way".clone_into(&mut seen);
             told(page, recipe, mark, progress).await?;
         } else {
             let mut state = cookies_now(means, context).await?;
@@ -106,6 +117,12 @@ pub(super) async fn prove(
                 let answer = asked(means.prober, recipe, page, &known, &mut state).await?;
                 let renewed = state.cookies != now.0;
                 give_back(context, &now.0, &state.cookies).await?;
+                if tried
+                    .as_ref()
+                    .is_none_or(|(cookies, url, _)| (cookies, url) != (&now.0, &now.1))
+                {
+                    moved = Instant::now();
+                }
                 tried = match renewed {
                     true => Some((context.cookies().await?, now.1, now.2)),
                     false => Some(now),
@@ -143,20 +160,37 @@ pub(super) async fn prove(
             let left = context
                 .storage_state((means.clock)(), recipe.indexed_db)
                 .await?;
-            if is_empty(&left) {
-                let message = "the login went through, but the site left nothing to keep (no cookie, no web storage): it knows the user only within the page, so there is no session to save";
-                return Err(Failure::new(FailureClass::NotProven, message));
-            }
-            return Err(sight::unproven(&shows, &seen));
+            let missed = (!is_empty(&left)).then_some(seen.as_str());
+            return Err(sight::unproven(&shows, missed));
         }
         page.changed(until.min(Instant::now() + AGAIN)).await;
     }
 }
 
+/// Whether the page is one between the login and the session: an authorization that was not given, an agreement. It may
+/// know the user, and is no proof.
+async fn on_the_way(page: &Page) -> Result<bool, Failure> {
+    let asks = |url: Url| {
+        let names: Vec<_> = url
+            .query_pairs()
+            .map(|(name, _)| name.into_owned())
+            .collect();
+        let has = |wanted: &str| names.iter().any(|name| name == wanted);
+        has("client_id") && (has("redirect_uri") || has("request_uri")) || has("SAMLRequest")
+    };
+    if Url::parse(&page.url()).is_ok_and(asks) {
+        return Ok(true);
+    }
+    Ok(sight::asks_agreement(
+        &snapshot(page, &page.main_frame()).await?,
+    ))
+}
+
 /// Whether nothing is in the state that could carry a session.
 fn is_empty(state: &StorageState) -> bool {
     let hidden = state.jarkeeper.as_ref().map(|e| e.storage.as_slice());
-    state.cookies.is_empty() && state.origins.is_empty() && hidden.unwrap_or_default().is_empty()
+    let stored = !(state.origins.is_empty() && hidden.unwrap_or_default().is_empty());
+    state.cookies.is_empty() && !stored && state.http().is_empty()
 }
 
 enum Asked {
@@ -362,9 +396,13 @@ async fn told(page: &Page, recipe: &Recipe, mark: u64, progress: &Progress) -> R
         return Ok(());
     }
     for frame in open_frames(page, recipe).await? {
-        let seen = snapshot(page, &frame).await?;
+        let mut seen = snapshot(page, &frame).await?;
         let form_is_back = form::find(&seen).is_some();
+        seen.alerts.splice(0..0, page.dialogs_since(mark));
         if let Some(failure) = sight::verdict(&seen, &page.answers_since(mark), form_is_back) {
+            return Err(failure);
+        }
+        if let Some(failure) = sight::barrier(&seen) {
             return Err(failure);
         }
     }

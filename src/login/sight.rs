@@ -4,10 +4,12 @@ use crate::browser::Answer;
 use crate::browser::snapshot::Snapshot;
 use crate::failure::{Failure, FailureClass};
 
-use super::{form, words};
+use super::{ask, form, phrases, words};
 
 /// Longest quotation of the page in a message, characters.
 const QUOTE: usize = 160;
+/// A page of at most this many characters is about one thing.
+const SHORT: usize = 1500;
 
 /// Whether the page looks like one that a signed-out person sees.
 pub(super) fn signed_out(page: &Snapshot) -> bool {
@@ -20,26 +22,45 @@ pub(super) fn signed_out(page: &Snapshot) -> bool {
 /// Why a page is no use, before anything was typed.
 pub(super) fn obstacle(page: &Snapshot) -> Option<Failure> {
     let text = page.text.to_lowercase();
-    let short = text.chars().count() < 1500;
+    let short = text.chars().count() <= SHORT;
     if page.captcha || short && words::any(&text, words::CHALLENGE) {
         return Some(challenge());
     }
     if form::find(page).is_some() || !short {
         return None;
     }
-    let class = if words::any(&text, words::THROTTLED) {
-        FailureClass::Throttled
-    } else if words::any(&text, words::LOCKED) {
-        FailureClass::Locked
-    } else if words::any(&text, words::DOWN) {
-        FailureClass::SiteDown
-    } else {
+    let message = format!("the page says {}", quote(&page.text));
+    Some(Failure::new(closed(&text)?, message))
+}
+
+/// Why nobody gets in here now, by the lower-case text of a page that is about nothing else.
+fn closed(text: &str) -> Option<FailureClass> {
+    let told = [
+        (words::THROTTLED, FailureClass::Throttled),
+        (words::LOCKED, FailureClass::Locked),
+        (phrases::ENDED, FailureClass::Locked),
+        (words::DOWN, FailureClass::SiteDown),
+    ];
+    let said = told.iter().find(|(words, _)| words::any(text, words));
+    said.map(|(_, class)| *class)
+}
+
+/// Why a page that came instead of a session lets nobody in, where it has no login form and says little else.
+fn dismissal(page: &Snapshot) -> Option<Failure> {
+    let text = page.text.to_lowercase();
+    if text.chars().count() > SHORT || form::find(page).is_some() || form::offers_sign_out(page) {
         return None;
-    };
-    Some(Failure::new(
-        class,
-        format!("the page says {}", quote(&page.text)),
-    ))
+    }
+    let refused = words::any(&text, words::WRONG) && words::any(&text, words::USERNAME);
+    let class = closed(&text).or_else(|| refused.then_some(FailureClass::WrongCredentials))?;
+    let message = format!("after the password the site says {}", quote(&page.text));
+    Some(Failure::new(class, message))
+}
+
+/// [`dismissal`] of a page that says it in so few words that it need not be waited for.
+pub(super) fn barrier(page: &Snapshot) -> Option<Failure> {
+    let few = page.text.chars().count() <= QUOTE * 2;
+    few.then(|| dismissal(page)).flatten()
 }
 
 /// What the site answered to the credentials, where the page tells it. `form_is_back`: a login form shows after the
@@ -91,8 +112,15 @@ pub(super) fn verdict(page: &Snapshot, answers: &[Answer], form_is_back: bool) -
             ),
         });
     }
-    if sent().any(|a| a.sent && a.status == 423) || form_is_back && words::any(&said, words::LOCKED)
-    {
+    let ended = words::any(&said, words::LOCKED) || words::any(&said, phrases::ENDED);
+    if form_is_back && ask::says_expired(&said) {
+        let message = format!(
+            "the site lets nobody in before the password is changed: {}; change it by hand and give the new one to the recipe",
+            quote(shown)
+        );
+        return Some(Failure::new(FailureClass::PasswordExpired, message));
+    }
+    if sent().any(|a| a.sent && a.status == 423) || form_is_back && ended {
         return Some(Failure::new(
             FailureClass::Locked,
             format!("the site says {}", quote(shown)),
@@ -123,8 +151,29 @@ pub(super) fn verdict(page: &Snapshot, answers: &[Answer], form_is_back: bool) -
     None
 }
 
-/// Why a login that nothing refused gave no session. `missed`: what the proof has missed.
-pub(super) fn unproven(page: &Snapshot, missed: &str) -> Failure {
+/// Whether the page asks for an agreement: nothing is proven before a person has given it.
+pub(super) fn asks_agreement(page: &Snapshot) -> bool {
+    let heading = |text: &String| {
+        let text = text.to_lowercase();
+        words::any(&text, words::CONSENT) && !words::any(&text, phrases::COOKIES)
+    };
+    let agrees = page.buttons.iter().any(|button| {
+        let accepts = words::any(&button.text.to_lowercase(), phrases::ACCEPT);
+        button.visible && button.link.is_none() && accepts
+    });
+    agrees && page.headings.iter().any(heading) && !form::offers_sign_out(page)
+}
+
+/// Why a login that nothing refused gave no session. `missed`: what the proof has missed, `None` where there is nothing
+/// that could be a session.
+pub(super) fn unproven(page: &Snapshot, missed: Option<&str>) -> Failure {
+    if let Some(failure) = dismissal(page) {
+        return failure;
+    }
+    let Some(missed) = missed else {
+        let message = "the login went through, but the site left nothing to keep (no cookie, no web storage): it knows the user only within the page, so there is no session to save";
+        return Failure::new(FailureClass::NotProven, message);
+    };
     let says = quote(&page.text);
     let asks = words::any(&page.text.to_lowercase(), words::CONSENT);
     if asks && !signed_out(page) && !form::offers_sign_out(page) {
@@ -199,6 +248,7 @@ mod tests {
             sent: true,
             read: false,
             retry_after: None,
+            challenge: None,
         };
         assert_eq!(
             verdict(&says("Invalid"), &[answer], true).unwrap().class,

@@ -21,6 +21,18 @@ pub(super) fn allowed(recipe: &Recipe, origin: &str) -> bool {
         || recipe.allowed_origins.iter().any(|other| other == origin)
 }
 
+/// Every origin that [`allowed`] allows.
+pub(super) fn origins(recipe: &Recipe) -> Vec<String> {
+    let mut origins = recipe.allowed_origins.clone();
+    let own = recipe.url.origin().ascii_serialization();
+    let secure = own
+        .strip_prefix("http://")
+        .map(|host| format!("https://{host}"));
+    origins.extend(secure.filter(|secure| allowed(recipe, secure)));
+    origins.push(own);
+    origins
+}
+
 /// The page's frames on which credentials may be typed. None, where the page itself is elsewhere.
 pub(super) async fn open_frames(page: &Page, recipe: &Recipe) -> Result<Vec<Frame>, Failure> {
     let mut frames = page.frames();
@@ -87,13 +99,19 @@ pub(super) async fn type_password(
             });
         }
     }
+    pass_gate(attempt, progress)?;
+    page.fill(element, attempt.credentials.password.expose_secret())
+        .await?;
+    progress.submitted_at = Some(Instant::now());
+    Ok(())
+}
+
+/// Asks, once in an attempt, whether the credentials may be submitted.
+pub(super) fn pass_gate(attempt: &Attempt<'_>, progress: &mut Progress) -> Result<(), Failure> {
     if progress.submitted_at.is_none() {
         (attempt.gate)()?;
         progress.submitted_at = Some(Instant::now());
     }
-    page.fill(element, attempt.credentials.password.expose_secret())
-        .await?;
-    progress.submitted_at = Some(Instant::now());
     Ok(())
 }
 

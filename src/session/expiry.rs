@@ -78,6 +78,7 @@ mod tests {
             captured_at: DateTime::UNIX_EPOCH,
             user_agent: None,
             storage: Vec::new(),
+            http: Vec::new(),
         });
         assert_eq!(ends(&state, &["sid"]), Some(400 * 86_400));
     }

@@ -18,6 +18,7 @@ use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -33,7 +34,7 @@ pub enum Format {
     StorageState,
     /// cookies.txt: seven columns between tabs.
     Netscape,
-    /// The value of a `Cookie` header for one URL.
+    /// The value of a `Cookie` header for one URL; for a session of HTTP authentication, the lines of its headers.
     Header,
     /// A JSON array for Puppeteer.
     Puppeteer,
@@ -91,6 +92,11 @@ pub enum FormatError {
     /// No cookie of the state goes there.
     #[error("no cookie of this session is sent to {0}")]
     Nothing(Url),
+    /// Digest signs each request with what the server said before.
+    #[error(
+        "{0} takes HTTP Digest authentication, which no header fixed in advance can give; give its username and password to the client (they are in the state file, under jarkeeper.http)"
+    )]
+    Digest(String),
     /// The text is JSON in the wrong place.
     #[error("the JSON is damaged at {0}")]
     Json(Damage),
@@ -145,12 +151,20 @@ pub fn export(
     let mut left_out = state.sanitise(now);
     if format == Format::Header {
         let url = url.ok_or(FormatError::UrlWanted)?;
-        let header = Jar::new(&state, now).header(url);
-        let text = header.ok_or_else(|| FormatError::Nothing(url.clone()))? + "\n";
+        let cookies = Jar::new(&state, now).header(url);
+        let text = match (authorization(&state, url)?, cookies) {
+            (None, None) => return Err(FormatError::Nothing(url.clone())),
+            (None, Some(cookies)) => cookies + "\n",
+            (Some(own), None) => own,
+            (Some(own), Some(cookies)) => format!("{own}Cookie: {cookies}\n"),
+        };
         return Ok(Exported { text, left_out });
     }
     if let Some(url) = url {
         let origin = url.origin().ascii_serialization();
+        if let Some(extension) = &mut state.jarkeeper {
+            extension.http.retain(|own| own.origin == origin);
+        }
         state.origins.retain(|o| o.origin == origin);
         state.cookies.retain(|cookie| {
             let alone = StorageState {
@@ -159,7 +173,7 @@ pub fn export(
             };
             Jar::new(&alone, now).header(url).is_some()
         });
-        if state.cookies.is_empty() && state.origins.is_empty() {
+        if state.cookies.is_empty() && state.origins.is_empty() && state.http().is_empty() {
             return Err(FormatError::Nothing(url.clone()));
         }
     }
@@ -189,6 +203,17 @@ pub fn export(
         text.push('\n');
     }
     Ok(Exported { text, left_out })
+}
+
+/// The line of HTTP authentication for a URL, where the session has one.
+fn authorization(state: &StorageState, url: &Url) -> Result<Option<String>, FormatError> {
+    let Some(own) = state.http().iter().find(|own| own.are_for(url)) else {
+        return Ok(None);
+    };
+    match own.authorization(None, "GET", url, 1, 0) {
+        Some(value) => Ok(Some(format!("Authorization: {}\n", value.expose_secret()))),
+        None => Err(FormatError::Digest(own.origin.clone())),
+    }
 }
 
 fn pretty(value: &Value) -> String {

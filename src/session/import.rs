@@ -26,7 +26,7 @@ pub fn import(text: &str) -> Result<StorageState, FormatError> {
             ..StorageState::default()
         },
     };
-    if state.cookies.is_empty() && state.origins.is_empty() {
+    if state.cookies.is_empty() && state.origins.is_empty() && state.http().is_empty() {
         return Err(FormatError::Empty);
     }
     Ok(state)

@@ -45,6 +45,11 @@ pub enum Key {
         /// The origin.
         origin: String,
     },
+    /// The credentials of an origin's HTTP authentication.
+    Http {
+        /// The origin.
+        origin: String,
+    },
 }
 
 impl fmt::Display for Key {
@@ -60,6 +65,7 @@ impl fmt::Display for Key {
                 write!(f, "the localStorage item {name:?} of {origin}")
             }
             Self::IndexedDb { origin } => write!(f, "IndexedDB of {origin}"),
+            Self::Http { origin } => write!(f, "the HTTP authentication of {origin}"),
         }
     }
 }
@@ -142,6 +148,21 @@ pub fn join(states: &[(SiteName, &StorageState)]) -> Result<StorageState, Collis
                 }
             }
         }
+        for one in state.http() {
+            let twin = joined
+                .http()
+                .iter()
+                .find(|known| known.origin == one.origin);
+            let key = Key::Http {
+                origin: one.origin.clone(),
+            };
+            match twin {
+                Some(twin) if twin != one => return Err(collision(key, &owners)),
+                _ => {
+                    owners.insert(key, site);
+                }
+            }
+        }
         // The joined state is as old as its oldest part, and has a user agent where all parts have the same.
         joined.jarkeeper = match (joined.jarkeeper, &state.jarkeeper) {
             (Some(mut all), Some(one)) => {
@@ -150,6 +171,7 @@ pub fn join(states: &[(SiteName, &StorageState)]) -> Result<StorageState, Collis
                     all.user_agent = None;
                 }
                 all.storage.extend(one.storage.iter().cloned());
+                all.http.extend(one.http.iter().cloned());
                 Some(all)
             }
             (all, one) => all.or_else(|| one.clone()),

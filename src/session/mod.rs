@@ -10,6 +10,7 @@ pub mod expiry;
 pub mod files;
 mod folder;
 pub mod formats;
+pub mod http;
 mod import;
 mod jar;
 mod join;

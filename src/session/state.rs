@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::http::HttpCredentials;
+
 /// The logged-in condition of one browser context.
 #[derive(Clone, Default, PartialEq, Serialize)]
 pub struct StorageState {
@@ -106,6 +108,9 @@ pub struct Extension {
     /// `sessionStorage` and, where it is not lifted into `origins`, IndexedDB.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub storage: Vec<OriginStorage>,
+    /// What HTTP authentication sends instead of a cookie.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub http: Vec<HttpCredentials>,
 }
 
 /// Storage of one origin that Playwright does not load.
@@ -208,6 +213,15 @@ impl Cookie {
 
 /// Partition key, its companion, name, domain, path.
 pub(super) type Identity = (Option<String>, Option<bool>, String, String, String);
+
+impl StorageState {
+    /// What HTTP authentication sends, where the session has that.
+    pub fn http(&self) -> &[HttpCredentials] {
+        self.jarkeeper
+            .as_ref()
+            .map_or(&[], |extension| &extension.http)
+    }
+}
 
 impl fmt::Debug for Cookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

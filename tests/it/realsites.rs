@@ -300,6 +300,51 @@ fn thelounge() {
 }
 
 #[test]
+fn a_site_of_http_basic_is_entered_with_three_lines() {
+    run(async {
+        let Some(site) = RealSite::start("tiddlywiki").await else {
+            return;
+        };
+        let keeper = keeper(&site, &three_lines(&site, ""));
+        keeper.must_login("x").await;
+        assert_eq!(submissions(&keeper), 1);
+        in_playwright(&Case::of("tiddlywiki"), &site, &keeper, "three lines").await;
+        let url = site.url(&site.facts.live.path);
+        let state = keeper.state("x").unwrap();
+        let header = export(
+            &state,
+            Format::Header,
+            Some(&url.parse().unwrap()),
+            Utc::now(),
+        );
+        let path = keeper.root().join("header.txt");
+        std::fs::write(&path, header.unwrap().text).unwrap();
+        for (option, status) in [
+            (format!("@{}", path.display()), site.facts.live.signed_in),
+            (
+                "X-Without: credentials".to_owned(),
+                site.facts.live.signed_out,
+            ),
+        ] {
+            assert_eq!(tools::curl(&url, &["-H", &option]).await.0, status);
+        }
+        let key = "x".parse().unwrap();
+        assert_eq!(keeper.queue.renewer().check(&key).await.unwrap(), Ok(()));
+        let wrong = keeper_of_wrong(&site);
+        let failure = wrong.login("x").await.failure.unwrap();
+        assert_eq!(failure.class, FailureClass::WrongCredentials, "{failure}");
+        assert_eq!(submissions(&wrong), 1);
+    });
+}
+
+/// A Jarkeeper with the three lines and a password that is not the account's.
+fn keeper_of_wrong(site: &RealSite) -> Keeper {
+    let wrong = keeper(site, &three_lines(site, ""));
+    wrong.env("REALSITE_PASSWORD", "not-the-password");
+    wrong
+}
+
+#[test]
 fn mediawiki() {
     Case::of("mediawiki").logs("POST /index.php").slow();
 }

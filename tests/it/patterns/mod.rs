@@ -5,6 +5,7 @@
 //! expectations; [`together`] checks several at the same time.
 
 mod ask;
+mod choosers;
 mod desk;
 mod flow;
 mod forms;
@@ -15,6 +16,7 @@ mod refusals;
 mod reply;
 mod shadow;
 mod storage;
+mod ways;
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -222,6 +224,11 @@ pub(crate) async fn refuses_with(
 
 /// One expectation, not yet checked.
 pub(crate) type Check = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// [`passes`], as one of several.
+pub(crate) fn pass_with(name: &'static str, fixture: Fixture, extra: &'static str) -> Check {
+    Box::pin(async move { drop(passes(name, fixture, extra).await) })
+}
 
 /// [`passes`] with the three lines alone.
 pub(crate) fn pass(name: &'static str, fixture: Fixture) -> Check {

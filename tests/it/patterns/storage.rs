@@ -240,6 +240,16 @@ fn a_kept_session_is_found_alive() {
             ),
         ),
         again("rotating again", rotating(true)),
-        again("strictly rotating", rotating(false)),
+        Box::pin(strictly_rotating()),
     ]);
+}
+
+/// The state must be the newest each time: a look at it with another browser would end it, so there is none.
+async fn strictly_rotating() {
+    let (running, keeper) = rotating(false).start("").await;
+    for _ in 0..3 {
+        keeper.must_login("x").await;
+    }
+    let submissions = running.desk.submissions().len();
+    assert_eq!(submissions, 1, "strictly rotating: had to log in again");
 }

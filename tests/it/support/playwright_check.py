@@ -38,6 +38,13 @@ def arguments():
     return parser.parse_args()
 
 
+def http_credentials(path):
+    """What a session of HTTP authentication is: Playwright takes it beside the state."""
+    with open(path, encoding="utf-8") as file:
+        kept = json.load(file).get("jarkeeper", {}).get("http", [])
+    return {key: kept[0][key] for key in ("origin", "username", "password")} if kept else None
+
+
 def look(page, args):
     milliseconds = args.timeout * 1000
     response = page.goto(args.url, timeout=milliseconds)
@@ -59,7 +66,8 @@ def main():
     # Root cannot use Chromium's sandbox; Playwright leaves it off for everybody unless told.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=os.geteuid() != 0)
-        context = browser.new_context(storage_state=args.state, user_agent=args.user_agent)
+        context = browser.new_context(
+            storage_state=args.state, user_agent=args.user_agent, http_credentials=http_credentials(args.state))
         page = context.new_page()
         try:
             look(page, args)
