@@ -2,6 +2,8 @@
 //!
 //! The private key is known to Chromium's authenticator alone while it is in use; what the page gets are signatures.
 
+// As many words in a line as fit.
+#[rustfmt::skip]
 mod words;
 
 use std::collections::HashSet;

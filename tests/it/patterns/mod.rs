@@ -12,6 +12,7 @@ mod forms;
 mod frames;
 mod inputs;
 mod passkey;
+mod phish;
 mod refusals;
 mod reply;
 mod shadow;
