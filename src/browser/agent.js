@@ -20,19 +20,34 @@
   }
   const parentOf = (node) => node.parentElement || (node.getRootNode() instanceof ShadowRoot ? node.getRootNode().host : null);
 
-  // Whether a person could see it. What hides by opacity, by size or outside the page is a trap.
-  function visible(element) {
+  // Whether a person could see it. What hides by opacity, by size, by clipping or outside the page is a trap. `known` keeps
+  // what was found out about the elements around, for the length of one snapshot.
+  function visible(element, known = new Map()) {
     const box = element.getBoundingClientRect();
     if (box.width < 2 || box.height < 2) return false;
     if (box.right + scrollX <= 0 || box.bottom + scrollY <= 0) return false;
+    if (box.left + scrollX >= Math.max(innerWidth * 2, 3000)) return false;
+    if (element.disabled !== true && element.inert) return false;
+    return getComputedStyle(element).visibility === 'visible' && opacity(element, known) >= FAINT;
+  }
+  const FAINT = 0.2;
+  // The product of the opacities of an element and all around it; 0 where one of them shows nothing of it.
+  function opacity(element, known) {
+    if (known.has(element)) return known.get(element);
     const style = getComputedStyle(element);
-    if (style.display === 'none' || style.visibility !== 'visible') return false;
-    for (let at = element; at; at = parentOf(at)) {
-      const own = getComputedStyle(at);
-      if (Number(own.opacity) < 0.1 || own.display === 'none') return false;
-      if (at !== element && at.inert) return false;
-    }
-    return true;
+    const around = parentOf(element);
+    let own = Number(style.opacity);
+    if (style.display === 'none' || element.inert || clipped(element, style)) own = 0;
+    if (own && around) own *= opacity(around, known);
+    known.set(element, own);
+    return own;
+  }
+  function clipped(element, style) {
+    if (/^rect\((0px|1px|auto)?,? ?(0px|1px),? ?(0px|1px),? ?(0px|1px)?/.test(style.clip) && ['absolute', 'fixed'].includes(style.position)) return true;
+    if (/^inset\((50|[6-9]\d|100)(\.\d+)?%/.test(style.clipPath) || /^(circle|ellipse)\(0/.test(style.clipPath)) return true;
+    if (style.overflow === 'visible' || style.display === 'contents' || style.display === 'inline') return false;
+    const box = element.getBoundingClientRect();
+    return box.width < 2 || box.height < 2;
   }
 
   const ROLES = {
@@ -124,18 +139,46 @@
   const CAPTCHA = 'iframe[src*="recaptcha" i], iframe[src*="hcaptcha" i], iframe[src*="challenges.cloudflare.com" i], iframe[src*="arkoselabs" i],'
     + ' .g-recaptcha, .h-captcha, .cf-turnstile, [class*=captcha i], [id*=captcha i], img[src*=captcha i], input[name*=captcha i]';
 
+  const HINTS = ['data-testid', 'data-test-id', 'data-test', 'data-qa', 'data-cy', 'data-name', 'data-field', 'data-action', 'data-i18n',
+    'ng-model', 'data-ng-model', 'v-model', 'formcontrolname', 'data-bind', 'jsname', 'data-uia', 'data-automation', 'data-automation-id'];
+  const BUTTONS = 'button, input[type=submit], input[type=button], input[type=image], [role=button], [role=link], a, summary';
+  // What is no button and no link, and is made to be clicked all the same: shown with a hand, with a few words in it.
+  const PLAIN = /^(DIV|SPAN|LI|P|B|I|STRONG|LABEL|IMG|TD)$/;
+  function clickable(element) {
+    if (element.childElementCount > 3 || (!PLAIN.test(element.tagName) && !element.tagName.includes('-'))) return false;
+    const text = (element.textContent || element.getAttribute('alt') || element.title || '').trim();
+    if (!text || text.length > 40) return false;
+    const named = ['onclick', 'ng-click', 'data-action', 'tabindex'].some((name) => element.hasAttribute(name))
+      || /(^|[-_ ])(btn|button|submit)/i.test(element.getAttribute('class') || '');
+    if (!named && getComputedStyle(element).cursor !== 'pointer') return false;
+    if (!named && element.parentElement && getComputedStyle(element.parentElement).cursor === 'pointer') return false;
+    return !element.closest('a, button, [role=button], label[for]') && !element.querySelector(`input, select, textarea, ${BUTTONS}`);
+  }
+
   function snapshot() {
+    const known = new Map();
     const forms = all('form');
-    const formOf = (element) => (element.form ? forms.indexOf(element.form) : forms.findIndex((f) => f.contains(element)));
+    const formOf = (element) => {
+      if (element.form !== undefined) return forms.indexOf(element.form);
+      for (let at = element; at; at = parentOf(at)) if (at.tagName === 'FORM') return forms.indexOf(at);
+      return -1;
+    };
     const order = new Map();
     let count = 0;
     for (const element of everything(document)) order.set(element, count++);
+    const around = (element) => {
+      const places = [];
+      for (let at = parentOf(element); at; at = parentOf(at)) places.push(order.get(at) ?? -1);
+      return places.reverse();
+    };
     const common = (e) => {
       const box = e.getBoundingClientRect();
       return {
-        node: keep(e), signature: signature(e), order: order.get(e) ?? -1, tag: e.tagName.toLowerCase(), kind: (e.type || '').toLowerCase(),
+        node: keep(e), signature: signature(e), order: order.get(e) ?? -1, within: around(e), tag: e.tagName.toLowerCase(),
+        kind: clip(typeof e.type === 'string' ? e.type : '', 20).toLowerCase(),
         name: clip(e.getAttribute('name'), 120), id: clip(e.getAttribute('id'), 120), class: clip(e.getAttribute('class'), 200),
-        form: formOf(e), visible: visible(e), disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
+        hints: clip(HINTS.map((name) => e.getAttribute(name)).filter(Boolean).join(' '), 200), title: clip(e.getAttribute('title'), 120),
+        form: formOf(e), visible: visible(e, known), disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
         x: box.x, y: box.y, width: box.width, height: box.height,
       };
     };
@@ -143,21 +186,38 @@
       .map((e) => ({
         ...common(e), autocomplete: clip(e.getAttribute('autocomplete'), 60).toLowerCase(), placeholder: clip(e.placeholder, 120),
         label: labelsOf(e) || clip(byIds(e, 'aria-labelledby') || e.getAttribute('aria-label') || before(e), 160),
+        described: clip(byIds(e, 'aria-describedby'), 160),
         readonly: Boolean(e.readOnly), max_length: e.maxLength > 0 ? e.maxLength : 0, filled: Boolean(e.value) && e.type !== 'checkbox',
         input_mode: clip(e.getAttribute('inputmode'), 20), hidden_from_readers: Boolean(e.closest('[aria-hidden=true]')),
       }));
-    const buttons = all('button, input[type=submit], input[type=button], input[type=image], [role=button], a[href]').slice(0, 600)
+    const plain = all(BUTTONS).slice(0, 600);
+    const found = fields.length ? plain.concat([...everything(document)].filter(clickable).slice(0, 100)) : plain;
+    const buttons = found
       .map((e) => ({ ...common(e), text: clip(nameOf(e) || e.value, 120), link: e.tagName === 'A' ? clip(e.getAttribute('href'), 200) : null }))
       .filter((b) => b.visible || b.tag !== 'a');
     const body = document.body;
+    const titleOf = (f) => [f.getAttribute('aria-label') || byIds(f, 'aria-labelledby'), ...[...f.querySelectorAll('h1, h2, h3, h4, legend')].filter((h) => visible(h, known)).slice(0, 3).map(textOf)];
     return {
       url: location.href, title: clip(document.title, 200), ready: document.readyState, text: clip(body ? textOf(body) : '', 6000),
-      headings: all('h1, h2, h3, legend').filter(visible).slice(0, 8).map((h) => clip(textOf(h), 120)),
-      alerts: all(ALERTS).filter(visible).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
+      headings: all('h1, h2, h3, legend').filter((h) => visible(h, known)).slice(0, 8).map((h) => clip(textOf(h), 120)),
+      alerts: all(ALERTS).filter((e) => visible(e, known)).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
       // As attributes: a field named `id` hides the property `id` of its form.
-      forms: forms.map((f) => ({ id: clip(f.getAttribute('id'), 120), name: clip(f.getAttribute('name'), 120), class: clip(f.getAttribute('class'), 200), action: clip(f.getAttribute('action'), 300), text: clip(textOf(f), 400) })),
-      captcha: all(CAPTCHA).some((e) => visible(e) && !e.closest('.grecaptcha-badge')), fields, buttons,
+      forms: forms.map((f) => ({
+        id: clip(f.getAttribute('id'), 120), name: clip(f.getAttribute('name'), 120), class: clip(f.getAttribute('class'), 200),
+        action: clip(f.getAttribute('action'), 300), role: clip(f.closest('[role]')?.getAttribute('role'), 40),
+        title: clip(titleOf(f).filter(Boolean).join(' '), 200), text: clip(textOf(f), 400),
+      })),
+      captcha: all(CAPTCHA).some((e) => visible(e, known) && !e.closest('.grecaptcha-badge')), fields, buttons,
     };
+  }
+  // For each element of the last snapshot that carries an attribute, or stands in one that does: its number and the value.
+  function marked(attribute) {
+    const found = [];
+    kept.forEach((element, number) => {
+      const carrier = element.closest(`[${attribute}]`);
+      if (carrier) found.push([number, carrier.getAttribute(attribute)]);
+    });
+    return found;
   }
   // The text right before a field that has no label of its own.
   function before(element) {
@@ -429,5 +489,5 @@
     }
   }
 
-  globalThis.jk = { choices, over, guard, stopped: () => stopped, locate, snapshot, signature, targets, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
+  globalThis.jk = { choices, over, guard, stopped: () => stopped, locate, snapshot, marked, signature, targets, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
 })();

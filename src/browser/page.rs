@@ -445,6 +445,25 @@ impl Page {
         })
     }
 
+    /// The elements of this frame's last snapshot that carry an attribute, or stand in one that does: their numbers and
+    /// its values. For measuring on pages whose parts are labelled; detection never asks.
+    ///
+    /// # Errors
+    /// [`BrowserError::Moved`] where the document went away meanwhile.
+    pub async fn marked(
+        &self,
+        frame: &Frame,
+        attribute: &str,
+    ) -> Result<Vec<(usize, String)>, BrowserError> {
+        const WHAT: &str = "show its labels";
+        let expression = format!("jk.marked({})", Value::from(attribute));
+        let value = self.data(&frame.id, WHAT, &expression).await?;
+        serde_json::from_value(value).map_err(|e| BrowserError::Refused {
+            what: WHAT.to_owned(),
+            why: e.to_string(),
+        })
+    }
+
     /// What a frame offers to choose. Its numbers are good together with those of the last snapshot.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! The DOM of one frame as data: what `agent.js` saw when it looked.
 
-use serde::Deserialize;
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
 
 /// One frame's document at one moment.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Snapshot {
     /// `location.href`.
@@ -24,12 +26,12 @@ pub struct Snapshot {
     pub captcha: bool,
     /// Inputs that a person could fill, hidden ones included.
     pub fields: Vec<Field>,
-    /// Buttons and links.
+    /// Buttons, links, and what else looks as if it could be clicked.
     pub buttons: Vec<Button>,
 }
 
 /// A `form` element.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Form {
     /// Its id.
@@ -40,20 +42,26 @@ pub struct Form {
     pub class: String,
     /// Its action as written.
     pub action: String,
+    /// Its role, or that of the nearest element around it that has one.
+    pub role: String,
+    /// Its accessible name and the headings in it.
+    pub title: String,
     /// The text in it, at most 400 characters.
     pub text: String,
 }
 
-/// An input, select or textarea.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// What fields and buttons have in common.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Field {
+pub struct Part {
     /// By what number the frame keeps it.
     pub node: usize,
     /// What must not have changed when it is filled.
     pub signature: String,
     /// Place in document order.
     pub order: i64,
+    /// The elements around it by their places in document order, from the outermost.
+    pub within: Vec<i64>,
     /// Element name, lower case.
     pub tag: String,
     /// The `type` that the browser took, lower case.
@@ -64,11 +72,15 @@ pub struct Field {
     pub id: String,
     /// The classes.
     pub class: String,
+    /// What its makers call it elsewhere: test ids and the names that frameworks bind.
+    pub hints: String,
+    /// The title attribute.
+    pub title: String,
     /// Position of its form; -1 without one.
     pub form: i64,
     /// Whether a person could see it.
     pub visible: bool,
-    /// Whether it takes no input.
+    /// Whether it takes no input and no click.
     pub disabled: bool,
     /// Left edge in the frame's viewport, CSS pixels.
     pub x: f64,
@@ -78,12 +90,23 @@ pub struct Field {
     pub width: f64,
     /// Height, CSS pixels.
     pub height: f64,
+}
+
+/// An input, select or textarea.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Field {
+    /// What it shares with buttons.
+    #[serde(flatten)]
+    pub part: Part,
     /// The autocomplete attribute, lower case.
     pub autocomplete: String,
     /// The placeholder.
     pub placeholder: String,
     /// Its label, or the text right before it.
     pub label: String,
+    /// What `aria-describedby` says of it.
+    pub described: String,
     /// Whether it is read-only.
     pub readonly: bool,
     /// `maxlength`; 0 without one.
@@ -96,42 +119,33 @@ pub struct Field {
     pub hidden_from_readers: bool,
 }
 
-/// A button or link.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// A button, a link, or something that only looks like one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Button {
-    /// By what number the frame keeps it.
-    pub node: usize,
-    /// Place in document order.
-    pub order: i64,
-    /// Element name, lower case.
-    pub tag: String,
-    /// Its `type`, lower case.
-    pub kind: String,
-    /// The name attribute.
-    pub name: String,
-    /// The id.
-    pub id: String,
-    /// The classes.
-    pub class: String,
-    /// Position of its form; -1 without one.
-    pub form: i64,
-    /// Whether a person could see it.
-    pub visible: bool,
-    /// Whether it takes no click.
-    pub disabled: bool,
-    /// Left edge in the frame's viewport, CSS pixels.
-    pub x: f64,
-    /// Top edge, CSS pixels.
-    pub y: f64,
-    /// Width, CSS pixels.
-    pub width: f64,
-    /// Height, CSS pixels.
-    pub height: f64,
+    /// What it shares with fields.
+    #[serde(flatten)]
+    pub part: Part,
     /// Its accessible name.
     pub text: String,
     /// Where a link leads, as written; `None` for buttons.
     pub link: Option<String>,
+}
+
+impl Deref for Field {
+    type Target = Part;
+
+    fn deref(&self) -> &Part {
+        &self.part
+    }
+}
+
+impl Deref for Button {
+    type Target = Part;
+
+    fn deref(&self) -> &Part {
+        &self.part
+    }
 }
 
 /// Something to choose: a button, a link, an entry of a list, of whatever element it is made.

@@ -238,6 +238,11 @@ impl<'p> Page<'p> {
             words::any(text, phrases::ORGANISATIONS) && words::any(text, phrases::CHOOSE)
         };
         let heading = |text: &String| asks(&text.to_lowercase());
+        // An application may have such a heading too.
+        let inside = form::offers_sign_out(self.seen) && self.said.chars().count() > QUESTION / 2;
+        if !self.short || inside {
+            return Ok(None);
+        }
         if !(self.seen.headings.iter().any(heading) || asks(&self.seen.title.to_lowercase())) {
             return Ok(None);
         }
@@ -318,6 +323,9 @@ impl<'p> Page<'p> {
     }
 
     fn way(&self) -> Option<Step> {
+        if !self.short {
+            return None;
+        }
         let named = |text: &str| {
             words::any(text, phrases::BY_NAME)
                 && !words::any(text, phrases::NO_WAY)
@@ -360,7 +368,7 @@ impl<'p> Page<'p> {
     }
 
     fn consent(&self, known: &Known<'_>) -> Option<Step> {
-        if !known.authorises || !words::any(&self.said, phrases::ACCESS) {
+        if !known.authorises || !self.short || !words::any(&self.said, phrases::ACCESS) {
             return None;
         }
         // A box that must be ticked first is an agreement.

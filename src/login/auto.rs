@@ -58,6 +58,8 @@ struct Way {
     steps: usize,
     /// Windows that were looked at.
     windows: Vec<String>,
+    /// The origin of a window in which no credentials are allowed.
+    foreign: Option<String>,
 }
 
 async fn walk(
@@ -117,8 +119,8 @@ async fn walk(
                         continue;
                     }
                 }
-                let refused = submit(inside, page, &frame, &seen, &form, mark).await?;
                 way.entered |= form.password.is_some();
+                let refused = submit(inside, page, &frame, &seen, &form, mark).await?;
                 if let Some(failure) = refused {
                     return Err(failure);
                 }
@@ -215,7 +217,7 @@ async fn ask(
     let mut still = Instant::now();
     let mut elsewhere = None;
     loop {
-        if let Some(window) = window(inside, page, attempt, way, &mut elsewhere).await? {
+        if let Some(window) = window(inside, page, attempt, way).await? {
             return Ok(Ask::Window(window));
         }
         let done = &way.done;
@@ -284,7 +286,9 @@ async fn ask(
             }
         }
         if waited {
-            return Err(none(page, elsewhere, main.map(|(_, seen)| seen), attempt));
+            let main = main.map(|(_, seen)| seen);
+            let main = main.filter(|_| way.foreign.is_none());
+            return Err(none(page, way.foreign.take().or(elsewhere), main, attempt));
         }
         page.changed((Instant::now() + AGAIN).min(until)).await;
     }
@@ -349,7 +353,12 @@ async fn fill(
     for secret in [false, true] {
         let mut tries = REDRAWN;
         loop {
-            let field = if secret { form.password } else { form.username };
+            // A username that is given already is told, not typed.
+            let told = |at: &usize| seen.fields[*at].disabled || seen.fields[*at].readonly;
+            let field = match secret {
+                true => form.password,
+                false => form.username.filter(|at| !told(at)),
+            };
             let Some(at) = field else { break };
             let typed = async {
                 let element = unchanged(page, frame, seen, at).await?;
@@ -491,17 +500,20 @@ async fn stopped(page: &Page, frame: &Frame) -> Result<Option<Failure>, Failure>
             "the login form sends the password to {origin}, and the recipe does not allow that; it was not sent. If that is right, add the origin to allowed_origins"
         ),
     };
-    Ok(Some(Failure::new(FailureClass::RecipeWrong, message)))
+    let failure = Failure::new(FailureClass::RecipeWrong, message);
+    Ok(Some(match why.as_str() {
+        "address" => failure,
+        _ => failure.wanting(Wants::Origin(why)),
+    }))
 }
 
 /// A window that the page has opened and that was not looked at yet, where credentials are allowed in it. Others are
-/// left alone; `elsewhere` gets the origin of one.
+/// closed.
 async fn window(
     inside: &Inside<'_>,
     page: &Page,
     attempt: &Attempt<'_>,
     way: &mut Way,
-    elsewhere: &mut Option<String>,
 ) -> Result<Option<Box<Page>>, Failure> {
     let looked = u64::try_from(way.windows.len()).unwrap_or(u64::MAX);
     if page.windows() <= looked || !std::ptr::eq(page, inside.context.page()) {
@@ -523,7 +535,7 @@ async fn window(
         return Ok(Some(Box::new(window)));
     }
     way.windows.push(window.name().to_owned());
-    *elsewhere = Some(window.main_frame().origin);
+    way.foreign = Some(window.main_frame().origin);
     inside.context.close(&window).await;
     Ok(None)
 }

@@ -6,7 +6,7 @@ use url::Url;
 use super::typing::{allowed, pass_gate};
 use super::{Attempt, Progress};
 use crate::browser::{Answer, Page, shown};
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, Wants};
 use crate::session::StorageState;
 use crate::session::http::{Challenge, HttpCredentials};
 
@@ -47,7 +47,7 @@ pub(super) async fn enter(
         let message = format!(
             "{origin} asks for the credentials by HTTP authentication, and the recipe allows them only on {own}; if that is right, add it to allowed_origins"
         );
-        return Err(Failure::new(FailureClass::RecipeWrong, message));
+        return Err(Failure::new(FailureClass::RecipeWrong, message).wanting(Wants::Origin(origin)));
     }
     let challenge = Challenge::parse(answer.challenge.as_deref().unwrap_or_default());
     let challenge = challenge.map_err(|schemes| {

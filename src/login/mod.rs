@@ -5,7 +5,7 @@
 
 mod ask;
 mod auto;
-mod form;
+pub mod form;
 mod http;
 mod learn;
 pub mod passkey;
@@ -158,7 +158,9 @@ impl From<BrowserError> for Failure {
             BrowserError::Timeout { .. } | BrowserError::Moved(_) => FailureClass::Timeout,
             BrowserError::Refused { .. } => FailureClass::FormChanged,
             BrowserError::Navigation { code, .. }
-                if code.contains("BLOCKED") || code.contains("SCHEME") =>
+                if ["BLOCKED", "SCHEME", "CLIENT_AUTH"]
+                    .iter()
+                    .any(|word| code.contains(word)) =>
             {
                 FailureClass::RecipeWrong
             }
@@ -166,6 +168,11 @@ impl From<BrowserError> for Failure {
             _ => FailureClass::BrowserLost,
         };
         let hint = match &error {
+            BrowserError::Navigation { code, .. } if code.contains("CLIENT_AUTH") => {
+                "; the site wants a client certificate, and a Chromium without a window has none to give: that takes a \
+                 policy of the whole machine (AutoSelectCertificateForUrls) and a certificate in Chromium's own database. \
+                 Log in by another way, or import a session that a browser of yours has made"
+            }
             BrowserError::Navigation { code, .. } if code.contains("CERT") => {
                 "; if this certificate is to be trusted, write ignore_https_errors = true in the recipe"
             }

@@ -178,18 +178,37 @@ pub(super) async fn uncover(
     Ok(false)
 }
 
-/// Whether the site that is logged in to is the client that an authorization page asks for: the answer goes back to an
-/// origin of the recipe.
+/// Whether the page is an authorization for the site that is logged in to: the login was sent here with the address that gets
+/// the answer, which is on an origin of the recipe, and this is not that place itself.
 fn authorises(page: &Page, attempt: &Attempt<'_>) -> bool {
+    const MARKS: [&str; 8] = [
+        "oauth",
+        "oidc",
+        "openid",
+        "authorize",
+        "authorise",
+        "consent",
+        "client_id",
+        "permission",
+    ];
+    let Ok(here) = Url::parse(&page.url()) else {
+        return false;
+    };
     let answers = page.answers_since(0).into_iter();
     let documents = answers
-        .filter(|answer| answer.document)
-        .map(|answer| answer.url);
-    let back = |url: String| {
-        let url = Url::parse(&url).ok()?;
-        let (_, to) = url.query_pairs().find(|(name, _)| name == "redirect_uri")?;
-        Some(Url::parse(&to).ok()?.origin().ascii_serialization())
+        .filter(|a| a.document)
+        .filter_map(|a| Url::parse(&a.url).ok());
+    let marked = MARKS
+        .iter()
+        .any(|mark| here.as_str().to_lowercase().contains(mark));
+    let asks_for_us = |url: Url| {
+        let to = url.query_pairs().find(|(name, _)| name == "redirect_uri");
+        let to = to.and_then(|(_, to)| Url::parse(&to).ok());
+        to.is_some_and(|to| {
+            let elsewhere = to.origin() != here.origin();
+            (elsewhere || marked && to.path() != here.path())
+                && allowed(attempt.recipe, &to.origin().ascii_serialization())
+        })
     };
-    let mut origins = documents.chain([page.url()]).filter_map(back);
-    origins.any(|origin| allowed(attempt.recipe, &origin))
+    documents.chain([here.clone()]).any(asks_for_us)
 }

@@ -182,3 +182,52 @@ fn slow_and_restless_pages() {
         ),
     ]);
 }
+
+/// A forum that everybody may read; who is signed in is named in the header. The session's cookie is there from the first
+/// visit on, and the login changes only what the server knows of it.
+fn public(signed_in: &'static str, signed_out: &'static str) -> Fixture {
+    Fixture::new(move |desk, ask| {
+        let sid = match ask.cookie("PHPSESSID") {
+            "" => desk.fresh("p"),
+            known => known.to_owned(),
+        };
+        let keep = format!("PHPSESSID={sid}; path=/");
+        match ask.line().as_str() {
+            "GET /login" => form("<label><input type=checkbox name=remember> Keep me signed in</label>").cookie(&keep),
+            "POST /login" if desk.judge(ask.field("username"), ask.field("password")) => {
+                desk.note(&sid, "in");
+                to("/")
+            }
+            "GET /" => {
+                let header = match desk.noted(&sid).as_str() {
+                    "in" => signed_in,
+                    _ => signed_out,
+                };
+                let posts = "<article><h2>How to log in to the wiki</h2><p>Invalid answers and wrong turns.</p></article>";
+                page("Forum", &format!("<header>{header}</header>{posts}")).cookie(&keep)
+            }
+            _ => desk.usual(ask),
+        }
+    })
+    .home("/")
+}
+
+#[test]
+fn sites_that_everybody_may_read() {
+    together([
+        pass(
+            "forum",
+            public(
+                "Ada Okafor <a href=/logout>Log out</a>",
+                "<a href=/login>Log in</a> <a href=/register>Register</a>",
+            ),
+        ),
+        pass(
+            "forum without a way out",
+            public(
+                "<button aria-label=Menu>Ada Okafor</button>",
+                "<button aria-label=Menu>Guest</button>",
+            ),
+        ),
+    ]);
+}

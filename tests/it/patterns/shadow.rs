@@ -107,3 +107,15 @@ fn logins_that_come_when_one_asks_for_them() {
         pass("behind a link", behind_link.at("/")),
     ]);
 }
+
+#[test]
+fn closed_shadow_roots() {
+    together([pass(
+        "closed shadow root",
+        Fixture::form(
+            "utente",
+            "parola",
+            component!("closed", "<log-in></log-in>"),
+        ),
+    )]);
+}

@@ -352,3 +352,71 @@ fn a_password_is_kept_out_of_addresses_and_from_a_changed_action() {
         ),
     ]);
 }
+
+/// OpenSSL's server, which wants a certificate of its client; `None`, and one line on stderr, where there is none.
+struct WantsCertificate(
+    std::process::Child,
+    String,
+    #[expect(dead_code, reason = "removed on drop")] tempfile::TempDir,
+);
+
+impl WantsCertificate {
+    fn start() -> Option<Self> {
+        use std::io::BufRead;
+        let folder = tempfile::tempdir().unwrap();
+        let openssl = |line: &str| {
+            let mut command = std::process::Command::new("openssl");
+            command.args(line.split(' ')).current_dir(folder.path());
+            command
+                .stdin(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null());
+            command
+        };
+        let made = openssl(
+            "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=127.0.0.1",
+        );
+        let Ok(_) = { made }.stdout(std::process::Stdio::null()).status() else {
+            crate::support::tools::say("openssl is not here");
+            return None;
+        };
+        let serve = openssl(
+            "s_server -accept 127.0.0.1:0 -cert cert.pem -key key.pem -Verify 1 -www -tls1_2",
+        );
+        let mut server = { serve }
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufReader::new(server.stdout.take().unwrap()).lines();
+        let port = lines.find_map(|line| line.unwrap().strip_prefix("ACCEPT ").map(str::to_owned));
+        std::thread::spawn(move || lines.for_each(drop));
+        Some(Self(server, port.unwrap(), folder))
+    }
+}
+
+impl Drop for WantsCertificate {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_site_that_wants_a_client_certificate_says_so() {
+    run(async {
+        let Some(site) = WantsCertificate::start() else {
+            return;
+        };
+        let keeper = Keeper::new();
+        let recipe = format!(
+            "url = \"https://{}/\"\nusername = \"{USER}\"\npassword = {{ env = \"PASSWORD\" }}\nignore_https_errors = true\n",
+            site.1
+        );
+        keeper.env("PASSWORD", PASSWORD).recipe("x", &recipe);
+        let failure = keeper.login("x").await.failure.unwrap();
+        assert_eq!(failure.class, FailureClass::RecipeWrong, "{failure}");
+        assert!(
+            failure.message.contains("wants a client certificate"),
+            "{failure}"
+        );
+    });
+}
