@@ -285,6 +285,7 @@ fn a_secret_of_any_backend_is_nowhere_but_at_its_site() {
     }
     // A daemon that dies in the middle of its work.
     site.invalidate();
+    run(&["check", "env"]);
     let mut daemon = Daemon::spawn(root.command(&[&loud[..], &["serve"]].concat()));
     daemon.hears("jarkeeper keeps sessions fresh");
     daemon.hears("session renewed");

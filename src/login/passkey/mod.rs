@@ -511,10 +511,10 @@ mod tests {
     use super::*;
 
     fn page(buttons: &[&str]) -> Snapshot {
-        let button = |text: &&str| Button {
-            text: (*text).to_owned(),
-            visible: true,
-            ..Button::default()
+        let button = |text: &&str| {
+            let mut button = Button::default();
+            (button.text, button.part.visible) = ((*text).to_owned(), true);
+            button
         };
         Snapshot {
             text: buttons.join(" "),
