@@ -3,7 +3,8 @@
 //! The picture, the invariants and two walkthroughs are in `ARCHITECTURE.md`. The rooms, top to bottom:
 //! [`cli`] and [`app`] (arguments; wiring), [`renewal`] (when, whether, one at a time), [`login`] (how to get in; whether we
 //! are in) and [`vault`] (where secrets come from), [`browser`] (Chromium), [`session`] (states and their files), [`sites`]
-//! (recipes), [`config`] and [`watch`] (settings), and the words [`ids`], [`failure`], [`secret`].
+//! (recipes), [`config`] and [`watch`] (settings), and the words [`ids`], [`failure`], [`secret`], [`source`],
+//! [`seal`].
 
 pub mod app;
 pub mod browser;
@@ -16,9 +17,11 @@ pub mod failure;
 pub mod ids;
 pub mod login;
 pub mod renewal;
+pub mod seal;
 pub mod secret;
 pub mod session;
 pub mod sites;
+pub mod source;
 pub mod totp;
 pub mod vault;
 pub mod watch;

@@ -1,6 +1,8 @@
 //! Credentials in memory: they print nothing and are wiped when dropped.
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 /// What one logs in to a site with.
 #[derive(Debug, Clone)]
@@ -15,6 +17,31 @@ pub struct Credentials {
     pub recovery_codes: Vec<SecretString>,
     /// The password of the mailbox that codes come to, where one is asked for them.
     pub mailbox: Option<SecretString>,
+}
+
+/// A passkey: what an authenticator keeps of one account at one site. It prints nothing, and its key is wiped when dropped.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Passkey {
+    /// Its id, Base64.
+    pub id: String,
+    /// The domain that it signs for, and no other.
+    pub rp_id: String,
+    /// The private key, PKCS #8 in Base64.
+    pub private_key: Zeroizing<String>,
+    /// The site's own name of the account, Base64; without it the site must name the passkey that it wants.
+    pub user_handle: Option<String>,
+    /// How often it has signed: a site may take a number that is not larger than the last for a stolen copy.
+    pub sign_count: i64,
+    /// Whether it may be copied to other devices, as was told when it was made; what is told must not change.
+    pub backup_eligibility: Option<bool>,
+    /// Whether it was copied, likewise.
+    pub backup_state: Option<bool>,
+}
+
+impl std::fmt::Debug for Passkey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Passkey({}, [hidden])", self.rp_id)
+    }
 }
 
 /// What stands where a secret was.

@@ -376,6 +376,23 @@
       event.preventDefault();
       event.stopImmediatePropagation();
     });
+    // A script may submit without that event, and what was typed in a form of its own.
+    const typed = element.value;
+    // A short one may stand in other words by chance.
+    const carries = (text) => text === typed || (typed.length > 7 && typeof text === 'string' && text.includes(typed));
+    const leaves = (event) => {
+      const to = new URL(event.destination.url);
+      if (!typed || !event.cancelable || !to.protocol.startsWith('http') || allowed.includes(to.origin)) return;
+      const values = [...to.searchParams.values(), ...(event.formData ? event.formData.values() : [])];
+      let address = to.href;
+      try { address = decodeURIComponent(address); } catch { /* As it is. */ }
+      if (!values.some(carries) && !carries(address)) return;
+      stopped = to.origin;
+      event.preventDefault();
+    };
+    for (const place of new Set([window, parent, top])) {
+      try { place.navigation?.addEventListener('navigate', leaves); } catch { /* Another origin's. */ }
+    }
   }
   // Passwords on the page that a picture or a copy of the DOM would show.
   function mask() {

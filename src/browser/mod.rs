@@ -4,6 +4,7 @@
 //! not know what a recipe or a password is, and no type of the browser library leaves this folder.
 
 mod act;
+mod authenticator;
 mod bridge;
 mod capture;
 mod error;
@@ -39,6 +40,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 use url::Url;
 
+pub use authenticator::Authenticator;
 pub use error::BrowserError;
 pub use observed::Answer;
 use page::bounded;

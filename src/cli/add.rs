@@ -16,7 +16,7 @@ use crate::renewal::Trial;
 use crate::secret::Credentials;
 use crate::sites::recipe::{Probe, Source};
 use crate::sites::{Draft, source};
-use crate::vault;
+use crate::vault::{self, Reach};
 
 /// Most things that a person is asked to allow for one site.
 const MOST_ALLOWED: usize = 6;
@@ -123,7 +123,7 @@ pub(super) async fn run(app: &App, root: &Path, plan: Plan, json: bool) -> Resul
         typed,
         yes,
     } = plan;
-    let credentials = credentials(root, &draft, &place, typed.as_ref()).await?;
+    let credentials = credentials(app, root, &draft, &place, typed.as_ref()).await?;
     let key = SessionKey::of(place.site.clone());
     let mut trial = attempt(app, &key, &place, &mut draft, &credentials, yes).await?;
     draft.probe = trial.rule().map(probe);
@@ -257,6 +257,7 @@ fn told(failure: &Failure) -> Stop {
 
 /// What one logs in with: from where the recipe says, but for a password that was typed.
 async fn credentials(
+    app: &App,
     root: &Path,
     draft: &Draft,
     place: &Place,
@@ -269,7 +270,14 @@ async fn credentials(
     if let Some(typed) = typed {
         account.password = Source::Literal(typed.clone());
     }
-    Ok(vault::credentials(&account, root, app::environment().as_ref()).await?)
+    let settings = app.queue.renewer().settings();
+    let environment = app::environment();
+    let reach = Reach {
+        root,
+        env: environment.as_ref(),
+        key: settings.config.seal.key.as_ref(),
+    };
+    Ok(vault::credentials(&account, reach).await?)
 }
 
 fn probe(rule: &Rule) -> Probe {

@@ -93,6 +93,13 @@ pub(super) async fn run(app: &App, folder: &Path, list: &[String]) -> Result<(),
             complain(&format!("{name} was not written, because {missing} failed"));
             continue;
         }
+        if let Some(sealed) = sites.iter().find(|site| settings.recipes.is_sealed(site)) {
+            complain(&format!(
+                "{name} was not written: {sealed} is kept sealed, and this file would be plain; `jarkeeper export {sealed}` prints its session"
+            ));
+            failed.get_or_insert(FailureClass::RecipeWrong.exit_code());
+            continue;
+        }
         match state_of(renewer, &parts) {
             Ok(state) => {
                 deliver(folder, &name, &state)?;

@@ -9,7 +9,7 @@ use super::{Stop, say, say_json};
 use crate::app;
 use crate::browser::launch;
 use crate::session::Files;
-use crate::vault;
+use crate::vault::{self, Reach};
 use crate::watch::Settings;
 
 /// One finding.
@@ -44,7 +44,13 @@ pub(super) async fn run(root: &Path, settings: &Settings, json: bool) -> Result<
                 .as_ref()
                 .map(|name| format!(":{name}"))
                 .unwrap_or_default();
-            let found = vault::credentials(account, root, app::environment().as_ref()).await;
+            let environment = app::environment();
+            let reach = Reach {
+                root,
+                env: environment.as_ref(),
+                key: settings.config.seal.key.as_ref(),
+            };
+            let found = vault::credentials(account, reach).await;
             let found = found
                 .map(|_| "its secrets can be read".to_owned())
                 .map_err(|failure| failure.message);

@@ -73,7 +73,7 @@ fn bar(bars: &MultiProgress, key: &SessionKey) -> ProgressBar {
 
 fn tell(app: &App, report: &Report) -> Result<(), Stop> {
     let (key, seconds) = (&report.key, report.took.as_secs_f64());
-    let file = app.queue.renewer().files().state_path(key);
+    let file = app.queue.renewer().state_path(key);
     let file = file.display();
     match (&report.failure, report.how) {
         (_, How::LoggedIn) => say(&format!("{key}: logged in, {file} ({seconds:.1} s)")),
@@ -113,7 +113,7 @@ fn tell(app: &App, report: &Report) -> Result<(), Stop> {
 fn value(app: &App, report: &Report) -> serde_json::Value {
     json!({
         "key": report.key, "ok": report.ok(), "how": report.how,
-        "file": app.queue.renewer().files().state_path(&report.key),
+        "file": app.queue.renewer().state_path(&report.key),
         "class": report.failure.as_ref().map(|f| f.class),
         "message": report.failure.as_ref().map(|f| &f.message),
         "step": report.failure.as_ref().and_then(|f| f.step),

@@ -11,6 +11,8 @@ mod doctor;
 mod explain;
 mod import_recording;
 mod login;
+mod passkey;
+mod secret;
 mod sites;
 mod state;
 mod status;
@@ -118,6 +120,12 @@ enum Verb {
         #[arg(long, value_name = "FILE", default_value = "explain.png")]
         picture: PathBuf,
     },
+    /// Works on the secrets of the sealed file, secrets.age
+    #[command(subcommand)]
+    Secret(secret::SecretVerb),
+    /// Works on passkeys
+    #[command(subcommand)]
+    Passkey(passkey::PasskeyVerb),
     /// Says what is missing on this machine, and how to get it
     Doctor,
     /// Serves the small demo site on loopback; its password comes from DEMO_PASSWORD
@@ -284,6 +292,14 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
     let relog = log(&settings.config.log, verbose || matches!(verb, Verb::Serve));
     match verb {
         Verb::Serve => Ok(app::serve(root, overrides, settings, relog).await?),
+        Verb::Passkey(passkey::PasskeyVerb::Register { site, at }) => {
+            let key = one(&settings, &site)?;
+            with_app(&root, settings, async |app| {
+                passkey::register(app, &key, at).await
+            })
+            .await
+        }
+        Verb::Secret(verb) => secret::run(&root, &settings, verb, json).await,
         Verb::Sites(sites::SitesVerb::Check) => sites::check(&settings, json),
         Verb::Sites(sites::SitesVerb::Add(arguments)) => {
             let plan = add::plan(&root, arguments).await?;
@@ -315,7 +331,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Export { site, format, url } => {
             let key = one(&settings, &site)?;
             with_app(&root, settings, async |app| {
-                state::export(app, &key, format, url)
+                state::export(app, &key, format, url).await
             })
             .await
         }

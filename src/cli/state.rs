@@ -41,14 +41,14 @@ impl From<Form> for Format {
     }
 }
 
-pub(super) fn export(
+pub(super) async fn export(
     app: &App,
     key: &SessionKey,
     form: Form,
     url: Option<Url>,
 ) -> Result<(), Stop> {
     let renewer = app.queue.renewer();
-    let Some(state) = renewer.files().load(key)? else {
+    let Some(state) = renewer.state(key).await? else {
         return Err(Stop::Told(
             5,
             format!("{key} has no session yet; `jarkeeper login {key}` makes one"),
@@ -84,7 +84,7 @@ pub(super) async fn import(app: &App, key: &SessionKey, file: &Path) -> Result<(
     app.queue.renewer().import(key, state).await?;
     say(&format!(
         "{key}: alive, {}",
-        app.queue.renewer().files().state_path(key).display()
+        app.queue.renewer().state_path(key).display()
     ))
 }
 

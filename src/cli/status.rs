@@ -121,9 +121,10 @@ fn value(app: &App, key: &SessionKey, view: &View) -> Value {
     value["key"] = json!(key);
     value["site"] = json!(key.site);
     value["account"] = json!(key.account);
-    let files = app.queue.renewer().files();
-    value["waits_for_code"] = json!(files.waits_for_code(key).is_ok_and(|way| way.is_some()));
-    value["file"] = json!(app.queue.renewer().files().state_path(key));
+    let renewer = app.queue.renewer();
+    let waits = renewer.files().waits_for_code(key);
+    value["waits_for_code"] = json!(waits.is_ok_and(|way| way.is_some()));
+    value["file"] = json!(renewer.state_path(key));
     value
 }
 

@@ -10,11 +10,12 @@ use url::Url;
 
 use super::{Config, Diagnostic};
 use crate::document::{Document, Key, Length, Node, Place, Value, duration};
+use crate::source::{RawSource, Source};
 
 /// What environment variables that are settings begin with.
 const PREFIX: &str = "JARKEEPER_";
 /// Sections and keys that variables are compared with, to notice one underscore where two were meant.
-const SECTIONS: [&str; 5] = ["BROWSER", "LOGIN", "RENEWAL", "ARTEFACTS", "LOG"];
+const SECTIONS: [&str; 6] = ["BROWSER", "LOGIN", "RENEWAL", "ARTEFACTS", "SEAL", "LOG"];
 
 /// What stands above `config.toml`: environment variables `JARKEEPER_SECTION__KEY`, and above them flags
 /// `--set section.key=value`.
@@ -226,6 +227,19 @@ pub(super) fn keep<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, 
     number(deserializer, 0, 1000).map(|number| number as usize)
 }
 
+pub(super) fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Source>, D::Error> {
+    let Some(raw) = Option::<RawSource>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    match raw.check() {
+        Ok(Source::Sealed(_)) => Err(de::Error::custom(
+            "the key cannot be in the file that it opens; write { keyring = \"service\", user = \"name\" }, { file = \"path\" } or another source",
+        )),
+        Ok(source) => Ok(Some(source)),
+        Err((message, help)) => Err(de::Error::custom(format!("{message}; {help}"))),
+    }
+}
+
 pub(super) fn endpoint<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Url>, D::Error> {
@@ -375,6 +389,9 @@ mod tests {
             "[log]\nformat = \"jsno\"",
             "[log]\nformat = 1",
             "[log]\nfilter = \"a=b=c\"",
+            "[seal]\nkey = { sealed = \"key\" }",
+            "[seal]\nkey = { file = \"~/key\" }",
+            "[seal]\nkey = \"AGE-SECRET-KEY-1\"",
             "browser = 3",
             "# ä\n[browser]\nä = 1",
             "[browser]\nsandbox = yes",
@@ -400,6 +417,9 @@ mod tests {
         config.toml:2:10: "jsno" is not a value of this key; did you mean "json"?
         config.toml:2:10: "format" must be one of auto, human, json, not a whole number; for example: format = "auto"
         config.toml:2:10: this is not a log filter (error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5); write it like "info" or "warn,jarkeeper::login=debug"
+        config.toml:2:7: the key cannot be in the file that it opens; write { keyring = "service", user = "name" }, { file = "path" } or another source
+        config.toml:2:7: "~" is known to shells only; write the whole path, or one relative to the folder of config.toml
+        config.toml:2:7: "key" must be a table, not text; for example: key = { … }
         config.toml:1:11: "browser" must be a table, not a whole number; for example: browser = { … }
         config.toml:3:1: this is not TOML: invalid unquoted key, expected letters, numbers, `-`, `_`; see https://toml.io/en/v1.0.0 for how TOML is written
         config.toml:2:11: this is not TOML: string values must be quoted, expected literal string; text stands in double quotes: sandbox = "…"

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use url::Url;
 
 pub use crate::document::Diagnostic;
+use crate::source::Source;
 pub use load::{Overrides, load};
 
 /// Every setting. `config.toml` at the root of the repository explains them to those who set them.
@@ -26,6 +27,8 @@ pub struct Config {
     pub renewal: RenewalConfig,
     /// What failures leave behind.
     pub artefacts: ArtefactsConfig,
+    /// Encrypting what is kept.
+    pub seal: SealConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -112,6 +115,16 @@ impl Default for ArtefactsConfig {
     fn default() -> Self {
         Self { keep: 10 }
     }
+}
+
+/// `[seal]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SealConfig {
+    /// Where the age identity comes from that seals `secrets.age`, passkeys and sealed states; `None`: the file `seal.key`
+    /// beside `config.toml`, else the keyring's entry "jarkeeper" of "seal".
+    #[serde(deserialize_with = "load::key")]
+    pub key: Option<Source>,
 }
 
 /// `[log]`.

@@ -16,7 +16,7 @@ use super::form::{self, LoginForm};
 use super::prove::Inside;
 use super::take::{Offer, Offers, uncover};
 use super::typing::{allowed, open_frames, origins, type_password};
-use super::{AGAIN, Attempt, Progress, QUIET, http, sight, snapshot};
+use super::{AGAIN, Attempt, Progress, QUIET, http, passkey, sight, snapshot};
 
 /// How long a page may take to show a form.
 const FORM: Duration = Duration::from_secs(12);
@@ -75,6 +75,13 @@ async fn walk(
         way.steps += 1;
         if way.entered && inside.holds().await? {
             return Ok(());
+        }
+        // A window of the page's own has no authenticator.
+        if std::ptr::eq(page, inside.context.page())
+            && passkey::sign_in(page, attempt, progress, &mut way.done).await?
+        {
+            way.entered = true;
+            continue;
         }
         match ask(inside, page, attempt, way).await? {
             Ask::Login(frame, mut seen, mut form) => {
@@ -309,6 +316,12 @@ fn none(
             "the site led from {own} to {origin}, where the recipe does not allow to log in; if that is right, add it to allowed_origins or write it as url (localhost and 127.0.0.1 are different hosts)"
         );
         return Failure::new(FailureClass::RecipeWrong, message).wanting(Wants::Origin(origin));
+    }
+    if let Some(failure) = seen
+        .as_ref()
+        .and_then(|seen| passkey::wanted(seen, attempt))
+    {
+        return failure;
     }
     let text = seen.map(|s| sight::quote(&s.text)).unwrap_or_default();
     let message = format!(

@@ -10,6 +10,7 @@ mod factor;
 pub mod form;
 mod http;
 mod learn;
+pub mod passkey;
 // As many words in a line as fit.
 #[rustfmt::skip]
 mod phrases;
@@ -37,7 +38,7 @@ use prove::{Inside, holds, known_rule, prove, shows_in};
 use typing::open_frames;
 
 use crate::browser::snapshot::Snapshot;
-use crate::browser::{Browser, BrowserError, Frame, Page, Wanted, shown};
+use crate::browser::{Authenticator, Browser, BrowserError, Frame, Page, Wanted, shown};
 use crate::codes::Outside;
 use crate::config::BrowserConfig;
 use crate::failure::{Failure, FailureClass, Wants};
@@ -74,6 +75,8 @@ pub struct Attempt<'a> {
     pub credentials: &'a Credentials,
     /// What earlier logins taught.
     pub learned: &'a Learned,
+    /// The account's passkey, where it has one here.
+    pub passkey: Option<&'a passkey::Held>,
     /// Asked before the password is typed; an error stops the attempt. The login ledger stands behind it.
     pub gate: &'a (dyn Fn() -> Result<(), Failure> + Send + Sync),
     /// Whether what serves only once (a recovery code, a step of a TOTP secret) was used.
@@ -124,6 +127,17 @@ pub struct Failed {
     pub typed: Vec<SecretString>,
 }
 
+impl Failed {
+    /// A failure without a page to look at.
+    pub(crate) fn of(failure: Failure) -> Box<Self> {
+        Box::new(Self {
+            failure,
+            evidence: None,
+            typed: Vec::new(),
+        })
+    }
+}
+
 /// What a failure leaves for a person to look at. Not yet blotted.
 #[derive(Debug)]
 pub struct Evidence {
@@ -139,8 +153,18 @@ pub struct Evidence {
 struct Progress {
     submitted_at: Option<Instant>,
     factor: factor::Stage,
+    /// With the account's passkey in it.
+    authenticator: Option<Authenticator>,
+    /// How often that had signed when it was last looked at.
+    signed: Option<i64>,
     /// What the page showed before the login, to tell afterwards what it changed.
     before: Option<Snapshot>,
+}
+
+impl From<Failure> for Box<Failed> {
+    fn from(failure: Failure) -> Self {
+        Failed::of(failure)
+    }
 }
 
 impl From<BrowserError> for Failure {
@@ -227,7 +251,13 @@ pub async fn establish(
         enter(&inside, attempt, &mut progress, seed.is_some()).await?;
         prove(means, attempt, &context, &mut progress).await
     };
-    match done.await {
+    let done = done.await;
+    if let (Some(held), Some(authenticator)) = (attempt.passkey, &progress.authenticator)
+        && let Err(failure) = passkey::count(context.page(), authenticator, held).await
+    {
+        tracing::debug!(site = %attempt.recipe.site, "the passkey's count was not seen: {failure}");
+    }
+    match done {
         Ok(established) => Ok(established),
         Err(mut failure) => {
             failure.submitted |= progress.submitted_at.is_some();
@@ -317,6 +347,7 @@ async fn enter(
         return Ok(());
     }
     progress.before = Some(snapshot(page, &page.main_frame()).await?);
+    passkey::bring(page, attempt, progress).await?;
     if recipe.steps.is_empty() {
         return auto::run(inside, attempt, progress).await;
     }

@@ -13,6 +13,7 @@ mod ledger;
 mod life;
 mod order;
 mod outcome;
+mod passkey;
 mod policy;
 mod queue;
 mod record;

@@ -71,6 +71,7 @@ impl Renewer {
         })?;
         let mut work = Work {
             renewer: self,
+            files: self.files.clone(),
             key,
             recipe: Arc::new(recipe),
             account,

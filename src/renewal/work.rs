@@ -20,10 +20,10 @@ use crate::ids::SessionKey;
 use crate::login::{self, Attempt, Failed, Learned, Liveness, Means, Prober, Rule};
 use crate::secret::{Credentials, Redactor};
 use crate::session::expiry::ends_at;
-use crate::session::{FilesError, Lease, StorageState};
+use crate::session::{Counter, Files, FilesError, Lease, StorageState};
 use crate::sites::Recipe;
 use crate::sites::recipe::Account;
-use crate::vault;
+use crate::vault::{self, must_seal};
 use crate::watch::Settings;
 
 /// Looks and acts in one renewal before it gives up: probe, visit, login, and one more look.
@@ -34,6 +34,8 @@ const GRACE: Duration = Duration::from_secs(20);
 /// One renewal at work: the account's lease is held as long as it lives.
 pub(super) struct Work<'a> {
     pub(super) renewer: &'a Renewer,
+    /// As the recipe wants its states kept, once [`Work::settle`] has seen to it.
+    pub(super) files: Files,
     pub(super) key: &'a SessionKey,
     pub(super) recipe: Arc<Recipe>,
     pub(super) account: Account,
@@ -45,9 +47,26 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    pub(super) async fn run(&mut self) -> Result<(How, Option<Failure>), Failure> {
+    /// Brings what is kept of the account into the form that the recipe wants: sealed or plain.
+    pub(super) async fn settle(&mut self) -> Result<(), Failure> {
         let files = &self.renewer.files;
+        if self.recipe.sealed {
+            let seal = self.renewer.seal_or_new(&self.settings).await?;
+            self.files = files.sealed(seal);
+            self.files.seal_plain(&self.lease)?;
+        } else if files.has_sealed(self.key)? {
+            let seal = must_seal(self.renewer.reach(&self.settings)).await?;
+            files.sealed(seal).unseal(&self.lease)?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn run(&mut self) -> Result<(How, Option<Failure>), Failure> {
         let mut kept = self.renewer.kept(self.key)?;
+        if let Err(failure) = self.settle().await {
+            return self.failed(&mut kept, failure);
+        }
+        let files = self.files.clone();
         if kept.record.follow_clock(self.now()) {
             files.write_record(&self.lease, self.key, &kept)?;
         }
@@ -324,6 +343,38 @@ impl Work<'_> {
         }
     }
 
+    /// Whether what serves only once was used. Of a ledger that cannot be read nothing is known; [`Self::spend`] fails then.
+    pub(super) fn is_spent(&self, what: &str) -> bool {
+        let (site, account) = (&self.key.site, self.key.account.as_ref());
+        let ledger = self.renewer.files.read_ledger(site, account);
+        let ledger = Ledger::parse(&ledger.unwrap_or_default());
+        ledger.is_spent(&mark(account_text(self.key).as_bytes(), what))
+    }
+
+    /// Marks it used, for good.
+    pub(super) fn spend(&self, what: &str) -> Result<(), Failure> {
+        let mark = mark(account_text(self.key).as_bytes(), what);
+        let line = spent((self.renewer.clock)(), mark);
+        Ok(self.renewer.files.append_ledger(&self.lease, &line)?)
+    }
+
+    /// Where codes come from that the site sends.
+    pub(super) fn outside<'o>(
+        &'o self,
+        counter: &'o (dyn Fn() -> Result<Counter, Failure> + Send + Sync),
+        waits: &'o (dyn Fn() + Send + Sync),
+    ) -> Outside<'o> {
+        let reach = self.renewer.reach(&self.settings);
+        Outside {
+            session: account_text(self.key),
+            codes: self.account.code.as_ref(),
+            root: reach.root,
+            person: self.renewer.person(),
+            counter,
+            waits,
+        }
+    }
+
     /// One login, its submission written to the ledger before it happens and settled after it.
     pub(super) async fn login(
         &self,
@@ -342,33 +393,22 @@ impl Work<'_> {
             ledger.permit(clock(), tag, reason.insists())?;
             Ok(files.append_ledger(&self.lease, &line(clock(), Some(tag), Event::Submit))?)
         };
-        let (recipe, learned) = (&*self.recipe, &kept.learned);
-        let account = account_text(self.key);
-        let known = Ledger::parse(
-            &files
-                .read_ledger(site, self.key.account.as_ref())
-                .unwrap_or_default(),
-        );
-        let is_spent = |what: &str| known.is_spent(&mark(account.as_bytes(), what));
-        let spend = |what: &str| {
-            let line = spent(clock(), mark(account.as_bytes(), what));
-            Ok(files.append_ledger(&self.lease, &line)?)
+        let lent = match self.passkey().await {
+            Ok(lent) => lent,
+            Err(failure) => return Err(Failed::of(failure)),
         };
+        let (recipe, learned) = (&*self.recipe, &kept.learned);
+        let is_spent = |what: &str| self.is_spent(what);
+        let spend = |what: &str| self.spend(what);
         let counter = || Ok(files.counter(&self.lease)?);
         // A login that waits for a person needs no place: what remains of it afterwards is short.
         let waits = || drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let outside = Outside {
-            session: account.clone(),
-            codes: self.account.code.as_ref(),
-            root: &self.renewer.root,
-            person: self.renewer.person(),
-            counter: &counter,
-            waits: &waits,
-        };
+        let outside = self.outside(&counter, &waits);
         let attempt = Attempt {
             recipe,
             credentials,
             learned,
+            passkey: lent.as_ref().map(|lent| &lent.held),
             gate: &gate,
             spent: &is_spent,
             spend: &spend,
@@ -377,20 +417,19 @@ impl Work<'_> {
         let deadline = self.deadline();
         let prober = self.prober();
         let login = login::establish(self.means(&prober), &attempt, seed, deadline);
-        let ended =
-            match tokio::time::timeout_at(deadline + outside.patience() * 2 + GRACE, login).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    // Nothing below may wait longer than its deadline; what does is hung.
-                    let message = "the login did not end in time and was given up";
-                    let failure = Failure::new(FailureClass::BrowserLost, message).after_submit();
-                    Err(Box::new(Failed {
-                        failure,
-                        evidence: None,
-                        typed: Vec::new(),
-                    }))
-                }
-            };
+        let given_up = deadline + outside.patience() * 2 + GRACE;
+        let ended = match tokio::time::timeout_at(given_up, login).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                // Nothing below may wait longer than its deadline; what does is hung.
+                let message = "the login did not end in time and was given up";
+                let failure = Failure::new(FailureClass::BrowserLost, message).after_submit();
+                Err(Failed::of(failure))
+            }
+        };
+        if let Some(lent) = &lent {
+            self.give_back(lent);
+        }
         let event = match &ended {
             Ok(done) => done.submitted.then(|| verdict(Ok(()))),
             Err(failed) => failed
@@ -411,9 +450,8 @@ impl Work<'_> {
         known: &'c mut Option<Credentials>,
     ) -> Result<&'c Credentials, Failure> {
         if known.is_none() {
-            let environment = self.renewer.environment.as_ref();
-            *known =
-                Some(vault::credentials(&self.account, &self.renewer.root, environment).await?);
+            let reach = self.renewer.reach(&self.settings);
+            *known = Some(vault::credentials(&self.account, reach).await?);
         }
         known.as_ref().ok_or_else(|| unknown(self.key))
     }
@@ -423,7 +461,7 @@ impl Work<'_> {
     }
 
     pub(super) fn write(&self, state: &StorageState) -> Result<(), Failure> {
-        self.renewer.files.write(&self.lease, self.key, state)?;
+        self.files.write(&self.lease, self.key, state)?;
         self.renewer.combine(self.key);
         Ok(())
     }

@@ -18,9 +18,11 @@ use crate::codes::Question;
 use crate::failure::{Failure, FailureClass};
 use crate::ids::{Combination, SessionKey};
 use crate::login::{Learned, Liveness, Prober};
+use crate::seal::Seal;
 use crate::session::expiry::ends_at;
+use crate::session::files::sealed_name;
 use crate::session::{Files, FilesError, StorageState};
-use crate::vault;
+use crate::vault::{self, Reach, must_seal, seal_or_new};
 use crate::watch::{Environment, Settings};
 
 /// How long a command waits for somebody else's renewal of the same account, beyond the time of one login.
@@ -33,8 +35,8 @@ pub struct Renewer {
     pub(super) browser: Browser,
     pub(super) prober: Prober,
     settings: watch::Receiver<Arc<Settings>>,
-    pub(super) root: PathBuf,
-    pub(super) environment: Environment,
+    root: PathBuf,
+    environment: Environment,
     pub(super) slots: Slots,
     pub(super) collisions: Arc<Mutex<HashMap<Combination, String>>>,
     pub(super) clock: fn() -> DateTime<Utc>,
@@ -142,6 +144,51 @@ impl Renewer {
         Arc::clone(&self.settings.borrow())
     }
 
+    /// What secrets are read with.
+    pub(super) fn reach<'a>(&'a self, settings: &'a Settings) -> Reach<'a> {
+        Reach {
+            root: &self.root,
+            env: self.environment.as_ref(),
+            key: settings.config.seal.key.as_ref(),
+        }
+    }
+
+    /// The key that seals; made, where nothing was ever sealed.
+    pub(super) async fn seal_or_new(&self, settings: &Settings) -> Result<Seal, Failure> {
+        let (seal, made) = seal_or_new(self.reach(settings)).await?;
+        if let Some(place) = made {
+            tracing::warn!(
+                "a key was made and is in {place}; without it nothing that is sealed opens again, so keep a copy"
+            );
+        }
+        Ok(seal)
+    }
+
+    /// Where the state of this key is, as its recipe wants it kept.
+    pub fn state_path(&self, key: &SessionKey) -> PathBuf {
+        let path = self.files.state_path(key);
+        match self.settings().recipes.is_sealed(&key.site) {
+            true => sealed_name(path),
+            false => path,
+        }
+    }
+
+    /// The state of this key, sealed or not; `None` where it was never captured.
+    ///
+    /// # Errors
+    /// It is damaged, or does not open.
+    pub async fn state(&self, key: &SessionKey) -> Result<Option<StorageState>, Failure> {
+        let settings = self.settings();
+        let files = match settings.recipes.is_sealed(&key.site) {
+            true => {
+                let seal = must_seal(self.reach(&settings)).await?;
+                self.files.sealed(seal)
+            }
+            false => self.files.clone(),
+        };
+        Ok(files.load(key)?)
+    }
+
     /// Every session that the recipes ask for.
     pub fn keys(&self) -> Vec<SessionKey> {
         let settings = self.settings();
@@ -245,6 +292,7 @@ impl Renewer {
         };
         Ok(lease.map(|lease| Work {
             renewer: self,
+            files: self.files.clone(),
             key,
             recipe,
             account,
@@ -256,7 +304,7 @@ impl Renewer {
     }
 
     /// The same for a person, who is told where it does not come free.
-    async fn by_hand<'w>(&'w self, key: &'w SessionKey) -> Result<Work<'w>, Failure> {
+    pub(super) async fn by_hand<'w>(&'w self, key: &'w SessionKey) -> Result<Work<'w>, Failure> {
         let work = self.open(key, Cause::Command).await?;
         work.ok_or_else(|| {
             let message = format!("another process is at {key} and did not finish in time");
@@ -269,7 +317,8 @@ impl Renewer {
     /// # Errors
     /// The session is not alive, or cannot be written. The present one stays.
     pub async fn import(&self, key: &SessionKey, state: StorageState) -> Result<(), Failure> {
-        let work = self.by_hand(key).await?;
+        let mut work = self.by_hand(key).await?;
+        work.settle().await?;
         let mut kept = self.kept(key)?;
         let state = match work.look(&kept.learned, &state).await? {
             Liveness::In(renewed) => renewed.unwrap_or(state),
@@ -297,9 +346,10 @@ impl Renewer {
     /// # Errors
     /// The site does not tell, or there is no such session.
     pub async fn check(&self, key: &SessionKey) -> Result<Result<(), String>, Failure> {
-        let work = self.by_hand(key).await?;
+        let mut work = self.by_hand(key).await?;
+        work.settle().await?;
         let mut kept = self.kept(key)?;
-        let Some(state) = self.files.load(key)? else {
+        let Some(state) = work.files.load(key)? else {
             return Ok(Err(format!(
                 "there is no session yet; `jarkeeper login {key}` makes one"
             )));
@@ -338,9 +388,8 @@ impl Renewer {
     /// Another process is at the session, or the record cannot be written.
     pub async fn release(&self, key: &SessionKey) -> Result<(), Failure> {
         let work = self.by_hand(key).await?;
-        let credentials = vault::credentials(&work.account, &self.root, self.environment.as_ref())
-            .await
-            .ok();
+        let credentials = vault::credentials(&work.account, self.reach(&work.settings)).await;
+        let credentials = credentials.ok();
         let tag = credentials.map(|credentials| tag(key, &credentials));
         let now = (self.clock)();
         self.files

@@ -54,6 +54,12 @@ pub enum FilesError {
         /// What is wrong, with line and column. Holds no value of the file.
         source: Damage,
     },
+    /// A sealed file was sealed with another key.
+    #[error("{} was sealed with another key: bring that one back (see [seal] in config.toml), or delete the file", path.display())]
+    OtherKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file is larger than anything that we would write.
     #[error("{} is larger than {} MiB", path.display(), limit >> 20)]
     TooLarge {
@@ -75,8 +81,7 @@ pub enum FilesError {
 }
 
 /// Where JSON stops being what it should. Unlike `serde_json::Error` it repeats nothing of the text.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {what}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
     /// From 1; 0 where the text is empty.
     pub line: usize,
@@ -84,6 +89,27 @@ pub struct Damage {
     pub column: usize,
     /// What kind of damage.
     pub what: &'static str,
+}
+
+impl Damage {
+    /// A sealed file whose text nobody can see.
+    pub(super) const SEALED: Self = Self {
+        line: 0,
+        column: 0,
+        what: "it was changed or cut, or is no age file",
+    };
+}
+
+impl std::error::Error for Damage {}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { line, column, what } = self;
+        match *self == Self::SEALED {
+            true => f.write_str(what),
+            false => write!(f, "line {line}, column {column}: {what}"),
+        }
+    }
 }
 
 impl From<serde_json::Error> for Damage {

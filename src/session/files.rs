@@ -4,11 +4,13 @@
 //! .auth/NAME_state.json            the first account's session        (readers: any agent)
 //! .auth/NAME_state-ACCOUNT.json    a further account's
 //! .auth/A.B_state.json             a combination's
+//! .auth/NAME_state.json.age        in place of the plain file, where the recipe wants it sealed (reader: Jarkeeper)
 //! .auth/.jarkeeper/daemon.lock     the one daemon
 //!                  locks/          one lock for each account, one for each combination
 //!                  sessions/       sessions that a combination has of its own
 //!                  previous/       the generation before, of each state file
 //!                  aside/          damaged files, kept for a person to look at
+//!                  passkeys/       sealed passkeys
 //!                  records/ ledger/ artefacts/
 //! ```
 //! Folders are 0700, files 0600. A file is written beside its place, synced, read back, renamed into it, and the
@@ -23,6 +25,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::error::io;
 pub use super::error::{Damage, FilesError};
@@ -32,6 +35,7 @@ use super::lease::{Lock, account_text};
 use super::state::StorageState;
 use crate::failure::{Failure, FailureClass};
 use crate::ids::{AccountName, Combination, SessionKey, SiteName};
+use crate::seal::{Seal, Unopened};
 
 /// Largest state that is written or read, in bytes. Chromium keeps 180 cookies of 4 KiB and 10 MiB of localStorage a
 /// site; IndexedDB is what may go beyond.
@@ -40,6 +44,10 @@ const LARGEST_STATE: usize = 64 << 20;
 const LARGEST_RECORD: usize = 16 << 20;
 /// What a state commonly weighs at most, in bytes: so much must fit before a login is worth its risk.
 const COMMON_STATE: usize = 64 << 10;
+/// What sealing adds at most, in bytes: a header, and 16 for every 64 KiB.
+const SEALING: usize = 64 << 10;
+/// How the names of sealed files end.
+pub(super) const SEALED: &str = ".age";
 /// Our own folder in `.auth`.
 const OURS: &str = ".jarkeeper";
 /// The lock of the one daemon, in our own folder.
@@ -57,6 +65,8 @@ impl From<FilesError> for Failure {
 #[derive(Debug, Clone)]
 pub struct Files {
     path: PathBuf,
+    /// `None`: states are plain.
+    seal: Option<Seal>,
 }
 
 impl Files {
@@ -68,11 +78,27 @@ impl Files {
         let root = Folder::open_or_make(path)?;
         root.sweep()?;
         let ours = root.sub(OURS)?;
-        for name in ["sessions", "previous", "records"] {
+        for name in ["sessions", "previous", "records", "passkeys"] {
             ours.sub(name)?.sweep()?;
         }
         let path = path.to_owned();
-        Ok(Self { path })
+        Ok(Self { path, seal: None })
+    }
+
+    /// The same folder, whose states are kept sealed with this key.
+    pub fn sealed(&self, seal: Seal) -> Self {
+        Self {
+            path: self.path.clone(),
+            seal: Some(seal),
+        }
+    }
+
+    /// The same folder, whose states are plain.
+    pub(super) fn plain(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            seal: None,
+        }
     }
 
     /// The folder that was opened.
@@ -80,7 +106,7 @@ impl Files {
         &self.path
     }
 
-    fn root(&self) -> Result<Folder, FilesError> {
+    pub(super) fn root(&self) -> Result<Folder, FilesError> {
         Folder::open(&self.path)
     }
 
@@ -140,10 +166,18 @@ impl Files {
 
     /// Where the state of this key is.
     pub fn state_path(&self, key: &SessionKey) -> PathBuf {
-        match place(key) {
+        match self.name(key) {
             (None, name) => self.path.join(name),
             (Some(sub), name) => self.path.join(OURS).join(sub).join(name),
         }
+    }
+
+    fn name(&self, key: &SessionKey) -> (Option<&'static str>, String) {
+        let (sub, mut name) = place(key);
+        if self.seal.is_some() {
+            name.push_str(SEALED);
+        }
+        (sub, name)
     }
 
     /// Where the file of this combination is.
@@ -151,8 +185,8 @@ impl Files {
         self.path.join(format!("{combination}_state.json"))
     }
 
-    fn place(&self, key: &SessionKey) -> Result<(Folder, String), FilesError> {
-        let (sub, name) = place(key);
+    pub(super) fn place(&self, key: &SessionKey) -> Result<(Folder, String), FilesError> {
+        let (sub, name) = self.name(key);
         let folder = match sub {
             None => self.root()?,
             Some(sub) => self.ours(sub)?,
@@ -168,11 +202,13 @@ impl Files {
     /// `Corrupt` where the generation before is damaged too or missing.
     pub fn load(&self, key: &SessionKey) -> Result<Option<StorageState>, FilesError> {
         let (folder, name) = self.place(key)?;
-        let damage = match read_json(&folder, &name, LARGEST_STATE) {
+        let damage = match self.read_state(&folder, &name) {
             Err(damage @ FilesError::Corrupt { .. }) => damage,
+            // Sealing was switched on, and nobody has worked on this account since.
+            Ok(None) if self.seal.is_some() => return self.plain().load(key),
             other => return other,
         };
-        let previous = read_json(&self.ours("previous")?, &short(name.clone()), LARGEST_STATE);
+        let previous = self.read_state(&self.ours("previous")?, &short(name.clone()));
         let Ok(Some(state)) = previous else {
             return Err(damage);
         };
@@ -182,6 +218,33 @@ impl Files {
             "{damage}; the generation before it is used"
         );
         Ok(Some(state))
+    }
+
+    pub(super) fn read_state(
+        &self,
+        folder: &Folder,
+        name: &str,
+    ) -> Result<Option<StorageState>, FilesError> {
+        let Some(seal) = &self.seal else {
+            return read_json(folder, name, LARGEST_STATE);
+        };
+        opened(seal, folder, name)?
+            .map(|plain| parsed(&plain, folder, name))
+            .transpose()
+    }
+
+    /// The bytes of a state as they stand in its file.
+    fn form(
+        &self,
+        plain: Zeroizing<Vec<u8>>,
+        path: &Path,
+    ) -> Result<Zeroizing<Vec<u8>>, FilesError> {
+        let Some(seal) = &self.seal else {
+            return Ok(plain);
+        };
+        seal.close(&plain)
+            .map(Zeroizing::new)
+            .map_err(|source| io("sealing", path, source))
     }
 
     /// When the state of this key was last written; `None` where it was never captured.
@@ -220,7 +283,7 @@ impl Files {
         lease.check(key)?;
         self.guard(lease)?;
         let (folder, name) = self.place(key)?;
-        let bytes = shipped(state, &folder.at(&name))?;
+        let bytes = self.form(shipped(state, &folder.at(&name))?, &folder.at(&name))?;
         self.replace(&folder, &name, &bytes)?;
         tracing::debug!(key = %key, bytes = bytes.len(), "state written");
         Ok(())
@@ -248,10 +311,15 @@ impl Files {
         self.root()?.remove(&format!("{combination}_state.json"))
     }
 
-    fn replace(&self, folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+    pub(super) fn replace(
+        &self,
+        folder: &Folder,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<(), FilesError> {
         let previous = self.ours("previous")?;
         folder.replace(name, bytes, || {
-            match read_json::<StorageState>(folder, name, LARGEST_STATE) {
+            match self.read_state(folder, name) {
                 Ok(_) => folder.keep(name, &previous, &short(name.to_owned())),
                 // A damaged file must not push out the good generation before it.
                 Err(FilesError::Corrupt { .. } | FilesError::TooLarge { .. }) => {
@@ -369,8 +437,34 @@ pub fn deliver(dir: &Path, name: &str, state: &StorageState) -> Result<(), Files
     folder.replace(name, &bytes, || Ok(()))
 }
 
+/// Writes a file of our own into a folder of the caller's choosing, as [`deliver`] does.
+pub fn put(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+    Folder::open_foreign(dir)?.replace(name, bytes, || Ok(()))
+}
+
+/// Reads a file of our own in a folder of the caller's choosing; `None` where there is none.
+pub fn fetch(dir: &Path, name: &str, limit: usize) -> Result<Option<Vec<u8>>, FilesError> {
+    Folder::open_foreign(dir)?.read(name, limit)
+}
+
+/// Whether anything below this `.auth` is sealed.
+pub fn holds_sealed(auth: &Path) -> bool {
+    let passkeys = auth.join(OURS).join("passkeys");
+    [auth, &passkeys].iter().any(|folder| {
+        let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.any(|entry| entry.file_name().to_string_lossy().ends_with(SEALED))
+    })
+}
+
+/// The path of the sealed file in place of a plain one.
+pub fn sealed_name(path: PathBuf) -> PathBuf {
+    let mut path = path.into_os_string();
+    path.push(SEALED);
+    path.into()
+}
+
 /// The folder of ours (`None`: `.auth` itself) and the file name for a key.
-fn place(key: &SessionKey) -> (Option<&'static str>, String) {
+pub(super) fn place(key: &SessionKey) -> (Option<&'static str>, String) {
     match (&key.within, &key.account) {
         (Some(_), _) => (Some("sessions"), format!("{}.json", short(key.to_string()))),
         (None, None) => (None, format!("{}_state.json", key.site)),
@@ -404,12 +498,12 @@ pub(super) fn stamp(at: DateTime<Utc>) -> String {
 }
 
 /// The bytes of a state as it is shipped.
-fn shipped(state: &StorageState, path: &Path) -> Result<Vec<u8>, FilesError> {
+fn shipped(state: &StorageState, path: &Path) -> Result<Zeroizing<Vec<u8>>, FilesError> {
     let mut state = state.clone();
     for dropped in state.sanitise(Utc::now()) {
         tracing::warn!(file = %path.display(), "left out: {dropped}");
     }
-    let bytes = json(&state, path)?;
+    let bytes = Zeroizing::new(json(&state, path)?);
     if bytes.len() > LARGEST_STATE {
         return Err(FilesError::TooLarge {
             path: path.to_owned(),
@@ -431,13 +525,32 @@ fn read_json<T: DeserializeOwned>(
     name: &str,
     limit: usize,
 ) -> Result<Option<T>, FilesError> {
-    let Some(bytes) = folder.read(name, limit)? else {
+    let bytes = folder.read(name, limit)?;
+    bytes.map(|bytes| parsed(&bytes, folder, name)).transpose()
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8], folder: &Folder, name: &str) -> Result<T, FilesError> {
+    serde_json::from_slice(bytes).map_err(|error| FilesError::Corrupt {
+        path: folder.at(name),
+        source: Damage::from(error),
+    })
+}
+
+/// What a sealed file holds; `None` where there is none.
+pub(super) fn opened(
+    seal: &Seal,
+    folder: &Folder,
+    name: &str,
+) -> Result<Option<Zeroizing<Vec<u8>>>, FilesError> {
+    let Some(bytes) = folder.read(name, LARGEST_STATE + SEALING)? else {
         return Ok(None);
     };
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|error| FilesError::Corrupt {
-            path: folder.at(name),
-            source: Damage::from(error),
-        })
+    let path = || folder.at(name);
+    seal.open(&bytes).map(Some).map_err(|why| match why {
+        Unopened::OtherKey => FilesError::OtherKey { path: path() },
+        Unopened::Damaged => FilesError::Corrupt {
+            path: path(),
+            source: Damage::SEALED,
+        },
+    })
 }

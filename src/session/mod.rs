@@ -17,6 +17,7 @@ mod jar;
 mod join;
 mod lease;
 mod sanitise;
+mod sealing;
 pub mod state;
 
 pub use artefacts::ArtefactFolder;

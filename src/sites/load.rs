@@ -35,14 +35,18 @@ impl Recipes {
         self.0.is_empty()
     }
 
-    /// Every combination that some recipe asks for and whose sites all have one, sorted.
+    /// Whether the states of this site are kept sealed.
+    pub fn is_sealed(&self, site: &SiteName) -> bool {
+        self.get(site).is_some_and(|recipe| recipe.sealed)
+    }
+
+    /// Every combination that some recipe asks for and whose sites all have one, sorted. Its file is plain, so none of
+    /// them is sealed.
     pub fn combinations(&self) -> BTreeSet<Combination> {
         let all = self.iter().flat_map(|recipe| &recipe.combine);
         all.filter(|combination| {
-            combination
-                .sites()
-                .iter()
-                .all(|site| self.0.contains_key(site))
+            let mut sites = combination.sites().iter();
+            sites.all(|site| self.0.contains_key(site) && !self.is_sealed(site))
         })
         .cloned()
         .collect()
@@ -121,8 +125,16 @@ pub fn load(dir: &Path, env: &dyn Fn(&str) -> Option<String>, last_good: &Recipe
         }
     }
     for (site, warning) in combined {
-        if loaded.recipes.get(&site).is_none() {
-            loaded.warnings.push(warning);
+        match loaded.recipes.get(&site) {
+            None => loaded.warnings.push(warning),
+            Some(other) if other.sealed => loaded.problems.push(Diagnostic {
+                message: format!(
+                    "\"{site}\" is kept sealed, and a combination's file is plain: it would give the session away"
+                ),
+                help: format!("remove the combination, or sealed = true from sites/{site}.toml"),
+                ..warning
+            }),
+            Some(_) => {}
         }
     }
     loaded

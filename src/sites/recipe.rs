@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
-use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::ids::{AccountName, Combination, SiteName};
+pub use crate::source::{BitwardenField, Source};
 
 /// What one file `sites/NAME.toml` says, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,8 @@ pub struct Recipe {
     pub own_sessions: bool,
     /// Whether IndexedDB goes where Playwright loads it.
     pub indexed_db: bool,
+    /// Whether its states are kept sealed, for Jarkeeper alone to read.
+    pub sealed: bool,
     /// Whether a certificate that does not verify is accepted for this site.
     pub ignore_https_errors: bool,
     /// Longest time for one login; `None`: the configuration's.
@@ -112,60 +114,6 @@ impl std::fmt::Debug for CodeSource {
             }
             Self::Folder(path, which) => write!(f, "Folder({}, {which:?})", path.display()),
             Self::Imap(imap, which) => write!(f, "Imap({imap:?}, {which:?})"),
-        }
-    }
-}
-
-/// Where a value comes from. It is read at the moment of use.
-#[derive(Clone)]
-pub enum Source {
-    /// Stands in the recipe itself; for passwords this earns a warning.
-    Literal(SecretString),
-    /// An environment variable of the daemon.
-    Env(String),
-    /// A file; its last line end is cut off.
-    File(PathBuf),
-    /// A program and its arguments; its standard output, last line end cut off.
-    Command(Vec<String>),
-    /// An entry of the operating system's keyring.
-    Keyring {
-        /// The entry's service.
-        service: String,
-        /// The entry's user.
-        user: String,
-    },
-}
-
-impl PartialEq for Source {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Literal(a), Self::Literal(b)) => a.expose_secret() == b.expose_secret(),
-            (Self::Env(a), Self::Env(b)) => a == b,
-            (Self::File(a), Self::File(b)) => a == b,
-            (Self::Command(a), Self::Command(b)) => a == b,
-            (
-                Self::Keyring { service, user },
-                Self::Keyring {
-                    service: s,
-                    user: u,
-                },
-            ) => (service, user) == (s, u),
-            _ => false,
-        }
-    }
-}
-
-impl std::fmt::Debug for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Literal(_) => f.write_str("Literal([hidden])"),
-            Self::Env(name) => write!(f, "Env({name})"),
-            Self::File(path) => write!(f, "File({})", path.display()),
-            // Arguments may hold a token; the program's name is enough to recognise it.
-            Self::Command(argv) => {
-                write!(f, "Command({})", argv.first().map_or("", String::as_str))
-            }
-            Self::Keyring { service, user } => write!(f, "Keyring({service}, {user})"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::document::{At, Described, Length, OneOrMany, TextOr};
+pub(super) use crate::source::RawSource;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +32,8 @@ pub(super) struct RawRecipe {
     pub(super) own_sessions: bool,
     #[serde(default)]
     pub(super) indexed_db: bool,
+    #[serde(default)]
+    pub(super) sealed: bool,
     #[serde(default)]
     pub(super) ignore_https_errors: bool,
     pub(super) timeout: Option<At<Length>>,
@@ -64,22 +67,6 @@ pub(super) struct RawCode {
 impl Described for RawCode {
     const EXPECTED: &'static str =
         "\"ask\" or a table that says where codes come from; { maildir = \"/home/me/Maildir\" }";
-}
-
-/// `{ env = … }`, `{ file = … }`, `{ command = […] }`, `{ keyring = …, user = … }`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawSource {
-    pub(super) env: Option<String>,
-    pub(super) file: Option<String>,
-    pub(super) command: Option<Vec<String>>,
-    pub(super) keyring: Option<String>,
-    pub(super) user: Option<String>,
-}
-
-impl Described for RawSource {
-    const EXPECTED: &'static str =
-        "text or a table that says where it comes from; { env = \"WIKI_PASSWORD\" }";
 }
 
 #[derive(Deserialize)]

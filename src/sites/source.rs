@@ -6,9 +6,10 @@ use secrecy::ExposeSecret;
 
 use super::recipe::Source;
 use super::write::quoted;
+use crate::source::RawSource;
 
 /// How a source is written on a command line, for messages.
-pub const WAYS: &str = "env:NAME, file:PATH, command:PROGRAM ARGUMENT… or keyring:SERVICE/USER";
+pub const WAYS: &str = "env:NAME, file:PATH, command:PROGRAM ARGUMENT…, keyring:SERVICE/USER, pass:ENTRY, op://VAULT/ITEM/FIELD, bitwarden:ITEM, vault:PATH#FIELD or sealed:NAME";
 
 /// Reads `env:WIKI_PASSWORD`, `file:secrets/wiki`, `command:pass show wiki` or `keyring:SERVICE/USER`.
 ///
@@ -38,6 +39,18 @@ pub fn parse(text: &str) -> Result<Source, String> {
             }
             _ => Err("\"keyring:\" wants SERVICE/USER".to_owned()),
         },
+        "pass" | "op" | "bitwarden" | "vault" | "sealed" => {
+            let (name, field) = match (kind, rest.rsplit_once('#')) {
+                ("vault", Some((path, field))) => (path, Some(field)),
+                _ => (rest, None),
+            };
+            let name = match kind {
+                "op" => text,
+                _ => name,
+            };
+            let wrong = |(message, help): (&str, String)| format!("{message}; {help}");
+            RawSource::of(kind, name, field).check().map_err(wrong)
+        }
         _ => Err(format!(
             "no source of secrets is known by the word before the first colon; write {WAYS}"
         )),
@@ -73,6 +86,25 @@ pub(super) fn toml(source: &Source) -> String {
             let argv: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
             format!("{{ command = [{}] }}", argv.join(", "))
         }
+        Source::Pass { entry, field } => {
+            let field = field
+                .as_ref()
+                .map(|field| format!(", field = {}", quoted(field)));
+            format!(
+                "{{ pass = {}{} }}",
+                quoted(entry),
+                field.unwrap_or_default()
+            )
+        }
+        Source::OnePassword(reference) => format!("{{ op = {} }}", quoted(reference)),
+        Source::Bitwarden { item, field } => {
+            let field = quoted(field.word());
+            format!("{{ bitwarden = {}, field = {field} }}", quoted(item))
+        }
+        Source::HashiCorp { path, field } => {
+            format!("{{ vault = {}, field = {} }}", quoted(path), quoted(field))
+        }
+        Source::Sealed(name) => format!("{{ sealed = {} }}", quoted(name)),
         Source::Keyring { service, user } => {
             format!(
                 "{{ keyring = {}, user = {} }}",
@@ -117,6 +149,25 @@ mod tests {
     }
 
     #[test]
+    fn password_managers_have_words_too() {
+        let all = [
+            "pass:web/wiki",
+            "op://Private/my wiki/password",
+            "bitwarden:wiki",
+            "vault:secret/data/wiki#password",
+            "sealed:wiki",
+        ]
+        .map(|text| toml(&parse(text).unwrap()));
+        insta::assert_snapshot!(all.join("\n"), @r##"
+        { pass = "web/wiki" }
+        { op = "op://Private/my wiki/password" }
+        { bitwarden = "wiki", field = "password" }
+        { vault = "secret/data/wiki", field = "password" }
+        { sealed = "wiki" }
+        "##);
+    }
+
+    #[test]
     fn a_password_in_its_place_is_refused_and_not_repeated() {
         for text in [
             "hunter2",
@@ -128,7 +179,7 @@ mod tests {
             let said = parse(text).unwrap_err();
             assert!(!said.contains("hunter2"), "{said}");
         }
-        insta::assert_snapshot!(parse("hunter2").unwrap_err(), @"this does not say where the secret comes from; write env:NAME, file:PATH, command:PROGRAM ARGUMENT… or keyring:SERVICE/USER. The secret itself does not belong into arguments, which other users of this machine and the shell's history see");
-        insta::assert_snapshot!(parse("vaultt:x").unwrap_err(), @"no source of secrets is known by the word before the first colon; write env:NAME, file:PATH, command:PROGRAM ARGUMENT… or keyring:SERVICE/USER");
+        insta::assert_snapshot!(parse("hunter2").unwrap_err(), @"this does not say where the secret comes from; write env:NAME, file:PATH, command:PROGRAM ARGUMENT…, keyring:SERVICE/USER, pass:ENTRY, op://VAULT/ITEM/FIELD, bitwarden:ITEM, vault:PATH#FIELD or sealed:NAME. The secret itself does not belong into arguments, which other users of this machine and the shell's history see");
+        insta::assert_snapshot!(parse("vaultt:x").unwrap_err(), @"no source of secrets is known by the word before the first colon; write env:NAME, file:PATH, command:PROGRAM ARGUMENT…, keyring:SERVICE/USER, pass:ENTRY, op://VAULT/ITEM/FIELD, bitwarden:ITEM, vault:PATH#FIELD or sealed:NAME");
     }
 }

@@ -30,8 +30,16 @@ fn account(password: Source) -> Account {
 }
 
 async fn password(root: &Path, source: Source) -> Result<String, Failure> {
-    let credentials = credentials(&account(source), root, &env).await?;
+    let credentials = credentials(&account(source), reach(root)).await?;
     Ok(credentials.password.expose_secret().to_owned())
+}
+
+fn reach(root: &Path) -> Reach<'_> {
+    Reach {
+        root,
+        env: &env,
+        key: None,
+    }
 }
 
 /// What is said where there is none.
@@ -76,7 +84,7 @@ async fn username_and_one_time_code_have_sources_too() {
         totp: Some(Source::Env("SET".into())),
         ..account(literal("x"))
     };
-    let read = credentials(&account, root.path(), &env).await.unwrap();
+    let read = credentials(&account, reach(root.path())).await.unwrap();
     assert_eq!(read.username, "bob");
     assert_eq!(read.totp.unwrap().expose_secret(), "from the environment");
 
@@ -85,7 +93,7 @@ async fn username_and_one_time_code_have_sources_too() {
         totp: Some(Source::Env("UNSET".into())),
         ..account
     };
-    let failure = credentials(&account, root.path(), &env).await.unwrap_err();
+    let failure = credentials(&account, reach(root.path())).await.unwrap_err();
     assert!(failure.message.starts_with(
         "the one-time code secret of \"bob\" comes from the environment variable UNSET, which is not set"
     ));
@@ -97,7 +105,7 @@ async fn a_site_may_ask_for_a_password_alone() {
         username: literal(""),
         ..account(literal("x"))
     };
-    let read = credentials(&account, Path::new("/"), &env).await.unwrap();
+    let read = credentials(&account, reach(Path::new("/"))).await.unwrap();
     assert_eq!(read.username, "");
 }
 
@@ -168,11 +176,10 @@ async fn a_command_that_fails_does_not_tell_what_it_printed() {
 #[tokio::test]
 async fn a_command_that_waits_for_somebody_is_ended() {
     let root = tempfile::tempdir().unwrap();
-    let argv = ["sleep", "1000"].map(str::to_owned);
     let deadline = Duration::from_millis(50);
-    let why = command(&argv, root.path(), deadline).await.unwrap_err();
+    let run = command::run(&["sleep", "1000"], root.path(), deadline);
     assert_eq!(
-        why,
+        run.await.err().unwrap().why,
         "did not finish within 0.05 s and was ended; see that it does not wait for an answer (a PIN, a touch)"
     );
 }
@@ -283,7 +290,7 @@ async fn a_secret_comes_from_a_real_keyring() {
     let root = Path::new("/");
     // A thread of its own, because the crate blocks on its own runtime.
     let kept = std::thread::spawn(|| {
-        keyring::Entry::new("wiki", "admin").and_then(|it| it.set_password("s3cret"))
+        ::keyring::Entry::new("wiki", "admin").and_then(|it| it.set_password("s3cret"))
     });
     kept.join().unwrap().unwrap();
     assert_eq!(password(root, entry("admin")).await.unwrap(), "s3cret");

@@ -3,6 +3,8 @@
 //! `cfg(test)` always holds here; it tells clippy that the helpers too are tests, which may unwrap.
 
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod combinations;
@@ -36,6 +38,10 @@ mod policy;
 mod realsites;
 #[cfg(test)]
 mod renewal;
+#[cfg(test)]
+mod sealed;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

@@ -298,13 +298,13 @@ fn wrong_arguments_are_told_before_the_site_is_asked_and_no_secret_is_repeated()
         ));
     }
     assert_snapshot!(said.join("\n"), @r#"
-    2 jarkeeper: --password: this does not say where the secret comes from; write env:NAME, file:PATH, command:PROGRAM ARGUMENT… or keyring:SERVICE/USER. The secret itself does not belong into arguments, which other users of this machine and the shell's history see
-    2 jarkeeper: --totp: this does not say where the secret comes from; write env:NAME, file:PATH, command:PROGRAM ARGUMENT… or keyring:SERVICE/USER. The secret itself does not belong into arguments, which other users of this machine and the shell's history see
+    2 jarkeeper: --password: this does not say where the secret comes from; write env:NAME, file:PATH, command:PROGRAM ARGUMENT…, keyring:SERVICE/USER, pass:ENTRY, op://VAULT/ITEM/FIELD, bitwarden:ITEM, vault:PATH#FIELD or sealed:NAME. The secret itself does not belong into arguments, which other users of this machine and the shell's history see
+    2 jarkeeper: --totp: this does not say where the secret comes from; write env:NAME, file:PATH, command:PROGRAM ARGUMENT…, keyring:SERVICE/USER, pass:ENTRY, op://VAULT/ITEM/FIELD, bitwarden:ITEM, vault:PATH#FIELD or sealed:NAME. The secret itself does not belong into arguments, which other users of this machine and the shell's history see
     2 jarkeeper: a URL must not hold a username or a password; give --username and --password
     2 jarkeeper: a URL must begin with http:// or https://, not with "ftp:"
     2 jarkeeper: site name "Wiki" must begin with a to z or 0 to 9
     2 jarkeeper: no site can be named "all": the word means every site
-    2 jarkeeper: there is no password; say where it comes from with --password env:NAME, file:PATH, command:PROGRAM ARGUMENT… or keyring:SERVICE/USER, or set A_PASSWORD
+    2 jarkeeper: there is no password; say where it comes from with --password env:NAME, file:PATH, command:PROGRAM ARGUMENT…, keyring:SERVICE/USER, pass:ENTRY, op://VAULT/ITEM/FIELD, bitwarden:ITEM, vault:PATH#FIELD or sealed:NAME, or set A_PASSWORD
     22 jarkeeper: secret_missing: the password comes from the environment variable A, which is not set; set it where jarkeeper is started (in a systemd unit: Environment= or EnvironmentFile=)
     3 jarkeeper: sites/a.toml:2:12: "~" is known to shells only; write the whole path, or one relative to the folder of config.toml
     "#);

@@ -1,7 +1,6 @@
 //! Accounts, and where their secrets come from.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
 
@@ -82,67 +81,8 @@ impl Reader<'_> {
             TextOr::Text(text) => return Ok(Source::Literal(text.as_str().into())),
             TextOr::Table(table) => table,
         };
-        const WAYS: &str = "write one of { env = \"NAME\" }, { file = \"path\" }, { command = [\"program\", \"argument\"] }, { keyring = \"service\", user = \"name\" }";
-        let given = [
-            table.env.is_some(),
-            table.file.is_some(),
-            table.command.is_some(),
-            table.keyring.is_some(),
-        ];
-        if given.iter().filter(|given| **given).count() != 1 {
-            let message = match given.contains(&true) {
-                true => "a secret has one source, here are several",
-                false => "this says of no source where to look",
-            };
-            return self.refuse(span, message, WAYS);
-        }
-        if table.user.is_some() != table.keyring.is_some() {
-            let help = "write { keyring = \"service\", user = \"name\" }";
-            return self.refuse(
-                span,
-                "\"keyring\" and \"user\" go together, and with nothing else",
-                help,
-            );
-        }
-        let nul = |text: &String| text.contains('\0');
-        if let Some(name) = &table.env {
-            if name.is_empty() || name.contains('=') || nul(name) {
-                let help = "write its name alone, without $ and =";
-                return self.refuse(span, "\"env\" does not name an environment variable", help);
-            }
-            if let Some(bare) = name.strip_prefix('$') {
-                let help = format!("write {{ env = \"{}\" }}", bare.trim_matches(['{', '}']));
-                return self.refuse(span, "\"env\" is the name of a variable, without $", help);
-            }
-            return Ok(Source::Env(name.clone()));
-        }
-        if let Some(path) = &table.file {
-            if path.is_empty() || nul(path) {
-                return self.refuse(
-                    span,
-                    "\"file\" does not name a file",
-                    "write { file = \"secrets/wiki\" }",
-                );
-            }
-            if path.starts_with('~') {
-                let help = "write the whole path, or one relative to the folder of config.toml";
-                return self.refuse(span, "\"~\" is known to shells only", help);
-            }
-            return Ok(Source::File(PathBuf::from(path)));
-        }
-        if let Some(argv) = &table.command {
-            if argv.first().is_none_or(String::is_empty) || argv.iter().any(nul) {
-                let help = "write the program and its arguments: { command = [\"pass\", \"show\", \"wiki\"] }";
-                return self.refuse(span, "\"command\" names no program", help);
-            }
-            return Ok(Source::Command(argv.clone()));
-        }
-        let (service, user) = (table.keyring.clone(), table.user.clone());
-        let (service, user) = (service.unwrap_or_default(), user.unwrap_or_default());
-        if service.is_empty() || user.is_empty() {
-            let help = "write { keyring = \"service\", user = \"name\" }";
-            return self.refuse(span, "\"keyring\" and \"user\" must not be empty", help);
-        }
-        Ok(Source::Keyring { service, user })
+        table
+            .check()
+            .or_else(|(message, help)| self.refuse(span, message, help))
     }
 }

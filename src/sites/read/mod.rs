@@ -96,6 +96,13 @@ pub(super) fn read(
         cookies.push(cookie.value);
     }
     let combine = reader.combine(site, &raw.combine)?;
+    if raw.sealed
+        && let Some(first) = raw.combine.first()
+    {
+        let message = "a combination's file is plain: it would give the sealed session away";
+        let help = "remove the combination, or sealed = true";
+        return reader.refuse(&first.span, message, help);
+    }
     let renewal = reader.renewal(raw.renewal)?;
     let timeout = raw
         .timeout
@@ -120,6 +127,7 @@ pub(super) fn read(
         combine,
         own_sessions: raw.own_sessions,
         indexed_db: raw.indexed_db,
+        sealed: raw.sealed,
         ignore_https_errors: raw.ignore_https_errors,
         timeout,
         fingerprint: fingerprint(&document.root, &resolved),

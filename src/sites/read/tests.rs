@@ -250,7 +250,7 @@ fn mistakes_of_keys_and_types() {
     sites/wiki.toml:2:12: "password" must be text or a table that says where it comes from, not a whole number; for example: password = { env = "WIKI_PASSWORD" }
     sites/wiki.toml:2:12: this is not TOML: string values must be quoted, expected literal string; text stands in double quotes: password = "…"
     sites/wiki.toml:4:1: unknown key "pass"; did you mean "password"?
-    sites/wiki.toml:4:1: unknown key "colour"; known keys: url, username, password, totp, recovery_codes, code, accounts, steps, proof, probe, cookies, renewal, allowed_origins, combine, own_sessions, indexed_db, ignore_https_errors, timeout
+    sites/wiki.toml:4:1: unknown key "colour"; known keys: url, username, password, totp, recovery_codes, code, accounts, steps, proof, probe, cookies, renewal, allowed_origins, combine, own_sessions, indexed_db, sealed, ignore_https_errors, timeout
     sites/wiki.toml:4:16: "own_sessions" must be true or false, not text; for example: own_sessions = true
     sites/wiki.toml:4:11: "cookies" must be a list, not text; for example: cookies = ["…", "…"]
     sites/wiki.toml:4:19: item 2 of "cookies" must be text in double quotes, not a whole number; for example: cookies = ["…"]
@@ -342,8 +342,8 @@ fn mistakes_of_meaning() {
     sites/wiki.toml:1:17: "${" without its "}"; write ${NAME} or ${NAME:-default}
     sites/wiki.toml:1:17: "${}" does not name an environment variable; write ${NAME} or ${NAME:-default}
     sites/wiki.toml:1:17: "${1}" does not name an environment variable; write ${NAME} or ${NAME:-default}
-    sites/wiki.toml:4:8: this says of no source where to look; write one of { env = "NAME" }, { file = "path" }, { command = ["program", "argument"] }, { keyring = "service", user = "name" }
-    sites/wiki.toml:4:8: a secret has one source, here are several; write one of { env = "NAME" }, { file = "path" }, { command = ["program", "argument"] }, { keyring = "service", user = "name" }
+    sites/wiki.toml:4:8: this says of no source where to look; write one of { env = "NAME" }, { file = "path" }, { command = ["program", "argument"] }, { keyring = "service", user = "name" }, { pass = "entry" }, { op = "op://vault/item/field" }, { bitwarden = "item" }, { vault = "secret/data/name", field = "password" }, { sealed = "name" }
+    sites/wiki.toml:4:8: a secret has one source, here are several; write one of { env = "NAME" }, { file = "path" }, { command = ["program", "argument"] }, { keyring = "service", user = "name" }, { pass = "entry" }, { op = "op://vault/item/field" }, { bitwarden = "item" }, { vault = "secret/data/name", field = "password" }, { sealed = "name" }
     sites/wiki.toml:4:8: "env" is the name of a variable, without $; write { env = "A" }
     sites/wiki.toml:4:8: "~" is known to shells only; write the whole path, or one relative to the folder of config.toml
     sites/wiki.toml:4:8: "command" names no program; write the program and its arguments: { command = ["pass", "show", "wiki"] }

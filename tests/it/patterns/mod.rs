@@ -14,6 +14,8 @@ mod forms;
 mod frames;
 mod inputs;
 mod mailbox;
+mod passkey;
+mod phish;
 mod refusals;
 mod reply;
 mod shadow;
