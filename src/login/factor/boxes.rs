@@ -137,18 +137,22 @@ async fn whole(page: &Page, boxes: &[Element]) -> Result<bool, BrowserError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::browser::snapshot::Part;
 
     fn one(order: i64, x: f64) -> Field {
         Field {
-            order,
-            tag: "input".into(),
-            kind: "text".into(),
             max_length: 1,
-            visible: true,
-            width: 40.0,
-            height: 40.0,
-            x,
-            y: 100.0,
+            part: Part {
+                order,
+                tag: "input".into(),
+                kind: "text".into(),
+                visible: true,
+                width: 40.0,
+                height: 40.0,
+                x,
+                y: 100.0,
+                ..Part::default()
+            },
             ..Field::default()
         }
     }
@@ -183,14 +187,14 @@ mod tests {
         assert!(with(6, |_| {}).is_some() && with(4, |_| {}).is_some());
         assert_eq!(with(3, |_| {}), None);
         assert_eq!(with(9, |_| {}), None);
-        assert_eq!(with(6, |field| field.visible = false), None);
-        assert_eq!(with(6, |field| field.width = 140.0), None);
+        assert_eq!(with(6, |field| field.part.visible = false), None);
+        assert_eq!(with(6, |field| field.part.width = 140.0), None);
         assert_eq!(with(6, |field| field.max_length = 2), None);
         // A column of numbers is a table.
-        assert_eq!(with(6, |field| field.y = field.x), None);
+        assert_eq!(with(6, |field| field.part.y = field.part.x), None);
         // Numbers without a length are boxes only where a code is spoken of.
         let amount = |field: &mut Field| {
-            field.kind = "number".into();
+            field.part.kind = "number".into();
             field.max_length = 0;
         };
         assert_eq!(with(6, amount), None);
