@@ -30,6 +30,9 @@ const LONGEST: usize = 60;
 
 /// Where a code is asked for, if one is.
 pub(in crate::login) fn asked(page: &Snapshot) -> Option<Place> {
+    if takes_payment(page) {
+        return None;
+    }
     if let Some(boxes) = boxes::find(page) {
         return Some(Place::Boxes(boxes));
     }
@@ -41,6 +44,26 @@ pub(in crate::login) fn asked(page: &Snapshot) -> Option<Place> {
         usable(field) && field.tag == "input" && kind && is_recovery(field)
     };
     page.fields.iter().position(recovery).map(Place::Field)
+}
+
+/// Whether the page wants a card, whose security code is none of ours.
+fn takes_payment(page: &Snapshot) -> bool {
+    page.fields
+        .iter()
+        .filter(|field| usable(field))
+        .any(|field| {
+            let card = [
+                "card number",
+                "cardnumber",
+                "card-number",
+                "card_number",
+                "kartennummer",
+                "iban",
+                "cvv",
+                "cvc",
+            ];
+            field.autocomplete.contains("cc-") || words::any(&said(field), &card)
+        })
 }
 
 /// Whether the field, or the page around its only field, wants a recovery code.
