@@ -154,6 +154,11 @@ fn with_password(page: &Snapshot, at: usize, kind: Secret) -> Result<(f64, Login
             score.because(true)
         ));
     }
+    if group.part && score.sum <= 0.0 {
+        return Err(
+            "it is part of a larger form, and nothing says that this part is a login".to_owned(),
+        );
+    }
     let username = username_before(page, &group, at);
     let last = at.max(username.unwrap_or(0));
     let submit = submit::button(page, &group, &page.fields[last]).map(|(at, _)| at);
