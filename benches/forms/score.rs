@@ -65,8 +65,7 @@ pub(crate) fn show(pages: &[Seen], misses: bool) {
     let (mut ours, mut theirs) = (Tally::default(), Tally::default());
     let (mut wrong, mut elsewhere, mut their_wrong) = (Vec::new(), Vec::new(), 0);
     for page in pages {
-        let reading = form::find(&page.snapshot);
-        let found = reading.clone();
+        let found = form::find(&page.snapshot);
         let other = peer::agent_browser(&page.snapshot);
         if is_login(page) {
             let verdict = judge(page, found.as_ref());
@@ -88,6 +87,9 @@ pub(crate) fn show(pages: &[Seen], misses: bool) {
             wrong.push(page.name.as_str());
         } else if fills(&found) && !is_login(page) {
             elsewhere.push(page.name.as_str());
+            if misses {
+                tell(page, &[None; 4], found.as_ref());
+            }
         }
         their_wrong += u32::from(fills(&other) && !may_be_filled(page));
     }
@@ -168,7 +170,11 @@ fn tell(page: &Seen, verdict: &[Option<bool>; 4], found: Option<&LoginForm>) {
         .filter(|(_, right)| **right == Some(false))
         .map(|(name, _)| *name)
         .collect();
-    println!("{}: {}", page.name, missed.join(", "));
+    let what = match missed.is_empty() {
+        true => "filled, and not called a login".to_owned(),
+        false => format!("missed {}", missed.join(", ")),
+    };
+    println!("{}: {what}", page.name);
     for reason in form::read(&page.snapshot).reasons {
         let chosen = if reason.chosen { "" } else { "not " };
         println!("  {chosen}{:?}: {}", reason.about, reason.why);

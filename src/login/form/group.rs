@@ -10,8 +10,9 @@ use super::field;
 pub(super) struct Group {
     /// Position of the form element; -1 without one.
     pub(super) form: i64,
-
-    /// Usable fields, by position.
+    /// Whether it is only a part of a larger form, which may be of another kind.
+    pub(super) part: bool,
+    /// Fields that are shown, by position.
     pub(super) fields: Vec<usize>,
     /// Visible buttons, by position.
     pub(super) buttons: Vec<usize>,
@@ -41,7 +42,7 @@ impl Group {
         let buttons = buttons.filter(|(_, b)| holds(&b.part) && b.visible);
         Self {
             form,
-
+            part: form >= 0 && root.is_some(),
             fields: fields.map(|(at, _)| at).collect(),
             buttons: buttons.map(|(at, _)| at).collect(),
         }

@@ -69,6 +69,10 @@ fn buttons(page: &Snapshot, group: &Group, score: &mut Score) {
     let sent = group
         .buttons(page)
         .any(|b| b.tag != "a" && (sends(b) || b.tag == "button"));
+    // What sends a form stands behind its fields; before them, a switch leads to the other one of the two.
+    let first = group.passwords(page).map(|f| f.order).min().unwrap_or(-1);
+    let behind = |b: &Button| b.order > first && sends(b);
+    let any_behind = group.buttons(page).any(behind);
     for button in group.buttons(page) {
         let text = button.text.to_lowercase();
         if text.chars().count() > 60 || is_elsewhere(&text) {
@@ -95,6 +99,11 @@ fn buttons(page: &Snapshot, group: &Group, score: &mut Score) {
                 "a link to register"
             };
             score.add(-leaning(&text), other);
+        } else if sends(button) && any_behind && !behind(button) {
+            score.add(
+                -leaning(&text),
+                format!("a switch before the fields says {:?}", button.text),
+            );
         } else if sends(button) {
             // The strongest one counts, once; two that say the opposite count for nothing.
             if submits * says < 0.0 {
