@@ -4,30 +4,62 @@
   const kept = [];
   const clip = (text, most) => (text || '').replace(/\s+/g, ' ').trim().slice(0, most);
 
-  // Every element of the document and of its open shadow roots, in document order.
+  // Closed shadow roots by their host: scripts cannot see them; the Rust side finds them over CDP and hands them in.
+  const closed = new WeakMap();
+  const rootOf = (element) => element.shadowRoot || closed.get(element);
+  function disclose(root) {
+    const unknown = !closed.has(root.host);
+    closed.set(root.host, root);
+    return unknown;
+  }
+  // Every element of the document and of its shadow roots, in document order.
   function* everything(root) {
     for (const element of root.querySelectorAll('*')) {
       yield element;
-      if (element.shadowRoot) yield* everything(element.shadowRoot);
+      const inner = rootOf(element);
+      if (inner) yield* everything(inner);
     }
   }
   function all(selector, root = document) {
     const found = [...root.querySelectorAll(selector)];
     for (const element of root.querySelectorAll('*')) {
-      if (element.shadowRoot) found.push(...all(selector, element.shadowRoot));
+      const inner = rootOf(element);
+      if (inner) found.push(...all(selector, inner));
     }
     return found;
+  }
+  // Whether something may have a closed root that was not looked for yet. A custom element may; any other only where no
+  // password is asked for elsewhere, it has a place on the page, and nothing that can be seen fills it.
+  const examined = new WeakSet();
+  const HOSTS = /^(ARTICLE|ASIDE|BLOCKQUOTE|DIV|FOOTER|HEADER|MAIN|NAV|P|SECTION|SPAN)$/;
+  function secretive() {
+    const asks = all('input[type=password]').some((e) => visible(e));
+    let found = false;
+    for (const element of everything(document)) {
+      if (rootOf(element) || examined.has(element)) continue;
+      const custom = element.tagName.includes('-');
+      if (custom ? !element.matches(':defined') : asks || !HOSTS.test(element.tagName) || !hollow(element)) continue;
+      examined.add(element);
+      found = true;
+    }
+    return found;
+  }
+  function hollow(element) {
+    if ([...element.children].some((child) => child.getClientRects().length)) return false;
+    const box = element.getBoundingClientRect();
+    if (box.width < 40 || box.height < 16) return false;
+    return ![...element.childNodes].some((child) => child.nodeType === 3 && child.data.trim()) || !textOf(element).trim();
   }
   const parentOf = (node) => node.parentElement || (node.getRootNode() instanceof ShadowRoot ? node.getRootNode().host : null);
 
   // Whether a person could see it. What hides by opacity, by size, by clipping or outside the page is a trap. `known` keeps
   // what was found out about the elements around, for the length of one snapshot.
-  function visible(element, known = new Map()) {
+  const visible = (element) => shows(element, new Map());
+  function shows(element, known) {
     const box = element.getBoundingClientRect();
     if (box.width < 2 || box.height < 2) return false;
     if (box.right + scrollX <= 0 || box.bottom + scrollY <= 0) return false;
     if (box.left + scrollX >= Math.max(innerWidth * 2, 3000)) return false;
-    if (element.disabled !== true && element.inert) return false;
     return getComputedStyle(element).visibility === 'visible' && opacity(element, known) >= FAINT;
   }
   const FAINT = 0.2;
@@ -120,9 +152,9 @@
     return kept.length - 1;
   }
   // What must not have changed between looking and typing.
-  function signature(element) {
+  function signature(element, known = new Map()) {
     if (!element || !element.isConnected) return '';
-    return [element.tagName, element.id, element.name, element.type, element.getAttribute('autocomplete'), visible(element)].join('|');
+    return [element.tagName, element.id, element.name, element.type, element.getAttribute('autocomplete'), shows(element, known)].join('|');
   }
 
   // Where the form of a field sends what is typed; a button may have a place of its own. Unreadable ones count as elsewhere.
@@ -174,15 +206,18 @@
     const common = (e) => {
       const box = e.getBoundingClientRect();
       return {
-        node: keep(e), signature: signature(e), order: order.get(e) ?? -1, within: around(e), tag: e.tagName.toLowerCase(),
+        node: keep(e), signature: signature(e, known), order: order.get(e) ?? -1, within: around(e), tag: e.tagName.toLowerCase(),
         kind: clip(typeof e.type === 'string' ? e.type : '', 20).toLowerCase(),
         name: clip(e.getAttribute('name'), 120), id: clip(e.getAttribute('id'), 120), class: clip(e.getAttribute('class'), 200),
         hints: clip(HINTS.map((name) => e.getAttribute(name)).filter(Boolean).join(' '), 200), title: clip(e.getAttribute('title'), 120),
-        form: formOf(e), visible: visible(e, known), disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
+        form: formOf(e), visible: shows(e, known), disabled: Boolean(e.disabled) || e.getAttribute('aria-disabled') === 'true',
         x: box.x, y: box.y, width: box.width, height: box.height,
       };
     };
-    const fields = all('input, textarea, select').filter((e) => !['hidden', 'file', 'image', 'submit', 'button', 'reset'].includes(e.type)).slice(0, 200)
+    const every = all('input, textarea, select').filter((e) => !['hidden', 'file', 'image', 'submit', 'button', 'reset'].includes(e.type));
+    // Of a page with very many, those that one types into.
+    const typed = (e) => e.tagName === 'INPUT' && !['checkbox', 'radio', 'range', 'color'].includes(e.type);
+    const fields = (every.length > 200 ? every.filter(typed) : every).slice(0, 200)
       .map((e) => ({
         ...common(e), autocomplete: clip(e.getAttribute('autocomplete'), 60).toLowerCase(), placeholder: clip(e.placeholder, 120),
         label: labelsOf(e) || clip(byIds(e, 'aria-labelledby') || e.getAttribute('aria-label') || before(e), 160),
@@ -196,19 +231,28 @@
       .map((e) => ({ ...common(e), text: clip(nameOf(e) || e.value, 120), link: e.tagName === 'A' ? clip(e.getAttribute('href'), 200) : null }))
       .filter((b) => b.visible || b.tag !== 'a');
     const body = document.body;
-    const titleOf = (f) => [f.getAttribute('aria-label') || byIds(f, 'aria-labelledby'), ...[...f.querySelectorAll('h1, h2, h3, h4, legend')].filter((h) => visible(h, known)).slice(0, 3).map(textOf)];
+    const titleOf = (f) => [f.getAttribute('aria-label') || byIds(f, 'aria-labelledby'), ...[...f.querySelectorAll('h1, h2, h3, h4, legend')].filter((h) => shows(h, known)).slice(0, 3).map(textOf)];
     return {
-      url: location.href, title: clip(document.title, 200), ready: document.readyState, text: clip(body ? textOf(body) : '', 6000),
-      headings: all('h1, h2, h3, legend').filter((h) => visible(h, known)).slice(0, 8).map((h) => clip(textOf(h), 120)),
-      alerts: all(ALERTS).filter((e) => visible(e, known)).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
+      url: location.href, title: clip(document.title, 200), ready: document.readyState, text: clip(body ? readable(body) : '', 6000),
+      headings: all('h1, h2, h3, legend').filter((h) => shows(h, known)).slice(0, 8).map((h) => clip(textOf(h), 120)),
+      alerts: all(ALERTS).filter((e) => shows(e, known)).slice(0, 12).map((e) => clip(textOf(e), 300)).filter(Boolean),
       // As attributes: a field named `id` hides the property `id` of its form.
       forms: forms.map((f) => ({
         id: clip(f.getAttribute('id'), 120), name: clip(f.getAttribute('name'), 120), class: clip(f.getAttribute('class'), 200),
         action: clip(f.getAttribute('action'), 300), role: clip(f.closest('[role]')?.getAttribute('role'), 40),
         title: clip(titleOf(f).filter(Boolean).join(' '), 200), text: clip(textOf(f), 400),
       })),
-      captcha: all(CAPTCHA).some((e) => visible(e, known) && !e.closest('.grecaptcha-badge')), fields, buttons,
+      captcha: all(CAPTCHA).some((e) => shows(e, known) && !e.closest('.grecaptcha-badge')), fields, buttons,
     };
+  }
+  // What a reader sees: the text of the document and of what hides in shadow roots.
+  function readable(body) {
+    const texts = [textOf(body)];
+    for (const element of everything(body)) {
+      const inner = rootOf(element);
+      if (inner) texts.push(...[...inner.children].map(textOf));
+    }
+    return texts.join(' ');
   }
   // For each element of the last snapshot that carries an attribute, or stands in one that does: its number and the value.
   function marked(attribute) {
@@ -343,6 +387,29 @@
     }
   }
 
+  // Frames with a word each around elements, for a picture. They lie above all else and take no clicks.
+  async function outline(labels) {
+    const sheet = document.createElement('div');
+    sheet.style.cssText = 'all: initial; position: fixed; inset: 0; z-index: 2147483647; pointer-events: none;';
+    if (labels.length) kept[labels[0][0]]?.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' });
+    document.documentElement.append(sheet);
+    // What a dialog shows in the top layer would lie above it.
+    if (sheet.showPopover) { sheet.popover = 'manual'; sheet.style.background = 'none'; sheet.style.width = sheet.style.height = '100%'; sheet.showPopover(); }
+    for (const [number, word] of labels) {
+      const element = kept[number];
+      if (!element) continue;
+      const box = element.getBoundingClientRect();
+      const frame = document.createElement('div');
+      frame.style.cssText = `position: fixed; left: ${box.x - 3}px; top: ${box.y - 3}px; width: ${box.width}px; height: ${box.height}px; border: 3px solid #d6006c; border-radius: 4px;`;
+      const label = document.createElement('div');
+      label.textContent = word;
+      label.style.cssText = 'position: absolute; left: -3px; bottom: 100%; padding: 1px 6px; font: bold 12px sans-serif; white-space: nowrap; color: white; background: #d6006c; border-radius: 4px;';
+      frame.append(label);
+      sheet.append(frame);
+    }
+    await new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); setTimeout(resolve, 500); });
+  }
+
   // IndexedDB in the shape of Playwright's storage state: what JSON holds as it is, the rest encoded.
   const base64 = (buffer) => {
     const bytes = new Uint8Array(buffer);
@@ -472,5 +539,5 @@
     }
   }
 
-  globalThis.jk = { choices, over, guard, stopped: () => stopped, locate, snapshot, marked, signature, targets, visible, focus, filled, choose, still, reachable, mask, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
+  globalThis.jk = { choices, over, guard, stopped: () => stopped, locate, snapshot, marked, disclose, secretive, signature, targets, visible, focus, filled, choose, still, reachable, mask, outline, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
 })();

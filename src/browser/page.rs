@@ -16,7 +16,7 @@ use chromiumoxide::cdp::js_protocol::runtime::{
 };
 use chromiumoxide::error::CdpError;
 use chromiumoxide::types::Command;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use url::Url;
 
@@ -326,7 +326,7 @@ impl Page {
     }
 
     /// A world of our own in a frame; `agent`: with `agent.js` in it.
-    async fn world(
+    pub(super) async fn world(
         &self,
         frame: &FrameId,
         agent: bool,
@@ -435,10 +435,15 @@ impl Page {
     /// # Errors
     /// [`BrowserError::Moved`] where the document went away meanwhile.
     pub async fn snapshot(&self, frame: &Frame) -> Result<Snapshot, BrowserError> {
-        let value = self
-            .data(&frame.id, "show its contents", "jk.forget(), jk.snapshot()")
-            .await?;
-        let what = "show its contents".to_owned();
+        const WHAT: &str = "show its contents";
+        let look = "jk.secretive() ? null : (jk.forget(), jk.snapshot())";
+        let mut value = self.data(&frame.id, WHAT, look).await?;
+        if value.is_null() {
+            self.disclose(frame).await?;
+            let look = "jk.forget(), jk.snapshot()";
+            value = self.data(&frame.id, WHAT, look).await?;
+        }
+        let what = WHAT.to_owned();
         serde_json::from_value(value).map_err(|e| BrowserError::Refused {
             what,
             why: e.to_string(),
@@ -501,7 +506,19 @@ impl Page {
         frame: &Frame,
         locator: &Value,
     ) -> Result<Option<Element>, BrowserError> {
-        self.element(frame, &format!("jk.locate({locator})")).await
+        let expression = format!("jk.locate({locator})");
+        let found = self.element(frame, &expression).await?;
+        let secretive = async || {
+            self.data(&frame.id, "find an element", "jk.secretive()")
+                .await
+        };
+        match found {
+            None if secretive().await? == Value::Bool(true) => {
+                self.disclose(frame).await?;
+                self.element(frame, &expression).await
+            }
+            found => Ok(found),
+        }
     }
 
     async fn element(
@@ -570,6 +587,20 @@ impl Page {
             what: "show a picture".to_owned(),
             why: e.to_string(),
         })
+    }
+
+    /// Draws a labelled frame around elements of this frame's last snapshot, the first of them moved into sight.
+    ///
+    /// # Errors
+    /// The document is gone.
+    pub async fn outline(
+        &self,
+        frame: &Frame,
+        labels: &[(usize, String)],
+    ) -> Result<(), BrowserError> {
+        let expression = format!("jk.outline({})", json!(labels));
+        self.data(&frame.id, "draw on itself", &expression).await?;
+        Ok(())
     }
 
     /// The document as HTML. What was typed is not part of it.

@@ -7,6 +7,7 @@
 mod add;
 mod auto_login;
 mod doctor;
+mod explain;
 mod import_recording;
 mod login;
 mod sites;
@@ -103,6 +104,14 @@ enum Verb {
     /// Works on the recipes in sites/
     #[command(subcommand)]
     Sites(sites::SitesVerb),
+    /// Shows what a login on a page would fill and press, and why; types nothing
+    Explain {
+        /// The page
+        url: String,
+        /// Where the picture of the page goes
+        #[arg(long, value_name = "FILE", default_value = "explain.png")]
+        picture: PathBuf,
+    },
     /// Says what is missing on this machine, and how to get it
     Doctor,
     /// Serves the small demo site on loopback; its password comes from DEMO_PASSWORD
@@ -281,6 +290,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
             import_recording::run(&root, arguments, json).await
         }
         Verb::Doctor => doctor::run(&root, &settings, json).await,
+        Verb::Explain { url, picture } => explain::run(&settings, &url, &picture, json).await,
         Verb::Login { sites, all } => {
             let keys = wanted(&settings, &sites, all)?;
             with_app(&root, settings, async |app| {

@@ -74,7 +74,6 @@ async fn walk(
         if way.entered && inside.holds().await? {
             return Ok(());
         }
-        let mark = page.mark();
         match ask(inside, page, attempt, way).await? {
             Ask::Login(frame, mut seen, mut form) => {
                 let button = form.submit.map(|at| seen.buttons[at].node);
@@ -113,7 +112,7 @@ async fn walk(
                     }
                 }
                 way.entered |= form.password.is_some();
-                let refused = submit(inside, page, &frame, &seen, &form, mark).await?;
+                let refused = submit(inside, page, &frame, &seen, &form).await?;
                 if let Some(failure) = refused {
                     return Err(failure);
                 }
@@ -408,8 +407,9 @@ async fn submit(
     frame: &Frame,
     seen: &Snapshot,
     form: &LoginForm,
-    mark: u64,
 ) -> Result<Option<Failure>, Failure> {
+    // Only what comes from now on is an answer; the login page itself may have come a moment ago.
+    let mark = page.mark();
     let (sent, windows) = (page.requests_sent(), page.windows());
     let url = page.url();
     match form.submit {

@@ -1,10 +1,11 @@
 //! How to get in, and whether we are in.
 //!
 //! Door: [`establish`] (log in with a browser, prove it, capture the state), [`alive`] (look with a browser whether a
-//! state is logged in) and [`Prober`] (ask by plain HTTP). May touch a page and HTTP; knows no schedule and no file.
+//! state is logged in), [`Prober`] (ask by plain HTTP) and [`fn@explain`] (what would be done on a page, and why). May touch a page and HTTP; knows no schedule and no file.
 
 mod ask;
 mod auto;
+mod explain;
 pub mod form;
 mod http;
 mod learn;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use url::Url;
 
+pub use explain::{Explained, Mention, View, explain};
 pub use learn::survey;
 pub use probe::{Liveness, Prober, Rule};
 use prove::{Inside, holds, known_rule, prove, shows_in};

@@ -51,7 +51,10 @@ fn dismissal(page: &Snapshot) -> Option<Failure> {
     if text.chars().count() > SHORT || form::find(page).is_some() || form::offers_sign_out(page) {
         return None;
     }
-    let refused = words::any(&text, words::WRONG) && words::any(&text, words::USERNAME);
+    // These words may be about anything: they count where the page puts them first.
+    let first = [&page.headings, &page.alerts].map(|said| said.join(" ").to_lowercase());
+    let first = format!("{} {}", page.title.to_lowercase(), first.join(" "));
+    let refused = words::any(&first, words::WRONG) && words::any(&text, words::USERNAME);
     let class = closed(&text).or_else(|| refused.then_some(FailureClass::WrongCredentials))?;
     let message = format!("after the password the site says {}", quote(&page.text));
     Some(Failure::new(class, message))

@@ -206,3 +206,67 @@ pub(super) fn likeness(field: &Field) -> i32 {
         + saying(&field.placeholder, 2)
         + saying(&field.title, 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{button, field, page};
+    use super::*;
+
+    fn labelled(name: &str, label: &str) -> Field {
+        let mut made = field(1, "text", name);
+        made.label = label.into();
+        made
+    }
+
+    #[test]
+    fn names_are_taken_apart() {
+        assert_eq!(spread("userName_2"), "username_2 user name 2");
+        assert_eq!(spread("İd"), "i̇d i̇d");
+    }
+
+    #[test]
+    fn a_username_is_told_by_any_of_its_names_and_other_things_too() {
+        for (name, label) in [
+            ("txtLoginName", ""),
+            ("x9f", "E-mail or phone"),
+            ("acct", ""),
+        ] {
+            assert!(likeness(&labelled(name, label)) > 0, "{name} {label}");
+        }
+        for (name, label) in [
+            ("captcha", ""),
+            ("x", "First name"),
+            ("coupon", "Promo"),
+            ("zip", ""),
+        ] {
+            assert!(likeness(&labelled(name, label)) < 0, "{name} {label}");
+        }
+        assert_eq!(likeness(&labelled("x9f", "")), 0);
+    }
+
+    #[test]
+    fn search_boxes_take_no_name() {
+        assert!(!is_text(&labelled("q", "")));
+        assert!(!is_text(&field(1, "search", "s1")));
+        let mut given = field(1, "search", "userID");
+        given.autocomplete = "username".into();
+        assert!(is_text(&given), "what its autocomplete says is meant");
+    }
+
+    #[test]
+    fn a_password_that_is_shown_as_text_is_one_still() {
+        let mut shown = field(2, "text", "password");
+        shown.label = "Password".into();
+        let seen = page(
+            vec![field(1, "text", "user"), shown.clone()],
+            vec![button(3, "Log in")],
+        );
+        assert_eq!(secret(&seen, &seen.fields[1]), Some(Secret::Password));
+        // Beside one that hides, it is a trap or a hint.
+        let seen = page(
+            vec![field(1, "text", "user"), shown, field(3, "password", "p")],
+            vec![],
+        );
+        assert_eq!(secret(&seen, &seen.fields[1]), None);
+    }
+}

@@ -28,6 +28,9 @@ const MOST_PASSWORDS: usize = 12;
 /// What speaks for a page that asks for a username alone must weigh as much.
 const ENOUGH: f64 = 5.0;
 
+/// Why nothing is typed into what no person can see.
+const HIDDEN: &str = "it is hidden: a trap, or not for now";
+
 /// What was found; fields and buttons by their place in the snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LoginForm {
@@ -159,6 +162,7 @@ fn with_password(page: &Snapshot, at: usize, kind: Secret) -> Result<(f64, Login
         sum += 2.0;
     }
     sum += if username.is_some() { 2.0 } else { 0.0 };
+    sum += if submit.is_some() { 1.0 } else { 0.0 };
     sum -= if field.hidden_from_readers { 3.0 } else { 0.0 };
     Ok((
         sum,
@@ -173,7 +177,7 @@ fn with_password(page: &Snapshot, at: usize, kind: Secret) -> Result<(f64, Login
 /// Why a password field cannot be filled, where it cannot. That assistive technology passes over it is for its form to weigh.
 fn fillable(field: &Field) -> Result<(), String> {
     let why = if !field::shown(field) {
-        "it is hidden: a trap, or not for now"
+        HIDDEN
     } else if field.disabled {
         "it is disabled"
     } else if field.readonly {
@@ -292,6 +296,14 @@ fn alone(page: &Snapshot, at: usize) -> Result<(f64, LoginForm), String> {
     }
     let submit = submit::button(page, &group, field).map(|(at, _)| at);
     let mut sum = score(page, &group);
+    // A field that takes a name is all over a page for those who are signed in.
+    let speaks = sum.signs.iter().any(|(weight, _)| *weight > 0.0);
+    let given = ["username", "webauthn"]
+        .iter()
+        .any(|word| field.autocomplete.contains(word));
+    if offers_sign_out(page) || !(speaks || given || waits_for_password(page, &group)) {
+        return Err("nothing says that one signs in with it".to_owned());
+    }
     weigh_alone(page, &group, field, submit, &mut sum);
     if sum.sum < ENOUGH {
         let against = sum.because(true);
@@ -312,6 +324,18 @@ fn alone(page: &Snapshot, at: usize) -> Result<(f64, LoginForm), String> {
     ))
 }
 
+/// Whether the form has a password that is hidden for now.
+fn waits_for_password(page: &Snapshot, group: &Group) -> bool {
+    let waits = |f: &Field| {
+        f.kind == "password"
+            && f.form == group.form
+            && !field::shown(f)
+            && !f.autocomplete.contains("new-password")
+    };
+    let mut hidden = page.fields.iter().filter(|f| group.form >= 0 && waits(f));
+    hidden.any(|f| field::secret(page, f) == Some(Secret::Password))
+}
+
 /// What else speaks for a field that stands alone.
 fn weigh_alone(
     page: &Snapshot,
@@ -320,18 +344,7 @@ fn weigh_alone(
     submit: Option<usize>,
     sum: &mut Score,
 ) {
-    let waits = |f: &Field| {
-        f.kind == "password"
-            && f.form == field.form
-            && !field::shown(f)
-            && !f.autocomplete.contains("new-password")
-    };
-    if group.form >= 0
-        && page
-            .fields
-            .iter()
-            .any(|f| waits(f) && field::secret(page, f) == Some(Secret::Password))
-    {
+    if waits_for_password(page, group) {
         sum.sum += 5.0;
     }
     if field
@@ -384,6 +397,12 @@ fn explain(page: &Snapshot, form: &LoginForm, reading: &mut Reading) {
         reason.why.push_str(", it stands alone");
         reason.why.push_str(&because);
     }
+    let mut traps = page.fields.iter().enumerate().filter(|(_, f)| {
+        f.form == group.form && f.form >= 0 && field::is_text(f) && !field::shown(f)
+    });
+    if let Some((trap, _)) = traps.find(|(_, f)| field::likeness(f) > 0) {
+        reading.refuse(About::Field(trap), HIDDEN);
+    }
     let last = form.password.unwrap_or(0).max(form.username.unwrap_or(0));
     if let Some((button, why)) = submit::button(page, &group, &page.fields[last]) {
         reading.choose(About::Button(button), why);
@@ -391,140 +410,4 @@ fn explain(page: &Snapshot, form: &LoginForm, reading: &mut Reading) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::browser::snapshot::{Button, Form, Part};
-
-    fn field(order: i64, kind: &str, name: &str) -> Field {
-        let part = Part {
-            order,
-            tag: "input".into(),
-            kind: kind.into(),
-            name: name.into(),
-            visible: true,
-            width: 200.0,
-            height: 30.0,
-            y: order as f64 * 40.0,
-            ..Part::default()
-        };
-        Field {
-            part,
-            ..Field::default()
-        }
-    }
-
-    fn button(order: i64, text: &str) -> Button {
-        let part = Part {
-            order,
-            tag: "button".into(),
-            kind: "submit".into(),
-            y: order as f64 * 40.0,
-            visible: true,
-            width: 80.0,
-            height: 30.0,
-            ..Part::default()
-        };
-        Button {
-            part,
-            text: text.into(),
-            link: None,
-        }
-    }
-
-    fn page(fields: Vec<Field>, buttons: Vec<Button>) -> Snapshot {
-        Snapshot {
-            fields,
-            buttons,
-            forms: vec![Form::default()],
-            ..Snapshot::default()
-        }
-    }
-
-    #[test]
-    fn the_plain_form_is_found_with_its_own_button() {
-        let page = page(
-            vec![field(1, "text", "user"), field(2, "password", "pass")],
-            vec![
-                button(0, "Search"),
-                button(3, "Sign in"),
-                button(4, "Forgot password?"),
-            ],
-        );
-        let found = find(&page).unwrap();
-        assert_eq!(
-            found,
-            LoginForm {
-                username: Some(0),
-                password: Some(1),
-                submit: Some(1)
-            }
-        );
-    }
-
-    #[test]
-    fn hidden_fields_are_traps_and_never_filled() {
-        let mut trap = field(2, "text", "username");
-        trap.part.visible = false;
-        let mut hidden = field(3, "password", "password");
-        hidden.part.visible = false;
-        assert_eq!(
-            find(&page(
-                vec![trap.clone(), hidden.clone()],
-                vec![button(4, "Log in")]
-            )),
-            None
-        );
-        let found = find(&page(
-            vec![
-                field(1, "email", "x1"),
-                trap,
-                hidden,
-                field(4, "password", "x2"),
-            ],
-            vec![button(5, "Log in")],
-        ));
-        assert_eq!(
-            found.unwrap(),
-            LoginForm {
-                username: Some(0),
-                password: Some(3),
-                submit: Some(0)
-            }
-        );
-    }
-
-    #[test]
-    fn registrations_and_password_changes_are_refused() {
-        let twice = vec![
-            field(1, "text", "user"),
-            field(2, "password", "a"),
-            field(3, "password", "b"),
-        ];
-        assert_eq!(find(&page(twice, vec![button(4, "Save")])), None);
-        let mut new = field(2, "password", "p");
-        new.autocomplete = "new-password".into();
-        assert_eq!(
-            find(&page(
-                vec![field(1, "email", "email"), new],
-                vec![button(3, "Create account")]
-            )),
-            None
-        );
-        let join = vec![field(1, "email", "email"), field(2, "password", "p")];
-        assert_eq!(find(&page(join, vec![button(3, "Create account")])), None);
-    }
-
-    #[test]
-    fn a_code_field_is_not_a_password_and_a_newsletter_is_no_login() {
-        let mut code = field(1, "text", "otp_token");
-        code.input_mode = "numeric".into();
-        let page_with_code = page(vec![code], vec![button(2, "Verify")]);
-        assert_eq!(find_code(&page_with_code), Some(0));
-        let mut letter = page(
-            vec![field(1, "email", "email")],
-            vec![button(2, "Subscribe")],
-        );
-        letter.forms[0].class = "newsletter".into();
-        assert_eq!(find(&letter), None);
-    }
-}
+pub(super) mod tests;

@@ -3,12 +3,46 @@
 use crate::browser::snapshot::{Button, Field, Part, Snapshot};
 use crate::login::words;
 
-use super::field::names;
+use super::field::{names, spread};
 use super::group::{Group, is_link};
 use super::score::{is_elsewhere, sends};
 
 /// Beyond this a button belongs to something else, CSS pixels.
 const FAR: f64 = 600.0;
+
+/// A text of more characters is a sentence.
+const LONG: usize = 40;
+/// Names and classes that speak for a button, or against it.
+const HINTS: &[(&str, f64)] = &[
+    ("submit", 2.0),
+    ("primary", 1.0),
+    ("continue", 1.0),
+    ("secondary", -1.0),
+    ("cancel", -2.0),
+];
+/// Names of buttons that do something else.
+const OTHER: &[&str] = &[
+    "toggle",
+    "reveal",
+    "eye",
+    "show",
+    "hide",
+    "visibility",
+    "forgot",
+    "close",
+    "search",
+    "captcha",
+    "social",
+    "google",
+    "facebook",
+    "apple",
+    "cancel",
+    "back",
+    "menu",
+    "language",
+];
+/// Classes of buttons that show a password.
+const SWITCH: &[&str] = &["toggle", "reveal", "eye", "visibility", "captcha"];
 
 /// The button for a form whose last field is `last`, and why; `None` where Enter is the way.
 pub(super) fn button(page: &Snapshot, group: &Group, last: &Field) -> Option<(usize, String)> {
@@ -39,85 +73,70 @@ fn why(button: &Button, group: &Group) -> String {
     format!("the button {place} that {says}: {:?}", button.text)
 }
 
+/// How likely it is the button; above 0 it may be. `None` where it cannot be: another form's, or far away from all forms.
 fn judge(group: &Group, button: &Button, last: &Field) -> Option<f64> {
     let inside = button.form == group.form && group.form >= 0;
-    let loose = button.form < 0;
-    if !inside && !loose {
-        return None;
-    }
-    let steps = climb(&button.part, &last.part);
     let away = away(&button.part, &last.part);
-    if !inside && group.form >= 0 && (button.order < last.order || away > FAR) {
+    let before = button.order < last.order;
+    if !inside && (button.form >= 0 || group.form >= 0 && (before || away > FAR)) {
         return None;
     }
-    let text = button.text.to_lowercase();
-    let named = format!(
-        "{} {}",
-        names(&button.part),
-        super::field::spread(&button.class)
-    );
-    let plain = !matches!(button.tag.as_str(), "button" | "input" | "a");
-    let says_in = words::any(&text, words::SIGN_IN);
-    let says_next = words::any(&text, words::NEXT);
-    let up = words::any(&text, words::SIGN_UP) && !says_in;
-    let mut score = 0.0;
-    if inside {
-        score += 1.0;
-        if sends(button) {
-            score += 5.0;
-        }
+    let mut score = says(button);
+    score += match (inside, sends(button)) {
+        (true, true) => 6.0,
+        (true, false) => 1.0,
+        (false, true) => 2.0,
+        (false, false) => 0.0,
+    };
+    if is_link(button) {
+        score -= 9.0;
     }
-    score += match (says_in, says_next) {
+    if before {
+        score -= 4.0;
+    }
+    // The same words again, further away, belong to something else.
+    score -= (away / 300.0).min(2.0);
+    if group.form < 0 {
+        let steps = climb(&button.part, &last.part);
+        score -= (steps as f64 / 2.0).min(5.0);
+    }
+    Some(score)
+}
+
+/// What its text speaks for, and what its makers call it.
+fn says(button: &Button) -> f64 {
+    let text = button.text.to_lowercase();
+    let (named, class) = (names(&button.part), spread(&button.class));
+    let inside = words::any(&text, words::SIGN_IN);
+    let next = words::any(&text, words::NEXT);
+    let mut score = match (inside, next) {
         (true, _) => 8.0,
         (false, true) => 4.0,
         _ => 0.0,
     };
-    if text.chars().count() > 40 {
+    if text.chars().count() > LONG {
         score -= 4.0;
+    }
+    for (word, weight) in HINTS {
+        if named.contains(word) || class.contains(word) {
+            score += weight;
+        }
     }
     if words::any(&named, words::SIGN_IN) {
         score += 2.0;
     }
-    if named.contains("submit") {
-        score += 2.0;
-    }
-    if named.contains("primary") || named.contains("next") || named.contains("continue") {
-        score += 1.0;
-    }
-    if named.contains("secondary") || named.contains("link") || named.contains("cancel") {
-        score -= 1.0;
-    }
-    if up {
-        score -= 12.0;
-    }
-    if is_elsewhere(&text) {
+    if words::any(&text, words::SIGN_UP) && !inside || is_elsewhere(&text) {
         score -= 12.0;
     }
     if words::any(&text, words::NOT_SUBMIT) || words::any(&text, words::FORGOT) {
-        score -= if says_in { 4.0 } else { 12.0 };
+        score -= if inside { 4.0 } else { 12.0 };
     }
-    let switch = [
-        "toggle",
-        "reveal",
-        "eye",
-        "show",
-        "visibility",
-        "forgot",
-        "close",
-        "search",
-        "captcha",
-        "social",
-        "google",
-        "facebook",
-    ];
-    if words::any(&named, &switch) && !says_in {
+    if !inside && !next && (words::any(&named, OTHER) || words::any(&class, SWITCH)) {
         score -= 8.0;
     }
-    if is_link(button) {
-        score -= 9.0;
-    }
-    if plain && button.kind != "submit" {
-        score -= if says_in || says_next { 3.0 } else { 20.0 };
+    // What only looks like a button must say that it is the one.
+    if !matches!(button.tag.as_str(), "button" | "input" | "a") && button.kind != "submit" {
+        score -= if inside || next { 3.0 } else { 20.0 };
     }
     if text.is_empty()
         && !sends(button)
@@ -126,15 +145,7 @@ fn judge(group: &Group, button: &Button, last: &Field) -> Option<f64> {
     {
         score -= 6.0;
     }
-    if button.order < last.order {
-        score -= 4.0;
-    }
-    // The same button again, further away, belongs to something else.
-    score -= (away / 300.0).min(2.0);
-    if group.form < 0 {
-        score -= (steps as f64 / 2.0).min(5.0);
-    }
-    Some(score)
+    score
 }
 
 /// How many elements one has to leave, from `from`, until `to` is inside.
@@ -152,4 +163,67 @@ fn away(one: &Part, other: &Part) -> f64 {
     let dx = (one.x + one.width / 2.0) - (other.x + other.width / 2.0);
     let dy = (one.y + one.height / 2.0) - (other.y + other.height / 2.0);
     dx.hypot(dy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::find;
+    use super::super::tests::{button, field, page};
+    use super::*;
+
+    fn pressed(buttons: Vec<Button>) -> Option<String> {
+        let mut seen = page(
+            vec![field(1, "text", "user"), field(2, "password", "pw")],
+            buttons,
+        );
+        seen.forms[0].id = "login".into();
+        let at = find(&seen).expect("a login is found").submit?;
+        Some(seen.buttons[at].text.clone())
+    }
+
+    #[test]
+    fn what_shows_a_password_or_leads_to_others_is_not_pressed() {
+        let mut eye = button(3, "");
+        (eye.part.kind, eye.part.class) = ("button".into(), "pw-toggle".into());
+        let mut forgot = button(6, "Forgot password?");
+        forgot.link = Some("/forgot".into());
+        let all = vec![
+            eye,
+            button(4, "Sign in with Google"),
+            button(5, "Continue"),
+            forgot,
+            button(7, "Cancel"),
+        ];
+        assert_eq!(pressed(all).as_deref(), Some("Continue"));
+    }
+
+    #[test]
+    fn without_a_button_enter_is_the_way() {
+        assert_eq!(pressed(vec![button(3, "Show password")]), None);
+        assert_eq!(pressed(vec![]), None);
+    }
+
+    #[test]
+    fn a_link_without_an_address_and_a_plain_element_are_buttons_where_they_say_so() {
+        let mut link = button(3, "Log in");
+        (link.part.tag, link.part.kind, link.link) = ("a".into(), String::new(), Some("#".into()));
+        assert_eq!(pressed(vec![link.clone()]).as_deref(), Some("Log in"));
+        link.link = Some("/elsewhere".into());
+        let both = vec![link, button(4, "Submit")];
+        assert_eq!(pressed(both).as_deref(), Some("Submit"));
+        let mut plain = button(3, "Log in");
+        (plain.part.tag, plain.part.kind) = ("div".into(), String::new());
+        assert_eq!(pressed(vec![plain.clone()]).as_deref(), Some("Log in"));
+        plain.text = "Details".into();
+        assert_eq!(pressed(vec![plain]), None);
+    }
+
+    #[test]
+    fn a_button_outside_the_form_is_found_near_it() {
+        let mut outside = button(3, "Log in");
+        outside.part.form = -1;
+        assert_eq!(pressed(vec![outside.clone()]).as_deref(), Some("Log in"));
+        outside.part.y = 2000.0;
+        assert_eq!(pressed(vec![outside]), None);
+    }
 }

@@ -62,7 +62,10 @@ pub(super) const WRONG: &[&str] = &[
     "feil ",
     "forkert",
     "nieprawidłow",
-    "błędn",
+    "błędny",
+    "błędne",
+    "błędna",
+    "błędną",
     "nesprávn",
     "neplatn",
     "hibás",
@@ -323,10 +326,12 @@ pub(super) fn any(text: &str, words: &[&str]) -> bool {
 }
 
 fn holds(text: &str, word: &str) -> bool {
-    if word.len() > 5 || !word.is_ascii() {
+    // The alphabets of which short words are parts of other words; elsewhere, words are not told apart by spaces.
+    let alphabetic = |c: char| c < '\u{530}';
+    if word.chars().count() > 5 || !word.chars().all(alphabetic) {
         return text.contains(word);
     }
-    // "go" is in "google" and "logo", "new" is in "news".
+    // "go" is in "google" and "logo", "new" is in "news", and "вход" in "входящие".
     text.match_indices(word).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let after = text[at + word.len()..].chars().next();
@@ -349,5 +354,6 @@ mod tests {
                 && any("user_name", USERNAME)
                 && any("ログインする", SIGN_IN)
         );
+        assert!(any("вход для клиентов", SIGN_IN) && !any("входящие (3)", SIGN_IN));
     }
 }
