@@ -31,7 +31,7 @@ use url::Url;
 pub(crate) use ask::Ask;
 use desk::Answer;
 pub(crate) use desk::{Desk, PASSWORD, Running, USER, WHO, WRONG, home};
-pub(crate) use reply::{Reply, events, html, json, page, to};
+pub(crate) use reply::{Reply, events, json, page, to};
 
 use crate::support::keeper::{browser, config};
 use crate::support::{Keeper, run};
