@@ -88,6 +88,9 @@ pub(crate) fn show(pages: &[Seen], misses: bool) {
             wrong.push(page.name.as_str());
         } else if fills(&found) && !is_login(page) {
             elsewhere.push(page.name.as_str());
+            if misses {
+                tell(page, &[None; 4], found.as_ref());
+            }
         }
         their_wrong += u32::from(fills(&other) && !may_be_filled(page));
     }

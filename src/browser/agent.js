@@ -226,7 +226,7 @@
         input_mode: clip(e.getAttribute('inputmode'), 20), hidden_from_readers: Boolean(e.closest('[aria-hidden=true]')),
       }));
     const plain = all(BUTTONS).slice(0, 600);
-    const found = fields.length ? plain.concat([...everything(document)].filter(clickable).slice(0, 100)) : plain;
+    const found = plain.concat([...everything(document)].filter(clickable).slice(0, 100));
     const buttons = found
       .map((e) => ({ ...common(e), text: clip(nameOf(e) || e.value, 120), link: e.tagName === 'A' ? clip(e.getAttribute('href'), 200) : null }))
       .filter((b) => b.visible || b.tag !== 'a');

@@ -191,7 +191,10 @@ fn fillable(field: &Field) -> Result<(), String> {
 /// The field for the username, walking back from the password: what is named so wins, else the nearest.
 fn username_before(page: &Snapshot, group: &Group, password: usize) -> Option<usize> {
     let order = page.fields[password].order;
-    let fits = |f: &Field| field::usable(f) && field::is_text(f);
+    let fits = |f: &Field| {
+        let code = field::asks_for_code(f) && field::likeness(f) <= 0;
+        field::usable(f) && field::is_text(f) && !code
+    };
     let fields = group.fields.iter().copied();
     let all: Vec<_> = fields.filter(|at| fits(&page.fields[*at])).collect();
     let likeness = |at: usize| field::likeness(&page.fields[at]);
@@ -206,7 +209,7 @@ fn username_before(page: &Snapshot, group: &Group, password: usize) -> Option<us
         .or_else(|| before().find(|at| likeness(*at) > 0))
         .or_else(|| before().find(|at| likeness(*at) == 0))
         // Named for something else, but nothing else can be meant: a site that knows its people by a domain or a name.
-        .or_else(|| before().find(|at| !field::asks_for_code(&page.fields[*at])))
+        .or_else(|| before().next())
         // It is given already, and nothing needs to be typed.
         .or_else(|| {
             let mut given = group.fields.iter().copied().rev();

@@ -66,6 +66,13 @@ pub(super) fn score(page: &Snapshot, group: &Group) -> Score {
 
 fn buttons(page: &Snapshot, group: &Group, score: &mut Score) {
     let mut submits = 0.0_f64;
+    let sent = group
+        .buttons(page)
+        .any(|b| b.tag != "a" && (sends(b) || b.tag == "button"));
+    // What sends a form stands behind its fields; before them, a switch leads to the other one of the two.
+    let first = group.passwords(page).map(|f| f.order).min().unwrap_or(-1);
+    let behind = |b: &Button| b.order > first && sends(b);
+    let any_behind = group.buttons(page).any(behind);
     for button in group.buttons(page) {
         let text = button.text.to_lowercase();
         if text.chars().count() > 60 || is_elsewhere(&text) {
@@ -79,14 +86,24 @@ fn buttons(page: &Snapshot, group: &Group, score: &mut Score) {
             0.0 if !words::any(&text, words::SIGN_IN) => leaning(&names(&button.part)) / 2.0,
             says => says,
         };
-        if is_link(button) || button.tag == "a" {
+        if button.tag == "a" && !is_link(button) && !sent && leaning(&text) > 0.0 {
+            score.add(
+                8.0,
+                format!("nothing else sends it, and this says {:?}", button.text),
+            );
+        } else if is_link(button) || button.tag == "a" {
             // A link leads to the other one of the two.
-            let other = if says > 0.0 {
+            let other = if leaning(&text) > 0.0 {
                 "a link to sign in"
             } else {
                 "a link to register"
             };
             score.add(-leaning(&text), other);
+        } else if sends(button) && any_behind && !behind(button) {
+            score.add(
+                -leaning(&text),
+                format!("a switch before the fields says {:?}", button.text),
+            );
         } else if sends(button) {
             // The strongest one counts, once; two that say the opposite count for nothing.
             if submits * says < 0.0 {
@@ -217,4 +234,70 @@ fn path(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let path = rest.find('/').map_or("", |at| &rest[at..]);
     path.split(['?', '#']).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{button, field, page};
+    use super::*;
+
+    fn sum(turn: impl FnOnce(&mut Snapshot)) -> Score {
+        let mut seen = page(
+            vec![field(1, "text", "a"), field(2, "password", "b")],
+            vec![button(3, "Continue")],
+        );
+        turn(&mut seen);
+        score(&seen, &Group::around(&seen, 1))
+    }
+
+    #[test]
+    fn what_says_nothing_weighs_nothing() {
+        assert_eq!(sum(|_| ()).sum, 0.0);
+        assert_eq!(leaning("log in or sign up"), 0.0);
+    }
+
+    #[test]
+    fn boxes_links_headings_and_further_fields_tell_a_login_from_a_registration() {
+        let remember = |label: &str| {
+            let mut made = field(2, "checkbox", "c");
+            made.label = label.into();
+            move |seen: &mut Snapshot| seen.fields.push(made)
+        };
+        assert!(sum(remember("Remember me")).sum > 0.0);
+        assert!(sum(remember("I agree to the terms")).sum < 0.0);
+        assert!(sum(|seen| seen.headings = vec!["Sign in".into()]).sum > 0.0);
+        assert!(sum(|seen| seen.forms[0].id = "register-form".into()).sum < 0.0);
+        let named = |name: &str| {
+            let mut made = field(0, "text", "n");
+            made.label = name.into();
+            move |seen: &mut Snapshot| seen.fields.push(made)
+        };
+        assert!(sum(named("First name")).sum < 0.0);
+        let many = sum(|seen| seen.fields.extend((3..7).map(|at| field(at, "text", "x"))));
+        assert!(many.sum < 0.0 && many.because(true).contains("text fields"));
+        let link = |text: &str| {
+            let mut made = button(4, text);
+            (made.part.tag, made.link) = ("a".into(), Some("/elsewhere".into()));
+            move |seen: &mut Snapshot| seen.buttons.push(made)
+        };
+        assert!(
+            sum(link("Log in")).sum < 0.0,
+            "it leads away from here to the login"
+        );
+        assert!(sum(link("Register")).sum > 0.0);
+        assert!(sum(link("Forgot password?")).sum > 0.0);
+    }
+
+    #[test]
+    fn another_providers_button_tells_nothing() {
+        let with = |text: &str| sum(|seen| seen.buttons.push(button(4, text))).sum;
+        assert_eq!(with("Sign up with Google"), 0.0);
+        assert!(with("Log in") >= 20.0 && with("Create account") <= -20.0);
+    }
+
+    #[test]
+    fn only_the_path_of_an_address_is_read() {
+        assert_eq!(path("https://login.example/a/b?next=/login#x"), "/a/b");
+        assert_eq!(path("about:blank"), "");
+    }
 }

@@ -290,6 +290,42 @@ fn new_password_on_a_login_only_keeps_browsers_from_filling_it() {
 }
 
 #[test]
+fn a_switch_to_the_login_before_the_fields_makes_no_login() {
+    let fields = || vec![field(2, "email", "email"), field(3, "password", "b")];
+    let registration = page(fields(), vec![button(1, "Sign in"), button(4, "Register")]);
+    assert!(refused(&registration).contains("its button says to register"));
+    // Side by side below the fields, one of them is what is meant.
+    let both = page(fields(), vec![button(4, "Register"), button(5, "Sign in")]);
+    assert_eq!(find(&both).unwrap().submit, Some(1));
+}
+
+#[test]
+fn a_code_is_no_username() {
+    let mut code = field(1, "text", "identificationCode");
+    code.label = "One-time code".into();
+    let seen = page(
+        vec![code, field(2, "password", "p")],
+        vec![button(3, "Log in")],
+    );
+    assert_eq!(find(&seen).unwrap().username, None);
+    assert_eq!(find_code(&seen), Some(0));
+}
+
+#[test]
+fn a_link_that_is_the_only_way_to_send_a_form_speaks_for_it() {
+    let fields = || vec![field(1, "text", "a"), field(2, "password", "b")];
+    let mut link = button(3, "Log in");
+    (link.part.tag, link.part.kind, link.link) =
+        ("a".into(), String::new(), Some("javascript:go()".into()));
+    let found = find(&page(fields(), vec![link.clone()])).unwrap();
+    assert_eq!(found.submit, Some(0));
+    // Beside another button it leads away from a registration.
+    assert!(
+        refused(&page(fields(), vec![button(3, "Continue"), link])).contains("a link to sign in")
+    );
+}
+
+#[test]
 fn of_two_forms_the_login_is_taken() {
     let mut fields = vec![
         field(1, "email", "mail"),

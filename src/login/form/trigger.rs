@@ -33,3 +33,30 @@ pub(in crate::login) fn offers_sign_out(page: &Snapshot) -> bool {
         words::any(&said, words::SIGN_OUT)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::login::form::tests::{button, page};
+
+    #[test]
+    fn the_plainest_way_to_sign_in_is_taken() {
+        let all = vec![
+            button(1, "Log in with Google"),
+            button(2, "Log in to see what your friends do"),
+            button(3, "Log in"),
+            button(4, "Log in or sign up"),
+        ];
+        assert_eq!(find_trigger(&page(vec![], all)), Some(2));
+        let none = vec![button(1, "Sign up"), button(2, "Входящие")];
+        assert_eq!(find_trigger(&page(vec![], none)), None);
+    }
+
+    #[test]
+    fn a_sign_out_is_told_by_its_text_or_by_where_it_leads() {
+        let mut out = button(1, "");
+        assert!(!offers_sign_out(&page(vec![], vec![out.clone()])));
+        out.link = Some("/account/logout".into());
+        assert!(offers_sign_out(&page(vec![], vec![out])));
+    }
+}
