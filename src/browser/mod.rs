@@ -457,7 +457,7 @@ impl Context {
                 && target.target_id != *own
                 && !but.contains(target.target_id.inner())
         };
-        let Some(target) = targets.iter().filter(fits).next_back() else {
+        let Some(target) = targets.iter().rfind(fits) else {
             return Ok(None);
         };
         // The library attaches to it by itself, and needs a moment.

@@ -60,10 +60,11 @@ fn dismissal(page: &Snapshot) -> Option<Failure> {
     Some(Failure::new(class, message))
 }
 
-/// [`dismissal`] of a page that says it in so few words that it need not be waited for.
+/// [`dismissal`] of a page that says in so few words that nobody gets in now that it need not be waited for.
 pub(super) fn barrier(page: &Snapshot) -> Option<Failure> {
     let few = page.text.chars().count() <= QUOTE * 2;
-    few.then(|| dismissal(page)).flatten()
+    let closed = |failure: &Failure| failure.class != FailureClass::WrongCredentials;
+    few.then(|| dismissal(page)).flatten().filter(closed)
 }
 
 /// What the site answered to the credentials, where the page tells it. `form_is_back`: a login form shows after the

@@ -177,6 +177,12 @@ pub fn export(
             return Err(FormatError::Nothing(url.clone()));
         }
     }
+    if format != Format::StorageState {
+        left_out.extend(state.http().iter().map(|own| Dropped {
+            what: format!("HTTP authentication of {}", own.origin),
+            why: "is no cookie; the formats header and storage-state have it",
+        }));
+    }
     let mut text = match format {
         Format::StorageState | Format::Header => pretty(&json!(state)),
         Format::Puppeteer => pretty(&Value::from_iter(state.cookies.iter().map(puppeteer))),

@@ -171,7 +171,9 @@ pub fn join(states: &[(SiteName, &StorageState)]) -> Result<StorageState, Collis
                     all.user_agent = None;
                 }
                 all.storage.extend(one.storage.iter().cloned());
-                all.http.extend(one.http.iter().cloned());
+                let new = one.http.iter().filter(|own| !all.http.contains(own));
+                let new: Vec<_> = new.cloned().collect();
+                all.http.extend(new);
                 Some(all)
             }
             (all, one) => all.or_else(|| one.clone()),

@@ -416,6 +416,56 @@ fn what_a_format_has_no_place_for_is_named() {
     assert!("xml".parse::<Format>().is_err());
 }
 
+/// A session of HTTP authentication at this origin.
+fn http(origin: &str, scheme: &str, password: &str) -> StorageState {
+    serde_json::from_value(json!({"jarkeeper": {
+        "version": 1, "captured_at": "2026-01-01T00:00:00Z",
+        "http": [{"origin": origin, "scheme": scheme, "username": "ada", "password": password}]
+    }}))
+    .unwrap()
+}
+
+#[test]
+fn http_authentication_is_a_header_for_its_origin_and_left_out_where_there_are_only_cookies() {
+    let basic = http("https://h.test", "basic", "canary");
+    let url = |text: &str| Some(text.parse::<Url>().unwrap());
+    let header = |state, url: Option<Url>| export(state, Format::Header, url.as_ref(), now());
+    let exported = header(&basic, url("https://h.test/x")).unwrap();
+    assert_eq!(exported.text, "Authorization: Basic YWRhOmNhbmFyeQ==\n");
+    let elsewhere = header(&basic, url("https://h.test:444/")).unwrap_err();
+    assert!(matches!(elsewhere, FormatError::Nothing(_)), "{elsewhere}");
+    let digest = http("https://h.test", "digest", "canary");
+    let error = header(&digest, url("https://h.test/"))
+        .unwrap_err()
+        .to_string();
+    insta::assert_snapshot!(error, @"https://h.test takes HTTP Digest authentication, which no header fixed in advance can give; give its username and password to the client (they are in the state file, under jarkeeper.http)");
+    for format in [Format::Netscape, Format::Puppeteer, Format::Selenium] {
+        let left_out = export(&basic, format, None, now()).unwrap().left_out;
+        assert_eq!(left_out.len(), 1, "{format}");
+        assert!(!left_out[0].to_string().contains("canary"));
+    }
+    let kept = text(&basic, Format::StorageState);
+    assert_eq!(import(&kept).unwrap(), basic);
+
+    let site = |name: &str| name.parse::<SiteName>().unwrap();
+    let other = http("https://h.test", "basic", "canary2");
+    let collision = join(&[(site("a"), &basic), (site("b"), &other)]).unwrap_err();
+    let told = collision.to_string();
+    assert!(
+        told.contains("https://h.test") && !told.contains("canary"),
+        "{told}"
+    );
+    assert_eq!(
+        join(&[(site("a"), &basic), (site("b"), &basic)]).unwrap(),
+        basic
+    );
+    let two = join(&[
+        (site("a"), &basic),
+        (site("b"), &http("https://i.test", "basic", "x")),
+    ]);
+    assert_eq!(two.unwrap().http().len(), 2);
+}
+
 #[test]
 fn states_are_joined_and_a_cookie_of_two_sites_is_named_with_both() {
     let site = |name: &str| name.parse::<SiteName>().unwrap();

@@ -319,3 +319,77 @@ fn a_session_is_asked_to_last_where_a_box_offers_it() {
     });
     together([pass("remember me", fixture)]);
 }
+
+/// The application, a broker on the host's other name, and a provider on another host, with forms that send themselves.
+fn three_origins() -> Fixture {
+    let send = |to: &str, name: &str, value: &str| {
+        page(
+            "One moment",
+            &format!(
+                "<form id=f method=post action='{to}'><input type=hidden name={name} value='{value}'></form>\
+                 <script>f.submit()</script>"
+            ),
+        )
+    };
+    Fixture::new(move |desk, ask| {
+        let at = match ask.host.split(':').next() {
+            Some("localhost") => "broker",
+            Some("127.0.0.2") => "provider",
+            _ => "app",
+        };
+        match (at, ask.line().as_str()) {
+            ("app", "GET /login") => to("%ALIAS%/start"),
+            ("broker", "GET /start") => send("%FOREIGN%/sso", "SAMLRequest", "r"),
+            ("provider", "POST /sso") => page("Provider", FORM),
+            ("provider", "POST /login") => {
+                match desk.judge(ask.field("username"), ask.field("password")) {
+                    true => {
+                        let answer = desk.fresh("a");
+                        desk.note("answer", &answer);
+                        send("%ALIAS%/acs", "SAMLResponse", &answer)
+                            .cookie(&format!("idp={}; Path=/; HttpOnly", desk.open("idp")))
+                    }
+                    false => page(
+                        "Provider",
+                        &format!("<p class=error>Wrong password</p>{FORM}"),
+                    ),
+                }
+            }
+            ("broker", "POST /acs") if ask.field("SAMLResponse") == desk.noted("answer") => {
+                let ticket = desk.fresh("t");
+                desk.note("ticket", &ticket);
+                to(&format!("%BASE%/callback?ticket={ticket}"))
+            }
+            ("app", "GET /callback")
+                if !ask.field("ticket").is_empty()
+                    && ask.field("ticket") == desk.noted("ticket") =>
+            {
+                to("/home").cookie(&format!("sid={}; Path=/; HttpOnly", desk.open(USER)))
+            }
+            _ => desk.usual(ask),
+        }
+    })
+}
+
+#[test]
+fn single_sign_on_over_three_origins_types_only_where_it_is_allowed() {
+    together([
+        pass_with(
+            "three origins",
+            three_origins(),
+            "allowed_origins = [\"%FOREIGN%\"]\n",
+        ),
+        refuse(
+            "three origins, one allowed",
+            three_origins(),
+            FailureClass::RecipeWrong,
+            0,
+        ),
+        Box::pin(async {
+            let class = FailureClass::RecipeWrong;
+            let (_, failure) =
+                refuses_with("the broker alone", three_origins(), PROVIDER, class, 0).await;
+            assert!(failure.message.contains("127.0.0.2"), "{failure}");
+        }),
+    ]);
+}

@@ -379,8 +379,9 @@ impl WantsCertificate {
             crate::support::tools::say("openssl is not here");
             return None;
         };
-        let serve =
-            openssl("s_server -accept 127.0.0.1:0 -cert cert.pem -key key.pem -Verify 1 -www");
+        let serve = openssl(
+            "s_server -accept 127.0.0.1:0 -cert cert.pem -key key.pem -Verify 1 -www -tls1_2",
+        );
         let mut server = { serve }
             .stdout(std::process::Stdio::piped())
             .spawn()
