@@ -167,9 +167,9 @@ const FORM_ATTRIBUTE: &str = "<form method=post action=/login id=signin><label>K
     <label>Salasana <input name=password type=password></label></form>\
     <div class=toolbar><button type=button>Peruuta</button><button form=signin class=primary>Kirjaudu</button></div>";
 
-/// The button is outside the form and far away from it.
+/// The button is outside the form, at the foot of the page.
 const FAR_BUTTON: &str = "<form id=f onsubmit='return false'><label>Username <input id=u></label>\
-    <label>Password <input id=p type=password></label></form><div style='height:700px'></div>\
+    <label>Password <input id=p type=password></label></form><div style='height:450px'></div>\
     <div role=button tabindex=0 id=go class=btn>Log in</div>\
     <script>go.onclick = async () => { await fetch('/login', { method: 'POST', body: new URLSearchParams({ u: u.value, p: p.value }) });\
       location = '/home' }</script>";

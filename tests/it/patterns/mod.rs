@@ -101,7 +101,7 @@ impl Fixture {
     /// The same with a wrong password in the recipe.
     pub(crate) fn wrong(mut self) -> Self {
         self.password = WRONG;
-        self
+        self.env("PASSWORD", WRONG)
     }
 
     /// The same with one more environment variable that the recipe may name.
@@ -123,10 +123,11 @@ impl Fixture {
             .replace("%SECOND%", &desk.second)
             .replace("%ALIAS%", &desk.alias())
             .replace("%FOREIGN%", &desk.foreign);
+        keeper.env("PASSWORD", PASSWORD);
         for (name, value) in &self.environment {
             keeper.env(name, value);
         }
-        keeper.env("PASSWORD", self.password).recipe("x", &recipe);
+        keeper.recipe("x", &recipe);
         (running, keeper)
     }
 }

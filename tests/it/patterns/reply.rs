@@ -24,7 +24,7 @@ pub(crate) fn page(title: &str, body: &str) -> Reply {
 }
 
 /// An HTML document as it is.
-pub(crate) fn html(document: &str) -> Reply {
+pub(super) fn html(document: &str) -> Reply {
     Reply::of(200, "text/html; charset=utf-8", document)
 }
 
