@@ -475,8 +475,8 @@ fn sources_of_codes_are_understood() {
     Some(Codes { from: HandIn, wait: TimeDelta { secs: 600, nanos: 0 } }) None
     Some(Codes { from: Command(codes), wait: TimeDelta { secs: 60, nanos: 0 } }) None
     Some(Codes { from: Folder(mail, Filter { from: Some("no-reply@wiki.example"), to: Some("+wiki@") }), wait: TimeDelta { secs: 120, nanos: 0 } }) None
-    Some(Codes { from: Imap(Imap { url: Url { scheme: "imaps", cannot_be_a_base: false, username: "", password: None, host: Some(Domain("mail.example")), port: None, path: "/INBOX", query: None, fragment: None }, user: "me", password: Env(M) }, Filter { from: None, to: None }), wait: TimeDelta { secs: 120, nanos: 0 } }) None
-    None Some(File(secrets/wiki-codes))
+    Some(Codes { from: Imap(Imap { url: Url { scheme: "imaps", cannot_be_a_base: false, username: "", password: None, host: Some(Domain("mail.example")), port: None, path: "/INBOX", query: None, fragment: None }, user: "me", password: Env("M") }, Filter { from: None, to: None }), wait: TimeDelta { secs: 120, nanos: 0 } }) None
+    None Some(File("secrets/wiki-codes"))
     "#);
     // Who gets in by what the site sends needs no password.
     let alone = good("url = \"https://a/\"\nusername = \"me\"\ncode = \"ask\"");
