@@ -381,7 +381,7 @@ mod tests {
             let mut draft = draft();
             draft.username = Source::Literal(user.as_str().into());
             draft.steps = steps;
-            let url = draft.url.join(&path).unwrap();
+            let url = draft.url.join(&format!("/x{path}")).unwrap();
             draft.probe = Some(Probe { url, status: 200, contains: Some(user + "x"), lacks: None });
             let read = draft.recipe(&"wiki".parse().unwrap());
             prop_assert!(read.is_ok(), "{}\n{}", read.unwrap_err(), draft.text());
