@@ -78,7 +78,7 @@
     if (/^rect\((0px|1px|auto)?,? ?(0px|1px),? ?(0px|1px),? ?(0px|1px)?/.test(style.clip) && ['absolute', 'fixed'].includes(style.position)) return true;
     if (/^inset\((50|[6-9]\d|100)(\.\d+)?%/.test(style.clipPath) || /^(circle|ellipse)\(0/.test(style.clipPath)) return true;
     if (style.overflow === 'visible' || style.display === 'contents' || style.display === 'inline') return false;
-    // What the body hides is hidden by the window instead: a body without height clips nothing.
+    // The overflow of these two is the viewport's; a body whose content is all placed absolutely has no height.
     if (element === document.body || element === document.documentElement) return false;
     const box = element.getBoundingClientRect();
     return box.width < 2 || box.height < 2;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::browser::snapshot::Snapshot;
 use crate::browser::{Context, Page, Wanted};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureClass};
 use crate::session::StorageState;
 use crate::session::state::{Cookie, Extension};
 use crate::sites::Recipe;
@@ -23,6 +23,9 @@ use crate::sites::recipe::Proof;
 
 /// How long a page may stand still, with the same address and nothing under way, before no session is expected of it.
 const STILL: Duration = Duration::from_secs(10);
+
+/// How long a page that asks for a code may be one that has just been answered.
+const ON_ITS_WAY: Duration = Duration::from_secs(3);
 
 /// How this site is probed by plain HTTP, where that is known.
 pub(super) fn known_rule(attempt: &Attempt<'_>) -> Option<Rule> {
@@ -399,8 +402,14 @@ async fn told(page: &Page, recipe: &Recipe, mark: u64, progress: &Progress) -> R
         let mut seen = snapshot(page, &frame).await?;
         let form_is_back = form::find(&seen).is_some();
         seen.alerts.splice(0..0, page.dialogs_since(mark));
-        if let Some(failure) = sight::verdict(&seen, &page.answers_since(mark), form_is_back) {
-            return Err(failure);
+        let fresh = progress
+            .submitted_at
+            .is_some_and(|at| at.elapsed() < ON_ITS_WAY);
+        match sight::verdict(&seen, &page.answers_since(mark), form_is_back) {
+            // A code that a step has typed a moment ago may still be on its way.
+            Some(failure) if failure.class == FailureClass::CodeWanted && fresh => {}
+            Some(failure) => return Err(failure),
+            None => {}
         }
         if let Some(failure) = sight::barrier(&seen) {
             return Err(failure);
