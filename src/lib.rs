@@ -2,9 +2,9 @@
 //!
 //! The picture, the invariants and two walkthroughs are in `ARCHITECTURE.md`. The rooms, top to bottom:
 //! [`cli`] and [`app`] (arguments; wiring), [`renewal`] (when, whether, one at a time), [`login`] (how to get in; whether we
-//! are in) and [`vault`] (where secrets come from), [`browser`] (Chromium), [`session`] (states and their files), [`sites`]
-//! (recipes), [`config`] and [`watch`] (settings), and the words [`ids`], [`failure`], [`secret`], [`source`],
-//! [`seal`].
+//! are in), [`codes`] (what a site sends) and [`vault`] (where secrets come from), [`browser`] (Chromium), [`session`] (states
+//! and their files), [`sites`] (recipes), [`config`] and [`watch`] (settings), and the words [`ids`], [`failure`], [`secret`],
+//! [`source`], [`seal`] and [`totp`].
 
 pub mod app;
 pub mod browser;
