@@ -116,6 +116,7 @@ fn scripts_read_json_whose_shape_stays() {
         "next_renewal_at",
         "proven_at",
         "site",
+        "waits_for_code",
     ];
     assert_eq!(keys(&status[0]), shape);
     assert_eq!(status[0]["alive"], true);
