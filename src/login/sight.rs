@@ -139,6 +139,14 @@ pub(super) fn verdict(page: &Snapshot, answers: &[Answer], form_is_back: bool) -
             format!("the site says {}", quote(shown)),
         ));
     }
+    let told = if alerts.is_empty() { &said } else { &alerts };
+    if form_is_back && words::any(told, words::STALE) && !words::any(told, words::CREDENTIALS) {
+        let message = format!(
+            "the site did not look at the password, for its form was too old: {}",
+            quote(shown)
+        );
+        return Some(Failure::new(FailureClass::NotProven, message));
+    }
     if form_is_back
         && (words::any(&alerts, words::WRONG) || refused || words::any(&said, words::WRONG))
     {
@@ -233,6 +241,30 @@ mod tests {
         ] {
             let failure = verdict(&says(text), &[], true).unwrap();
             assert_eq!(failure.class, FailureClass::WrongCredentials, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_form_that_was_too_old_says_nothing_of_the_password() {
+        for (text, class) in [
+            (
+                "This form has expired. Please try again.",
+                FailureClass::NotProven,
+            ),
+            (
+                "Ihre Sitzung ist abgelaufen, ungültige Anfrage",
+                FailureClass::NotProven,
+            ),
+            (
+                "Your session has expired. Wrong password.",
+                FailureClass::WrongCredentials,
+            ),
+        ] {
+            assert_eq!(
+                verdict(&says(text), &[], true).unwrap().class,
+                class,
+                "{text}"
+            );
         }
     }
 

@@ -340,6 +340,61 @@ fn holds(text: &str, word: &str) -> bool {
     })
 }
 
+/// A form that was looked at too late, or without its token: nothing was said of the password.
+pub(super) const STALE: &[&str] = &[
+    "csrf",
+    "cross-site request",
+    "cross site request",
+    "form has expired",
+    "form expired",
+    "page has expired",
+    "page expired",
+    "session has expired",
+    "session expired",
+    "session timed out",
+    "security token",
+    "formular ist abgelaufen",
+    "sitzung ist abgelaufen",
+    "sitzung abgelaufen",
+    "session a expiré",
+    "page a expiré",
+    "sesión ha caducado",
+    "sesión ha expirado",
+    "sesión expirada",
+    "sessão expirou",
+    "sessão expirada",
+    "sessione è scaduta",
+    "sessione scaduta",
+    "sessie is verlopen",
+    "sesja wygasła",
+    "сессия истекла",
+    "срок действия сеанса",
+    "oturum süresi",
+    "会话已过期",
+    "会话过期",
+    "セッションの有効期限",
+    "세션이 만료",
+];
+
+/// What a refusal names that has looked at what was typed.
+pub(super) const CREDENTIALS: &[&str] = &[
+    "password",
+    "credential",
+    "username",
+    "passwort",
+    "kennwort",
+    "mot de passe",
+    "contraseña",
+    "senha",
+    "wachtwoord",
+    "hasło",
+    "пароль",
+    "şifre",
+    "密码",
+    "パスワード",
+    "비밀번호",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
