@@ -3,11 +3,39 @@
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogConfig, LogFormat};
 
-/// Libraries that may put what they send, and so secrets, into their logs are never heard.
-const SILENT: &str = "chromiumoxide=off,async_tungstenite=off,tungstenite=off,tokio_tungstenite=off,hyper=off,hyper_util=off,reqwest=off,h2=off,rustls=off";
+/// Libraries that may put what they send, and so secrets, into their logs are never heard, whatever the filter says.
+const SILENT: &[&str] = &[
+    "age",
+    "async_imap",
+    "async_tungstenite",
+    "chromiumoxide",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "imap_proto",
+    "keyring",
+    "keyring_core",
+    "mail_parser",
+    "reqwest",
+    "rustls",
+    "secret_service",
+    "tokio_rustls",
+    "tokio_tungstenite",
+    "tungstenite",
+    "zbus",
+    "zbus_secret_service_keyring_store",
+];
+
+fn may_be_heard(target: &str) -> bool {
+    let library = target.split("::").next().unwrap_or_default();
+    !SILENT.contains(&library)
+}
 
 /// Begins to log, and gives what changes the filter later.
 pub(super) fn log(config: &LogConfig, as_daemon: bool) -> Relog {
@@ -20,6 +48,7 @@ pub(super) fn log(config: &LogConfig, as_daemon: bool) -> Relog {
         LogFormat::Json => false,
         LogFormat::Auto => std::io::stderr().is_terminal(),
     };
+    let silent = || filter_fn(|about| may_be_heard(about.target()));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -28,13 +57,13 @@ pub(super) fn log(config: &LogConfig, as_daemon: bool) -> Relog {
         true => {
             let builder = builder.with_filter_reloading();
             let handle = builder.reload_handle();
-            let _ = builder.try_init();
+            let _ = builder.finish().with(silent()).try_init();
             Box::new(move |config| drop(handle.reload(self::filter(config))))
         }
         false => {
             let builder = builder.json().flatten_event(true).with_filter_reloading();
             let handle = builder.reload_handle();
-            let _ = builder.try_init();
+            let _ = builder.finish().with(silent()).try_init();
             Box::new(move |config| drop(handle.reload(self::filter(config))))
         }
     }
@@ -45,6 +74,5 @@ pub(super) type Relog = Box<dyn Fn(&LogConfig) + Send + Sync>;
 
 fn filter(config: &LogConfig) -> EnvFilter {
     // The configuration has checked the filter.
-    EnvFilter::try_new(format!("{},{SILENT}", config.filter))
-        .unwrap_or_else(|_| EnvFilter::new(format!("info,{SILENT}")))
+    EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"))
 }
