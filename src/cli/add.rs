@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use url::{Host, Url};
 
+use super::secret::tell_of_key;
 use super::sites::{NOT_SAVED, Place, agreed, ask};
 use super::{Stop, complain, say, say_json};
 use crate::app::{self, App};
@@ -16,7 +17,7 @@ use crate::renewal::Trial;
 use crate::secret::Credentials;
 use crate::sites::recipe::{Probe, Source};
 use crate::sites::{Draft, source};
-use crate::vault::{self, Reach};
+use crate::vault::{self, Reach, sealed};
 
 /// Most things that a person is asked to allow for one site.
 const MOST_ALLOWED: usize = 6;
@@ -96,7 +97,7 @@ pub(super) async fn plan(root: &Path, arguments: Arguments) -> Result<Plan, Stop
                 );
                 return Err(Stop::Told(2, message));
             };
-            // Where Jarkeeper can keep a secret itself, it goes there; until then the person has to.
+            // Once the login has worked it is sealed, where that can be done.
             (Source::Env(variable), Some(typed))
         }
     };
@@ -123,10 +124,24 @@ pub(super) async fn run(app: &App, root: &Path, plan: Plan, json: bool) -> Resul
         typed,
         yes,
     } = plan;
-    let credentials = credentials(app, root, &draft, &place, typed.as_ref()).await?;
+    let settings = app.queue.renewer().settings();
+    let environment = app::environment();
+    let reach = Reach {
+        root,
+        env: environment.as_ref(),
+        key: settings.config.seal.key.as_ref(),
+    };
+    let credentials = credentials(reach, &draft, &place, typed.as_ref()).await?;
     let key = SessionKey::of(place.site.clone());
     let mut trial = attempt(app, &key, &place, &mut draft, &credentials, yes).await?;
     draft.probe = trial.rule().map(probe);
+    let variable = draft.password.clone();
+    if typed.is_some() {
+        match sealed::free_name(place.site.as_str(), reach).await {
+            Ok(name) => draft.password = Source::Sealed(name),
+            Err(failure) => out_of_reach(&failure),
+        }
+    }
     let text = draft.text();
     if !json {
         say(&text)?;
@@ -139,7 +154,20 @@ pub(super) async fn run(app: &App, root: &Path, plan: Plan, json: bool) -> Resul
     let saved = agreed(&place, yes).await?;
     let mut state = None;
     if saved {
-        state = Some(keep(&mut trial, &place, &draft)?);
+        if let (Some(typed), Source::Sealed(name)) = (&typed, &draft.password) {
+            match sealed::set(name, typed, reach).await {
+                Ok(made) => tell_of_key(made),
+                Err(failure) => {
+                    out_of_reach(&failure);
+                    draft.password = variable;
+                }
+            }
+        }
+        let kept = keep(&mut trial, &place, &draft);
+        if let (Err(_), Some(_), Source::Sealed(name)) = (&kept, &typed, &draft.password) {
+            sealed::remove(name, reach).await?;
+        }
+        state = Some(kept?);
     }
     drop(trial);
     if json {
@@ -160,12 +188,24 @@ pub(super) async fn run(app: &App, root: &Path, plan: Plan, json: bool) -> Resul
             place.file()
         ))?;
     }
-    if let (Some(_), Source::Env(name)) = (typed, &draft.password) {
-        complain(&format!(
+    match (typed, &draft.password) {
+        (Some(_), Source::Sealed(name)) => complain(&format!(
+            "the password that was typed is kept in {}, under the name {name}",
+            root.join(sealed::SECRETS).display()
+        )),
+        (Some(_), Source::Env(name)) => complain(&format!(
             "the password that was typed is kept nowhere: set {name} to it where jarkeeper is started"
-        ));
+        )),
+        _ => {}
     }
     Ok(())
+}
+
+fn out_of_reach(failure: &Failure) {
+    complain(&format!(
+        "the password that was typed cannot be sealed: {}",
+        failure.message
+    ));
 }
 
 /// The session first, so that a daemon that sees the recipe finds it: it need not log in again.
@@ -257,8 +297,7 @@ fn told(failure: &Failure) -> Stop {
 
 /// What one logs in with: from where the recipe says, but for a password that was typed.
 async fn credentials(
-    app: &App,
-    root: &Path,
+    reach: Reach<'_>,
     draft: &Draft,
     place: &Place,
     typed: Option<&SecretString>,
@@ -270,13 +309,6 @@ async fn credentials(
     if let Some(typed) = typed {
         account.password = Source::Literal(typed.clone());
     }
-    let settings = app.queue.renewer().settings();
-    let environment = app::environment();
-    let reach = Reach {
-        root,
-        env: environment.as_ref(),
-        key: settings.config.seal.key.as_ref(),
-    };
     Ok(vault::credentials(&account, reach).await?)
 }
 

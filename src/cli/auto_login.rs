@@ -16,7 +16,7 @@ pub(super) async fn run(app: &App, folder: &Path, list: &[String]) -> Result<(),
     let everything = list.is_empty() || list.iter().any(|name| name == "all");
     let mut files: Vec<Vec<SiteName>> = Vec::new();
     if everything {
-        super::refuse_broken(&settings, None)?;
+        super::named::refuse_broken(&settings, None)?;
         files.extend(
             settings
                 .recipes
@@ -37,9 +37,9 @@ pub(super) async fn run(app: &App, folder: &Path, list: &[String]) -> Result<(),
         };
         let sites = list.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         for site in &sites {
-            super::refuse_broken(&settings, Some(site.as_str()))?;
+            super::named::refuse_broken(&settings, Some(site.as_str()))?;
             if settings.recipes.get(site).is_none() {
-                return Err(super::no_such(&settings, site.as_str()));
+                return Err(super::named::no_such(&settings, site.as_str()));
             }
         }
         if sites.len() > 1 {

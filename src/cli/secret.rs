@@ -57,11 +57,7 @@ pub(super) async fn run(
                 let message = "the value is empty; nothing was changed";
                 return Err(Stop::Told(2, message.to_owned()));
             }
-            if let Some(place) = sealed::set(&name, &value, reach).await? {
-                complain(&format!(
-                    "a key was made and is in {place}; without it nothing that is sealed opens again, so keep a copy"
-                ));
-            }
+            tell_of_key(sealed::set(&name, &value, reach).await?);
             say(&format!(
                 "{name} is kept in {}",
                 root.join(sealed::SECRETS).display()
@@ -84,6 +80,15 @@ pub(super) async fn run(
                 ),
             )),
         },
+    }
+}
+
+/// Says where a new key is, if one was made.
+pub(super) fn tell_of_key(made: Option<String>) {
+    if let Some(place) = made {
+        complain(&format!(
+            "a key was made and is in {place}; without it nothing that is sealed opens again, so keep a copy"
+        ));
     }
 }
 

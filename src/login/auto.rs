@@ -3,19 +3,20 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use crate::browser::snapshot::Snapshot;
-use crate::browser::{Answer, BrowserError, Element, Frame, Page, shown};
+use crate::browser::{Answer, Frame, Page, shown};
 use crate::failure::{Failure, FailureClass, Wants};
 
-use super::ask::{self, remember_me};
+use super::ask;
+use super::entry::{SIGN, fill, key, submit};
 use super::factor::{self, Place};
 use super::form::{self, LoginForm};
 use super::prove::Inside;
 use super::take::{Offer, Offers, uncover};
-use super::typing::{allowed, open_frames, origins, type_password};
+use super::typing::open_frames;
+use super::window::{come_back, window};
 use super::{AGAIN, Attempt, Progress, QUIET, http, passkey, sight, snapshot};
 
 /// How long a page may take to show a form.
@@ -24,10 +25,6 @@ const FORM: Duration = Duration::from_secs(12);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Most things that are done between the URL and the session.
 const STEPS: usize = 20;
-/// How long a submission may go without any sign before it is tried with the Enter key.
-const SIGN: Duration = Duration::from_secs(3);
-/// How often a field may be drawn anew while it is being filled.
-const REDRAWN: usize = 3;
 
 /// What the page asks for.
 enum Ask {
@@ -54,14 +51,14 @@ pub(super) async fn run(
 
 /// What was done so far, in every window.
 #[derive(Default)]
-struct Way {
+pub(super) struct Way {
     done: HashSet<String>,
-    entered: bool,
+    pub(super) entered: bool,
     steps: usize,
     /// Windows that were looked at.
-    windows: Vec<String>,
+    pub(super) windows: Vec<String>,
     /// The origin of a window in which no credentials are allowed.
-    foreign: Option<String>,
+    pub(super) foreign: Option<String>,
 }
 
 async fn walk(
@@ -183,19 +180,6 @@ async fn walk(
         sight::quote(&seen.text)
     );
     Err(Failure::new(FailureClass::FormNotFound, message))
-}
-
-fn key(seen: &Snapshot, form: &LoginForm) -> String {
-    let signature = |at: Option<usize>| {
-        at.map(|at| seen.fields[at].signature.as_str())
-            .unwrap_or_default()
-    };
-    let url = seen.url.split(['?', '#']).next().unwrap_or_default();
-    format!(
-        "{url} {} {}",
-        signature(form.username),
-        signature(form.password)
-    )
 }
 
 /// Waits until the page asks for something, or, after the login, until it asks for nothing more.
@@ -328,252 +312,4 @@ fn none(
         "there is no login form that can be recognised at {at}; the page says {text}. Check url, or describe the login with steps"
     );
     Failure::new(FailureClass::FormNotFound, message)
-}
-
-/// Fills the fields. Where the page draws its form anew when a field gets or loses the focus, `seen` and `form` become
-/// what is there then.
-async fn fill(
-    page: &Page,
-    attempt: &Attempt<'_>,
-    progress: &mut Progress,
-    frame: &Frame,
-    seen: &mut Snapshot,
-    form: &mut LoginForm,
-) -> Result<(), Failure> {
-    let empty = attempt.credentials.password.expose_secret().is_empty();
-    if form.password.is_some() && empty {
-        let message = "the password is empty; look at where the recipe takes it from";
-        return Err(Failure::new(FailureClass::SecretMissing, message));
-    }
-    if let Some(remember) = form.password.and_then(|at| remember_me(seen, at)) {
-        // Its click may draw the form anew; the fields are looked at once more anyhow.
-        let ticked = async {
-            let element = page.node(frame, seen.fields[remember].node).await?;
-            match page.ticked(&element).await? {
-                true => Ok(()),
-                false => page.click(&element).await,
-            }
-        };
-        match ticked.await {
-            Ok(()) | Err(BrowserError::Moved(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    for secret in [false, true] {
-        let mut tries = REDRAWN;
-        loop {
-            // A username that is given already is told, not typed.
-            let told = |at: &usize| seen.fields[*at].disabled || seen.fields[*at].readonly;
-            let field = match secret {
-                true => form.password,
-                false => form.username.filter(|at| !told(at)),
-            };
-            let Some(at) = field else { break };
-            let typed = async {
-                let element = unchanged(page, frame, seen, at).await?;
-                match secret {
-                    true => {
-                        type_password(page, attempt, progress, &element).await?;
-                        page.guard(&element, &origins(attempt.recipe)).await?;
-                        Ok::<_, Failure>(())
-                    }
-                    false => Ok(page.fill(&element, &attempt.credentials.username).await?),
-                }
-            };
-            let failure = match typed.await {
-                Ok(()) => break,
-                Err(failure) if failure.class == FailureClass::FormChanged && tries > 0 => failure,
-                Err(failure) => return Err(failure),
-            };
-            tries -= 1;
-            let now = snapshot(page, frame).await?;
-            match form::find(&now) {
-                Some(again) if key(&now, &again) == key(seen, form) => {
-                    (*seen, *form) = (now, again);
-                }
-                _ => return Err(failure),
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The field, if it still is the one that was looked at.
-async fn unchanged(
-    page: &Page,
-    frame: &Frame,
-    seen: &Snapshot,
-    at: usize,
-) -> Result<Element, Failure> {
-    let field = &seen.fields[at];
-    let changed = || {
-        Failure::new(
-            FailureClass::FormChanged,
-            "the login form changed while it was being filled",
-        )
-    };
-    let element = match page.node(frame, field.node).await {
-        Ok(element) => element,
-        Err(BrowserError::Moved(_)) => return Err(changed()),
-        Err(error) => return Err(error.into()),
-    };
-    match page.signature(&element).await? == field.signature {
-        true => Ok(element),
-        false => Err(changed()),
-    }
-}
-
-/// Presses the button and waits for what the site makes of it; gives the refusal, where it refuses.
-async fn submit(
-    inside: &Inside<'_>,
-    page: &Page,
-    frame: &Frame,
-    seen: &Snapshot,
-    form: &LoginForm,
-) -> Result<Option<Failure>, Failure> {
-    // Only what comes from now on is an answer; the login page itself may have come a moment ago.
-    let mark = page.mark();
-    let (sent, windows) = (page.requests_sent(), page.windows());
-    let url = page.url();
-    match form.submit {
-        Some(at) => {
-            let element = page.node(frame, seen.buttons[at].node).await?;
-            enabled(page, &element).await?;
-            page.click(&element).await?;
-        }
-        None => page.press("Enter").await?,
-    }
-    let began = Instant::now();
-    let mut entered = form.submit.is_none();
-    loop {
-        page.settle(QUIET, page.deadline()).await;
-        page.loaded()?;
-        if form.password.is_some() && page.url() != url && inside.holds().await? {
-            return Ok(None);
-        }
-        let mut now = match page.frames().contains(frame) {
-            true => snapshot(page, frame).await?,
-            false => return Ok(None),
-        };
-        now.alerts.splice(0..0, page.dialogs_since(mark));
-        let back = form::find(&now);
-        let answers = page.answers_since(mark);
-        // A new document with a form in it is the site's answer; the same form in the same document may still wait.
-        let moved = page.url() != url || answers.iter().any(|a| a.document);
-        let heard = moved || !answers.is_empty() || now.alerts != seen.alerts;
-        let asks_alike = back
-            .as_ref()
-            .is_some_and(|b| b.password.is_some() == form.password.is_some());
-        if let Some(failure) = sight::verdict(&now, &answers, asks_alike && heard)
-            && !matches!(
-                failure.class,
-                FailureClass::CodeWanted | FailureClass::CodeRefused
-            )
-        {
-            return Ok(Some(failure));
-        }
-        if !asks_alike || moved {
-            return Ok(None);
-        }
-        if let Some(failure) = stopped(page, frame).await? {
-            return Ok(Some(failure));
-        }
-        if page.windows() > windows {
-            return Ok(None);
-        }
-        if began.elapsed() > SIGN && !entered && page.requests_sent() == sent && !heard {
-            entered = true;
-            page.press("Enter").await?;
-        } else if began.elapsed() > SIGN * 3 {
-            let message = "the login form was filled and sent, and the page did nothing";
-            return Ok(Some(Failure::new(FailureClass::FormChanged, message)));
-        }
-        page.changed((Instant::now() + AGAIN).min(page.deadline()))
-            .await;
-        if Instant::now() >= page.deadline() {
-            let message = "the site did not answer the login in time";
-            return Ok(Some(Failure::new(FailureClass::Timeout, message)));
-        }
-    }
-}
-
-/// Why the form was kept from sending the password, where it was.
-async fn stopped(page: &Page, frame: &Frame) -> Result<Option<Failure>, Failure> {
-    let why = match page.stopped(frame).await {
-        Ok(Some(why)) => why,
-        Ok(None) | Err(BrowserError::Moved(_)) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let message = match why.as_str() {
-        "address" => "the login form would put the password into the address (method=get), where histories and logs keep it; it was not sent. If the site takes it no other way, describe the login with steps".to_owned(),
-        origin => format!(
-            "the login form sends the password to {origin}, and the recipe does not allow that; it was not sent. If that is right, add the origin to allowed_origins"
-        ),
-    };
-    let failure = Failure::new(FailureClass::RecipeWrong, message);
-    Ok(Some(match why.as_str() {
-        "address" => failure,
-        _ => failure.wanting(Wants::Origin(why)),
-    }))
-}
-
-/// A window that the page has opened and that was not looked at yet, where credentials are allowed in it. Others are
-/// closed.
-async fn window(
-    inside: &Inside<'_>,
-    page: &Page,
-    attempt: &Attempt<'_>,
-    way: &mut Way,
-) -> Result<Option<Box<Page>>, Failure> {
-    let looked = u64::try_from(way.windows.len()).unwrap_or(u64::MAX);
-    if page.windows() <= looked || !std::ptr::eq(page, inside.context.page()) {
-        return Ok(None);
-    }
-    let Some(window) = inside.context.window(&way.windows).await? else {
-        return Ok(None);
-    };
-    // It begins empty, and a sign-on leads over several places.
-    let until = (Instant::now() + FORM).min(page.deadline());
-    while !window.is_gone() && Instant::now() < until {
-        let settled = window.settle(AGAIN, until).await;
-        if settled && window.main_frame().origin.starts_with("http") {
-            break;
-        }
-        window.changed(Instant::now() + AGAIN).await;
-    }
-    if !open_frames(&window, attempt.recipe).await?.is_empty() {
-        return Ok(Some(Box::new(window)));
-    }
-    way.windows.push(window.name().to_owned());
-    way.foreign = Some(window.main_frame().origin);
-    inside.context.close(&window).await;
-    Ok(None)
-}
-
-/// Goes on in the page that opened a window, where the window stays open: what the window shows is what counts.
-async fn come_back(
-    inside: &Inside<'_>,
-    page: &Page,
-    window: &Page,
-    attempt: &Attempt<'_>,
-    way: &Way,
-) -> Result<(), Failure> {
-    let there = url::Url::parse(&window.url()).ok();
-    inside.context.close(window).await;
-    let own = |url: &url::Url| allowed(attempt.recipe, &url.origin().ascii_serialization());
-    if let Some(url) = there.filter(|url| way.entered && own(url)) {
-        page.goto(&url).await?;
-    }
-    page.settle(QUIET, Instant::now() + SIGN).await;
-    Ok(())
-}
-
-/// Waits until a button takes clicks: many do only once the fields are filled.
-async fn enabled(page: &Page, button: &Element) -> Result<(), Failure> {
-    let until = (Instant::now() + SIGN).min(page.deadline());
-    while page.is_disabled(button).await? && Instant::now() < until {
-        page.changed(Instant::now() + Duration::from_millis(50))
-            .await;
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod ask;
 mod auto;
+mod entry;
 mod explain;
 mod factor;
 pub mod form;
@@ -21,6 +22,7 @@ mod sight;
 mod step;
 mod take;
 mod typing;
+mod window;
 mod words;
 
 use std::time::Duration;

@@ -91,6 +91,25 @@ pub async fn list(reach: Reach<'_>) -> Result<Vec<String>, Failure> {
     Ok(secrets.unwrap_or_default().into_keys().collect())
 }
 
+/// A name like this one under which nothing is kept yet, if anything can be kept: nothing is made or changed.
+///
+/// # Errors
+/// As [`set`].
+pub async fn free_name(like: &str, reach: Reach<'_>) -> Result<String, Failure> {
+    let secrets = match seal(reach).await? {
+        Some(seal) => open(&seal, reach.root).map_err(damaged)?,
+        None => {
+            may_make_key(reach.root)?;
+            None
+        }
+    };
+    let taken = secrets.unwrap_or_default();
+    let numbered = (2..).map(|number| format!("{like}-{number}"));
+    let mut names = std::iter::once(like.to_owned()).chain(numbered);
+    let free = names.find(|name| !taken.contains_key(name));
+    Ok(free.unwrap_or_else(|| like.to_owned()))
+}
+
 /// Removes a secret; `false`: there was none of this name.
 ///
 /// # Errors
@@ -177,13 +196,7 @@ async fn key_or_new(reach: Reach<'_>) -> Result<(Seal, Option<String>), Failure>
     if let Some(seal) = seal(reach).await? {
         return Ok((seal, None));
     }
-    // A new key beside one that is only out of reach would lock the old one out.
-    if reach.root.join(SECRETS).exists() || holds_sealed(&reach.root.join(".auth")) {
-        return Err(Failure::new(
-            FailureClass::SecretMissing,
-            no_key(reach.root),
-        ));
-    }
+    may_make_key(reach.root)?;
     let seal = Seal::new();
     let (service, user) = ENTRY;
     let kept = keyring::keep(service, user, &seal.text()).await;
@@ -201,6 +214,14 @@ async fn key_or_new(reach: Reach<'_>) -> Result<(Seal, Option<String>), Failure>
         }
     };
     Ok((seal, Some(place)))
+}
+
+/// A new key beside one that is only out of reach would lock the old one out.
+fn may_make_key(root: &Path) -> Result<(), Failure> {
+    match root.join(SECRETS).exists() || holds_sealed(&root.join(".auth")) {
+        true => Err(Failure::new(FailureClass::SecretMissing, no_key(root))),
+        false => Ok(()),
+    }
 }
 
 /// Every secret; `None` where there is no file.

@@ -12,8 +12,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rustix::process::Signal;
 
-use crate::support::Site;
+use crate::patterns::mailbox::Mailbox;
 use crate::support::process::{Daemon, Process, Root, eventually};
+use crate::support::{Site, run};
 
 /// Which part of a test runs in a process of its own, with a D-Bus session of its own.
 const PART: &str = "JARKEEPER_TEST_PART";
@@ -370,4 +371,35 @@ fn again() {
         output.status.success() && out.contains("1 passed"),
         "{out}\n{err}"
     );
+}
+
+/// A filter that asks for the very place where the mail library logs what it sends.
+const NOSY: &str = "log.filter=trace,async_imap=trace,async_imap::imap_stream=trace";
+
+#[test]
+fn the_secret_of_a_mailbox_is_in_no_log_even_where_its_library_is_asked_for_it() {
+    run(async {
+        let Some(mailbox) = Mailbox::start().await else {
+            return;
+        };
+        let site = Site::start();
+        let root = Root::new();
+        root.env("PASSWORD", Site::PASSWORD);
+        root.env("MAILBOX", mailbox.password());
+        let three = format!(
+            "url = \"{}\"\nusername = \"{}\"\npassword = {{ env = \"PASSWORD\" }}\n",
+            site.login_url(),
+            Site::USER
+        );
+        root.recipe("x", &format!("{three}{}", mailbox.line()));
+        let login = root.run(&["--verbose", "--set", NOSY, "login", "x"]);
+        assert_eq!(login.code, Some(0), "{login:?}");
+        assert!(login.err.contains("TRACE"), "it was not loud");
+        let text = format!("{}{}", login.out, login.err);
+        for secret in [mailbox.password(), Site::PASSWORD] {
+            assert!(!text.contains(secret), "{text}");
+            let coded = STANDARD_NO_PAD.encode(secret);
+            assert!(!text.contains(&coded), "{text}");
+        }
+    });
 }

@@ -1,6 +1,8 @@
 //! `sites add`: a URL, a username and a secret become a recipe, its probe and a session, or nothing at all.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 use axum::Router;
 use axum::http::header::{COOKIE, SET_COOKIE};
@@ -311,38 +313,104 @@ fn wrong_arguments_are_told_before_the_site_is_asked_and_no_secret_is_repeated()
     assert!(!root.path().join("sites").exists());
 }
 
-#[test]
-fn a_person_is_asked_and_what_is_typed_is_shown_nowhere() {
-    let site = Site::start();
-    let root = Root::new();
+/// A person who adds the test site under the name `x`, up to the password.
+fn person(root: &Root, site: &Site, password: &str) -> Terminal {
     let mut terminal =
         Terminal::spawn(&root.command(&["sites", "add", &site.login_url(), "--name", "x"]));
     terminal.answer(
         "Username (empty where the site asks only for a password):",
         Site::USER,
     );
+    terminal.answer("Password (not shown):", password);
+    terminal
+}
+
+#[test]
+fn a_person_is_asked_and_what_is_typed_is_shown_nowhere_and_sealed() {
+    let site = Site::start();
+    let root = Root::new();
     // The last key of a typo is taken back.
-    terminal.answer(
-        "Password (not shown):",
-        &format!("{}x\u{7f}", Site::PASSWORD),
-    );
+    let mut terminal = person(&root, &site, &format!("{}x\u{7f}", Site::PASSWORD));
     terminal.answer("Save as sites/x.toml? [y/N]", "y");
     let (code, shown) = terminal.ends();
     assert_eq!(code, Some(0), "{shown}");
     assert!(!shown.contains(Site::PASSWORD), "{shown}");
-    assert!(
-        shown.contains("set X_PASSWORD to it where jarkeeper is started"),
-        "{shown}"
+    let kept = format!(
+        "the password that was typed is kept in {}/secrets.age, under the name x",
+        root.path().display()
     );
-    assert!(
-        recipe(&root)
-            .unwrap()
-            .contains("password = { env = \"X_PASSWORD\" }")
-    );
-    assert!(root.state("x").is_some());
-    root.env("X_PASSWORD", Site::PASSWORD);
+    assert!(shown.contains(&kept), "{shown}");
+    let text = recipe(&root).unwrap();
+    assert!(text.contains("password = { sealed = \"x\" }"), "{text}");
+    assert_eq!(root.run(&["secret", "list"]).out, "x\n");
     assert!(root.run(&["login", "x"]).out.starts_with("x: alive"));
     assert_eq!(site.submissions().len(), 1);
+    site.invalidate();
+    let login = root.run(&["login", "x"]);
+    assert_eq!(login.code, Some(0), "{login:?}");
+    assert_eq!(site.submissions().len(), 2);
+}
+
+#[test]
+fn a_secret_of_the_same_name_is_another_ones_and_stays() {
+    let site = Site::start();
+    let root = Root::new();
+    let mut process = root.command(&["secret", "set", "x"]);
+    process.stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut child = process.stderr(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"other").unwrap();
+    assert!(child.wait().unwrap().success());
+    let mut terminal = person(&root, &site, Site::PASSWORD);
+    terminal.answer("Save as sites/x.toml? [y/N]", "y");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    let text = recipe(&root).unwrap();
+    assert!(text.contains("password = { sealed = \"x-2\" }"), "{text}");
+    assert_eq!(root.run(&["secret", "list"]).out, "x\nx-2\n");
+}
+
+#[test]
+fn what_cannot_be_sealed_is_left_to_the_environment() {
+    let site = Site::start();
+    let root = Root::new();
+    root.save("secrets.age", "sealed with a key that is not here");
+    let mut terminal = person(&root, &site, Site::PASSWORD);
+    terminal.answer("Save as sites/x.toml? [y/N]", "y");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    for part in [
+        "the password that was typed cannot be sealed: there is no key",
+        "set X_PASSWORD to it where jarkeeper is started",
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    let text = recipe(&root).unwrap();
+    assert!(
+        text.contains("password = { env = \"X_PASSWORD\" }"),
+        "{text}"
+    );
+    root.env("X_PASSWORD", Site::PASSWORD);
+    assert!(root.run(&["login", "x"]).out.starts_with("x: alive"));
+}
+
+#[test]
+fn a_password_that_was_refused_or_not_to_be_saved_is_kept_nowhere() {
+    let site = Site::start();
+    let root = Root::new();
+    let nowhere = || {
+        nothing(&root);
+        for file in ["secrets.age", "seal.key"] {
+            assert!(!root.path().join(file).exists(), "{file}");
+        }
+    };
+    let (code, shown) = person(&root, &site, "not-the-password").ends();
+    assert_eq!(code, Some(10), "{shown}");
+    nowhere();
+    let mut terminal = person(&root, &site, Site::PASSWORD);
+    terminal.answer("Save as sites/x.toml? [y/N]", "n");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(6), "{shown}");
+    nowhere();
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod flow;
 mod forms;
 mod frames;
 mod inputs;
-mod mailbox;
+pub(crate) mod mailbox;
 mod passkey;
 mod phish;
 mod refusals;
