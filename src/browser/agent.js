@@ -54,29 +54,52 @@
 
   // Whether a person could see it. What hides by opacity, by size, by clipping or outside the page is a trap. `known` keeps
   // what was found out about the elements around, for the length of one snapshot.
-  const visible = (element) => shows(element, new Map());
+  const fresh = () => ({ opacity: new Map(), cut: new Map() });
+  const visible = (element) => shows(element, fresh());
   function shows(element, known) {
     const box = element.getBoundingClientRect();
     if (box.width < 2 || box.height < 2) return false;
     if (box.right + scrollX <= 0 || box.bottom + scrollY <= 0) return false;
     if (box.left + scrollX >= Math.max(innerWidth * 2, 3000)) return false;
-    return getComputedStyle(element).visibility === 'visible' && opacity(element, known) >= FAINT;
+    return getComputedStyle(element).visibility === 'visible' && opacity(element, known) >= FAINT && !cut(element, known);
   }
   const FAINT = 0.2;
+  // An open dialog or popover lies above the page: what is around it in the tree neither fades nor cuts it.
+  const above = (element) => element.matches(':modal, :popover-open');
   // The product of the opacities of an element and all around it; 0 where one of them shows nothing of it.
   function opacity(element, known) {
-    if (known.has(element)) return known.get(element);
+    if (known.opacity.has(element)) return known.opacity.get(element);
     const style = getComputedStyle(element);
-    const around = parentOf(element);
+    const around = above(element) ? null : parentOf(element);
     let own = Number(style.opacity);
-    if (style.display === 'none' || element.inert || clipped(element, style)) own = 0;
+    if (style.display === 'none' || element.inert || clipped(style)) own = 0;
     if (own && around) own *= opacity(around, known);
-    known.set(element, own);
+    known.opacity.set(element, own);
     return own;
   }
-  function clipped(element, style) {
+  // What clips everything in an element, wherever that is placed.
+  function clipped(style) {
     if (/^rect\((0px|1px|auto)?,? ?(0px|1px),? ?(0px|1px),? ?(0px|1px)?/.test(style.clip) && ['absolute', 'fixed'].includes(style.position)) return true;
-    if (/^inset\((50|[6-9]\d|100)(\.\d+)?%/.test(style.clipPath) || /^(circle|ellipse)\(0/.test(style.clipPath)) return true;
+    return /^inset\((50|[6-9]\d|100)(\.\d+)?%/.test(style.clipPath) || /^(circle|ellipse)\(0/.test(style.clipPath);
+  }
+  // Whether something around an element has no room and cuts off what does not fit. That reaches only what is placed by it:
+  // an absolute element is placed by the nearest positioned one, a fixed one by the viewport, or by what is transformed.
+  function cut(element, known) {
+    if (known.cut.has(element)) return known.cut.get(element);
+    const { position } = getComputedStyle(element);
+    let at = above(element) ? null : parentOf(element);
+    while (at && !places(getComputedStyle(at), position)) at = parentOf(at);
+    const is = Boolean(at) && (cuts(at) || cut(at, known));
+    known.cut.set(element, is);
+    return is;
+  }
+  function places(style, position) {
+    if (position !== 'fixed' && (position !== 'absolute' || style.position !== 'static')) return true;
+    return ['transform', 'translate', 'rotate', 'scale', 'perspective', 'filter', 'backdropFilter'].some((name) => style[name] && style[name] !== 'none')
+      || /transform|translate|rotate|scale|perspective|filter/.test(style.willChange) || /paint|layout|strict|content/.test(style.contain);
+  }
+  function cuts(element) {
+    const style = getComputedStyle(element);
     if (style.overflow === 'visible' || style.display === 'contents' || style.display === 'inline') return false;
     // The overflow of these two is the viewport's; a body whose content is all placed absolutely has no height.
     if (element === document.body || element === document.documentElement) return false;
@@ -154,7 +177,7 @@
     return kept.length - 1;
   }
   // What must not have changed between looking and typing.
-  function signature(element, known = new Map()) {
+  function signature(element, known = fresh()) {
     if (!element || !element.isConnected) return '';
     return [element.tagName, element.id, element.name, element.type, element.getAttribute('autocomplete'), shows(element, known)].join('|');
   }
@@ -190,7 +213,7 @@
   }
 
   function snapshot() {
-    const known = new Map();
+    const known = fresh();
     const forms = all('form');
     const formOf = (element) => {
       if (element.form !== undefined) return forms.indexOf(element.form);

@@ -92,7 +92,10 @@ pub(super) async fn fill(
             tries -= 1;
             let now = snapshot(page, frame).await?;
             match form::find(&now) {
-                Some(again) if key(&now, &again) == key(seen, form) => {
+                Some(again)
+                    if key(&now, &again) == key(seen, form)
+                        || has_come(&now, &again, seen, form) =>
+                {
                     (*seen, *form) = (now, again);
                 }
                 _ => return Err(failure),
@@ -100,6 +103,15 @@ pub(super) async fn fill(
         }
     }
     Ok(())
+}
+
+/// Whether the password field is there now for which a text field of the same form stood in.
+fn has_come(now: &Snapshot, again: &LoginForm, seen: &Snapshot, form: &LoginForm) -> bool {
+    let (Some(new), Some(old)) = (again.password, form.password) else {
+        return false;
+    };
+    let (new, old) = (&now.fields[new], &seen.fields[old]);
+    now.url == seen.url && new.kind == "password" && old.kind != "password" && new.form == old.form
 }
 
 /// The field, if it still is the one that was looked at.

@@ -123,7 +123,8 @@ pub(super) fn secret(page: &Snapshot, field: &Field) -> Option<Secret> {
     }
 }
 
-/// A password field that shows its text: it says so itself, or a button beside it switches.
+/// A password field that shows its text: it says so itself, a button beside it switches, or it stands where the real one is
+/// to come as soon as one goes there.
 fn toggled(page: &Snapshot, field: &Field, named: &str) -> bool {
     if !is_text(field) || !words::any(named, words::PASSWORD) {
         return false;
@@ -144,7 +145,12 @@ fn toggled(page: &Snapshot, field: &Field, named: &str) -> bool {
             && b.form == field.form
             && words::any(&said, &["show", "hide", "toggle", "eye", "visibility"])
     });
-    !other && before && (switch || words::any(&says(field), words::PASSWORD))
+    // Right beside it, so that one of the two is shown at a time.
+    let pairs = page.fields.windows(2).filter(|w| w[0].form == w[1].form);
+    let waiting = pairs
+        .filter(|w| w[0].order == field.order || w[1].order == field.order)
+        .any(|w| w.iter().any(|f| f.kind == "password" && !shown(f)));
+    !other && before && (switch || waiting || words::any(&says(field), words::PASSWORD))
 }
 
 /// Whether it asks for what is typed from a picture, a box or another device: never for a username.
@@ -262,6 +268,15 @@ mod tests {
             vec![button(3, "Log in")],
         );
         assert_eq!(secret(&seen, &seen.fields[1]), Some(Secret::Password));
+        // Without a word for people it stands in for one that is not shown yet.
+        shown.label.clear();
+        let mut real = field(3, "password", "p");
+        (real.part.visible, real.part.width) = (false, 0.0);
+        let fields = vec![field(1, "text", "user"), shown.clone(), real];
+        let seen = page(fields, vec![]);
+        assert_eq!(secret(&seen, &seen.fields[1]), Some(Secret::Password));
+        let seen = page(vec![field(1, "text", "user"), shown.clone()], vec![]);
+        assert_eq!(secret(&seen, &seen.fields[1]), None);
         // Beside one that hides, it is a trap or a hint.
         let seen = page(
             vec![field(1, "text", "user"), shown, field(3, "password", "p")],

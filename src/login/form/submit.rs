@@ -47,8 +47,9 @@ const SWITCH: &[&str] = &["toggle", "reveal", "eye", "visibility", "captcha"];
 /// The button for a form whose last field is `last`, and why; `None` where Enter is the way.
 pub(super) fn button(page: &Snapshot, group: &Group, last: &Field) -> Option<(usize, String)> {
     let buttons = page.buttons.iter().enumerate().filter(|(_, b)| b.visible);
+    let far = lonely(page, group);
     let judged = buttons.filter_map(|(at, button)| {
-        let score = judge(group, button, last)?;
+        let score = judge(group, button, last, far == Some(at))?;
         (score > 0.0).then(|| (score, away(&button.part, &last.part), at))
     });
     let best = judged.max_by(|(score, away, _), (other, other_away, _)| {
@@ -73,12 +74,32 @@ fn why(button: &Button, group: &Group) -> String {
     format!("the button {place} that {says}: {:?}", button.text)
 }
 
+/// The only button of the page that says to sign in, for a form that has none to send it: wherever it is placed, it can
+/// belong to nothing else.
+fn lonely(page: &Snapshot, group: &Group) -> Option<usize> {
+    if group.buttons(page).any(sends) {
+        return None;
+    }
+    let says = |button: &Button| {
+        let text = button.text.to_lowercase();
+        let other = words::any(&text, words::SIGN_UP) || is_elsewhere(&text);
+        words::any(&text, words::SIGN_IN) && !other && text.chars().count() <= LONG
+    };
+    let buttons = page.buttons.iter().enumerate();
+    let mut all = buttons.filter(|(_, b)| b.visible && says(b));
+    match (all.next(), all.next()) {
+        (Some((at, button)), None) if !is_link(button) => Some(at),
+        _ => None,
+    }
+}
+
 /// How likely it is the button; above 0 it may be. `None` where it cannot be: another form's, or far away from all forms.
-fn judge(group: &Group, button: &Button, last: &Field) -> Option<f64> {
+/// `lonely`: no other one can be meant, however far away it is.
+fn judge(group: &Group, button: &Button, last: &Field, lonely: bool) -> Option<f64> {
     let inside = button.form == group.form && group.form >= 0;
     let away = away(&button.part, &last.part);
     let before = button.order < last.order;
-    if !inside && (button.form >= 0 || group.form >= 0 && (before || away > FAR)) {
+    if !inside && (button.form >= 0 || group.form >= 0 && (before || away > FAR && !lonely)) {
         return None;
     }
     let mut score = says(button);
@@ -224,6 +245,12 @@ mod tests {
         outside.part.form = -1;
         assert_eq!(pressed(vec![outside.clone()]).as_deref(), Some("Log in"));
         outside.part.y = 2000.0;
+        // The only one that says to sign in belongs to the form wherever it is; of two, or of other words, none does.
+        assert_eq!(pressed(vec![outside.clone()]).as_deref(), Some("Log in"));
+        let mut other = outside.clone();
+        other.part.order = 4;
+        assert_eq!(pressed(vec![outside.clone(), other]), None);
+        outside.text = "Continue".into();
         assert_eq!(pressed(vec![outside]), None);
     }
 }

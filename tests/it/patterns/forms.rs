@@ -106,6 +106,18 @@ fn fields_that_people_do_not_see_stay_empty() {
             "<div style='position:relative'><input name=trap1 tabindex=-1 style='position:absolute;z-index:-1;left:0;top:0'>\
              <div style='background:#fff;position:relative;width:400px;height:40px'></div></div>",
         ),
+        pass("a layer", Fixture::form("u", "p", LAYER)),
+        pass("a card", Fixture::form("u", "p", CARD)),
+        trapped(
+            "placed in a box without height",
+            "<div style='height:0;overflow:hidden;position:relative'><div style='position:absolute'>\
+             <input name=trap1 id=username><input type=password name=trap2></div></div>",
+        ),
+        trapped(
+            "fixed in a moved box without height",
+            "<div style='height:0;overflow:hidden;transform:translateX(0)'><div style='position:fixed'>\
+             <input name=trap1 id=username><input type=password name=trap2></div></div>",
+        ),
         trapped(
             "in a box without height",
             "<div style='height:0;overflow:hidden'><label>Leave this empty <input name=trap1></label></div>",
@@ -147,6 +159,11 @@ const EYE: &str = "<form method=post action=/login><input name=email type=email 
     <button type=button onclick=\"pw.type = 'text'\" style='position:absolute;right:0'>Show</button></div>\
     <button type=button onclick=\"location = '/sso'\">Sign in with SSO</button><button type=submit>Sign in</button></form>";
 
+/// A text field that says "Password" stands where the real one comes as soon as one goes there.
+const STAND_IN: &str = "<form method=post action=/login name=entry><label>E-Mail <input name=mail></label>\
+    <p><input id=clearPassword value=Password onfocus=\"this.style.display = 'none'; real.style.display = ''; real.focus()\">\
+    <input id=real name=secret type=password style='display:none'></p><button>Anmelden</button></form>";
+
 #[test]
 fn names_and_types_that_change() {
     together([
@@ -156,6 +173,7 @@ fn names_and_types_that_change() {
             Fixture::form("email", "password", TOGGLED),
         ),
         pass("an eye beside it", Fixture::form("email", "password", EYE)),
+        pass("a stand-in", Fixture::form("mail", "secret", STAND_IN)),
     ]);
 }
 
@@ -173,6 +191,21 @@ const FAR_BUTTON: &str = "<form id=f onsubmit='return false'><label>Username <in
     <div role=button tabindex=0 id=go class=btn>Log in</div>\
     <script>go.onclick = async () => { await fetch('/login', { method: 'POST', body: new URLSearchParams({ u: u.value, p: p.value }) });\
       location = '/home' }</script>";
+
+/// The same at the right end of a wide page's foot, and it is all that says to sign in.
+const LONE_BUTTON: &str = "<form id=f onsubmit='return false'><label>Username <input id=u></label>\
+    <label>Password <input id=p type=password></label></form><div style='height:1400px'>Opening hours: 9 to 17</div>\
+    <footer><button type=button>Imprint</button><button type=button id=go>Log in</button></footer>\
+    <script>go.onclick = async () => { await fetch('/login', { method: 'POST', body: new URLSearchParams({ u: u.value, p: p.value }) });\
+      location = '/home' }</script>";
+
+/// A layer that covers the page, inside a box without height that cuts off what it places itself; so is a card.
+const LAYER: &str = "<div style='height:0;overflow:hidden'><div style='position:fixed;inset:0;background:#fff'>\
+    <form method=post action=/login><label>Usuário <input name=u></label><label>Senha <input name=p type=password></label>\
+    <button>Entrar</button></form></div></div>";
+const CARD: &str = "<div style='position:relative;min-height:400px'><section style='height:0;overflow:hidden'>\
+    <div style='position:absolute;left:80px;top:60px'><form method=post action=/login><label>Usuário <input name=u></label>\
+    <label>Senha <input name=p type=password></label><button>Entrar</button></form></div></section></div>";
 
 /// No button; the script waits for Enter in the password.
 const ENTER_ONLY: &str = "<div><input id=u placeholder='ユーザー名'><input id=p type=password placeholder='パスワード'></div>\
@@ -198,6 +231,7 @@ fn buttons_of_every_kind() {
             Fixture::form("user", "password", FORM_ATTRIBUTE),
         ),
         pass("far away", Fixture::form("u", "p", FAR_BUTTON)),
+        pass("the only one", Fixture::form("u", "p", LONE_BUTTON)),
         pass("Enter only", Fixture::form("u", "p", ENTER_ONLY)),
         pass("a picture", Fixture::form("u", "p", IMAGE)),
         pass("an icon", Fixture::form("u", "p", ICON)),

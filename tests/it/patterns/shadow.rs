@@ -15,7 +15,7 @@ macro_rules! component {
                 <button>Accedi</button></form>`;\
               root.querySelector('form').onsubmit = async e => { e.preventDefault();\
                 const r = await fetch('/login', { method: 'POST', body: new URLSearchParams(new FormData(e.target)) });\
-                location = r.url } } });</script>"
+                top.location = r.url } } });</script>"
         )
     };
 }
@@ -108,14 +108,49 @@ fn logins_that_come_when_one_asks_for_them() {
     ]);
 }
 
+/// Closed in closed, without custom elements: plain elements that hold nothing one could see from outside.
+const CLOSED_NESTED: &str = "<main id=host></main><script>\
+    const outer = host.attachShadow({ mode: 'closed' });\
+    outer.innerHTML = '<h2>Accesso</h2><section></section>';\
+    const inner = outer.querySelector('section').attachShadow({ mode: 'closed' });\
+    inner.innerHTML = '<form method=post action=/login><label>Nome utente <input name=utente></label>\
+      <label>Password <input name=parola type=password></label><button>Accedi</button></form>'</script>";
+
+/// A page at `/login` with a frame in which the form is in a closed root.
+fn closed_in_a_frame(frame: &'static str) -> Fixture {
+    Fixture::new(move |desk, ask| match ask.line().as_str() {
+        "GET /login" => super::page("Portale", &format!("<h1>Area riservata</h1>{frame}")),
+        "GET /deep" => super::page("Deep", "<iframe src=/frame width=420 height=260></iframe>"),
+        "GET /frame" => super::page("Accesso", component!("closed", "<log-in></log-in>")),
+        "POST /login" => desk
+            .enter(ask, "utente", "parola")
+            .unwrap_or_else(|| super::to("/frame")),
+        _ => desk.usual(ask),
+    })
+}
+
 #[test]
 fn closed_shadow_roots() {
-    together([pass(
-        "closed shadow root",
-        Fixture::form(
-            "utente",
-            "parola",
-            component!("closed", "<log-in></log-in>"),
+    together([
+        pass(
+            "closed shadow root",
+            Fixture::form(
+                "utente",
+                "parola",
+                component!("closed", "<log-in></log-in>"),
+            ),
         ),
-    )]);
+        pass(
+            "closed in closed",
+            Fixture::form("utente", "parola", CLOSED_NESTED),
+        ),
+        pass(
+            "closed in a frame",
+            closed_in_a_frame("<iframe src=/frame width=500 height=300></iframe>"),
+        ),
+        pass(
+            "closed in a frame in a frame",
+            closed_in_a_frame("<iframe src=/deep width=600 height=400></iframe>"),
+        ),
+    ]);
 }
