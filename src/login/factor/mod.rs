@@ -29,6 +29,8 @@ use crate::totp::Totp;
 
 /// How far a site's clock is taken to be off where it refuses a code that is right by ours, in seconds.
 const OFF: i64 = 20;
+/// How long a code may be on its way to the site, in seconds.
+const SLOW: u64 = 3;
 /// The most TOTP codes of one attempt: sites count refused ones.
 const MOST_TOTP: usize = 2;
 /// How long a page may take to send a code that was typed.
@@ -331,8 +333,9 @@ async fn next_totp(
         (Some(_), _) if stage.phase * 2 < totp.period() => -OFF,
         (Some(_), _) => OFF,
     };
-    if stage.steps.is_empty() && known.is_none() && third(phase, totp.period()) == 1 {
-        // In the middle third a refusal would not tell which way the site's clock is off. Once for a session.
+    let vague = (totp.period() / 3).saturating_sub(SLOW)..totp.period() * 2 / 3;
+    if stage.steps.is_empty() && known.is_none() && vague.contains(&phase) {
+        // From the end of the first third to that of the second a refusal would not tell which way the site's clock is off. Once for a session.
         let wait = totp.period() * 2 / 3 - phase;
         tokio::time::sleep(Duration::from_secs(wait)).await;
     }
@@ -348,10 +351,6 @@ async fn next_totp(
     stage.steps.push(code.step);
     stage.shift = Some(shift);
     Ok(code.digits)
-}
-
-fn third(phase: u64, period: u64) -> u64 {
-    phase * 3 / period
 }
 
 fn mark(step: u64) -> String {
