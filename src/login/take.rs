@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
+use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::Url;
 
 use super::ask::{self, Known, Step};
 use super::typing::allowed;
-use super::{AGAIN, Attempt, GIVE, QUIET, snapshot};
+use super::{AGAIN, Attempt, GIVE, QUIET, factor, snapshot};
 use crate::browser::snapshot::{Choice, Overlay, Snapshot};
 use crate::browser::{BrowserError, Frame, Page};
 use crate::failure::Failure;
@@ -69,6 +70,8 @@ impl<'a> Offers<'a> {
             url: &attempt.recipe.url,
             entered,
             authorises: authorises(self.page, attempt),
+            mailbox: factor::mailbox(attempt),
+            password: !attempt.credentials.password.expose_secret().is_empty(),
         };
         Ok(self.offer(ask::next(self.seen, &self.choices, &known)?))
     }

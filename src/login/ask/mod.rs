@@ -4,6 +4,7 @@
 //! what binds the person (terms, an agreement) is never answered.
 
 mod banner;
+mod code;
 mod organisation;
 
 use url::Url;
@@ -30,6 +31,10 @@ pub(super) struct Known<'a> {
     pub(super) entered: bool,
     /// Whether the site that is logged in to is the client of this page, and gets its answer.
     pub(super) authorises: bool,
+    /// Whether codes that the site sends come from a mailbox; `None` where nobody has them.
+    pub(super) mailbox: Option<bool>,
+    /// Whether there is a password to go in by.
+    pub(super) password: bool,
 }
 
 /// One thing to do: a choice, and the button that takes it where choosing alone does not.
@@ -63,6 +68,11 @@ pub(super) fn next(
     known: &Known<'_>,
 ) -> Result<Option<Step>, Failure> {
     let page = Page::of(page, choices);
+    if (known.entered || !known.password)
+        && let Some(step) = page.send_code(known)
+    {
+        return Ok(Some(step));
+    }
     if known.entered {
         if let Some(step) = page.consent(known).or_else(|| page.account(known)) {
             return Ok(Some(step));

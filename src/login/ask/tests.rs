@@ -31,6 +31,8 @@ fn asks(
         url: &url,
         entered,
         authorises,
+        mailbox: None,
+        password: true,
     };
     let offered = offers(choices);
     let step = next(&says(text), &offered, &known).unwrap()?;
@@ -147,6 +149,8 @@ fn one_organisation_is_entered_and_of_several_the_named_one() {
         url: &url,
         entered: true,
         authorises: false,
+        mailbox: None,
+        password: true,
     };
     let failure = next(
         &says("Select your team"),
@@ -203,6 +207,8 @@ fn an_expired_password_is_a_class_of_its_own_unless_it_can_wait() {
         url: &url,
         entered: true,
         authorises: false,
+        mailbox: None,
+        password: true,
     };
     for text in [
         "Your password has expired",
@@ -218,4 +224,61 @@ fn an_expired_password_is_a_class_of_its_own_unless_it_can_wait() {
         &known,
     );
     assert_eq!(step.unwrap().unwrap().what, "skip");
+}
+
+/// The step on a page that speaks of a code, after the password, with what it presses.
+fn code_step(mailbox: Option<bool>, page: &str, choices: Vec<Choice>) -> Option<(String, String)> {
+    let url = "http://notes.example/".parse().unwrap();
+    let known = Known {
+        username: "ada",
+        url: &url,
+        entered: true,
+        authorises: false,
+        mailbox,
+        password: true,
+    };
+    let step = next(&says(page), &choices, &known).unwrap()?;
+    assert_eq!(step.what, "send code");
+    let text = |at: usize| choices[at].text.clone();
+    Some((text(step.choice), step.then.map(text).unwrap_or_default()))
+}
+
+#[test]
+fn a_code_is_asked_for_by_mail_where_a_mailbox_has_it() {
+    let page = "Verify your identity: how should we send your code?";
+    let buttons = || {
+        offers(&[
+            "Call me at •••• 12",
+            "Text •••• 12",
+            "Email a•••@kestrel.example",
+            "I have a code",
+        ])
+    };
+    let pressed = |mailbox| code_step(mailbox, page, buttons()).map(|(text, _)| text);
+    assert_eq!(pressed(Some(true)).unwrap(), "Email a•••@kestrel.example");
+    assert_eq!(pressed(Some(false)).unwrap(), "Text •••• 12");
+    assert_eq!(pressed(None), None);
+
+    let mut list = offers(&["SMS", "E-Mail", "Zurück", "Weiter"]);
+    for entry in &mut list[..2] {
+        entry.kind = "radio".into();
+    }
+    let chosen = code_step(
+        Some(true),
+        "Wie möchten Sie den Code erhalten?",
+        list.clone(),
+    );
+    assert_eq!(chosen.unwrap(), ("E-Mail".into(), "Weiter".into()));
+    // Nothing says what the list is of.
+    let url = "http://notes.example/".parse().unwrap();
+    let known = Known {
+        username: "ada",
+        url: &url,
+        entered: true,
+        authorises: false,
+        mailbox: Some(true),
+        password: true,
+    };
+    let step = next(&says("How may we contact you?"), &list, &known);
+    assert_eq!(step.unwrap(), None);
 }

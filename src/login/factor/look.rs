@@ -2,6 +2,7 @@
 
 use crate::browser::snapshot::{Button, Field, Snapshot};
 
+use super::request::{self, Says};
 use super::words::{APP, CONFIRM, LINK, NOT_SEND, RECOVERY, REMEMBER, SENT};
 use super::{boxes, usable};
 use crate::login::{form, words};
@@ -187,6 +188,11 @@ pub(super) fn send_button(page: &Snapshot, place: &Place) -> Option<usize> {
             9
         } else {
             0
+        };
+        // "Send code" has one sent, where another button sends the one that was typed.
+        score -= match request::says(&text) {
+            Some(Says::Code(_)) => 4,
+            _ => 0,
         };
         score -= if button.link.is_some() { 6 } else { 0 };
         score -= if button.order < last.order { 3 } else { 0 };

@@ -5,6 +5,7 @@
 
 mod boxes;
 mod look;
+mod request;
 mod words;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use url::Url;
 
 pub(super) use look::{Place, asked, awaits_link};
+pub(super) use request::{Says, confirms, says, speaks_of_code};
 
 use super::typing::{allowed, guarded, pass_gate};
 use super::{AGAIN, Attempt, Progress, QUIET, sight, snapshot};
@@ -22,10 +24,13 @@ use crate::browser::snapshot::{Field, Snapshot};
 use crate::browser::{BrowserError, Element, Frame, Page};
 use crate::codes::{Link, Told, Wanted, Watch};
 use crate::failure::{Failure, FailureClass};
+use crate::sites::recipe::CodeSource;
 use crate::totp::Totp;
 
 /// How far a site's clock is taken to be off where it refuses a code that is right by ours, in seconds.
 const OFF: i64 = 20;
+/// How long a code may be on its way to the site, in seconds.
+const SLOW: u64 = 3;
 /// The most TOTP codes of one attempt: sites count refused ones.
 const MOST_TOTP: usize = 2;
 /// How long a page may take to send a code that was typed.
@@ -50,6 +55,7 @@ pub(super) struct Stage {
     sent: bool,
     linked: bool,
     offered: bool,
+    requested: bool,
     recovered: bool,
     /// Everything that was typed, so that it can be blotted.
     pub(super) typed: Vec<SecretString>,
@@ -99,6 +105,15 @@ pub(super) fn has_source(attempt: &Attempt<'_>) -> bool {
         || attempt.outside.codes.is_some()
 }
 
+/// Whether the codes that a site sends come from a mailbox; `None` where the recipe has no source of such.
+pub(super) fn mailbox(attempt: &Attempt<'_>) -> Option<bool> {
+    let codes = attempt.outside.codes?;
+    Some(matches!(
+        codes.from,
+        CodeSource::Folder(..) | CodeSource::Imap(..)
+    ))
+}
+
 /// Whether a code can be had before the password is sent, for a page that asks for both at once.
 pub(super) fn at_once(attempt: &Attempt<'_>, progress: &Progress) -> bool {
     let totp = attempt.credentials.totp.is_some();
@@ -129,6 +144,19 @@ pub(super) async fn answer(
         page.click(&element).await?;
         page.settle(QUIET, Instant::now() + SIGN).await;
         return Ok(());
+    }
+    if way == Way::Sent
+        && !progress.factor.requested
+        && let Some(mailbox) = mailbox(attempt)
+        && let Some(button) = request::button(seen, place, mailbox)
+    {
+        progress.factor.requested = true;
+        let element = page.node(frame, seen.buttons[button].node).await?;
+        let sent = page.requests_sent();
+        page.click(&element).await?;
+        // What it sends must not be taken for the code's own way.
+        page.sends(sent, Instant::now() + SIGN).await;
+        page.settle(QUIET, Instant::now() + SIGN).await;
     }
     let code = match obtain(page, attempt, progress, way).await? {
         Told::Code(code) => code,
@@ -305,8 +333,9 @@ async fn next_totp(
         (Some(_), _) if stage.phase * 2 < totp.period() => -OFF,
         (Some(_), _) => OFF,
     };
-    if stage.steps.is_empty() && known.is_none() && third(phase, totp.period()) == 1 {
-        // In the middle third a refusal would not tell which way the site's clock is off. Once for a session.
+    let vague = (totp.period() / 3).saturating_sub(SLOW)..totp.period() * 2 / 3;
+    if stage.steps.is_empty() && known.is_none() && vague.contains(&phase) {
+        // From the end of the first third to that of the second a refusal would not tell which way the site's clock is off. Once for a session.
         let wait = totp.period() * 2 / 3 - phase;
         tokio::time::sleep(Duration::from_secs(wait)).await;
     }
@@ -322,10 +351,6 @@ async fn next_totp(
     stage.steps.push(code.step);
     stage.shift = Some(shift);
     Ok(code.digits)
-}
-
-fn third(phase: u64, period: u64) -> u64 {
-    phase * 3 / period
 }
 
 fn mark(step: u64) -> String {

@@ -431,3 +431,61 @@ fn a_code_is_handed_in_by_command() {
         .unwrap();
     }) as Check]);
 }
+
+/// A site that sends its code by mail only once it is asked to, by this page; a message to a telephone comes nowhere.
+fn on_request(by: impl Fn(&str) + Send + Sync + 'static, offer: &'static str) -> Fixture {
+    Fixture::new(move |desk, ask| match ask.line().as_str() {
+        "GET /code" if is_half(desk, ask) && desk.noted("code").is_empty() => {
+            page("Verify that it is you", offer)
+        }
+        "POST /send" if is_half(desk, ask) => {
+            desk.times("sent");
+            desk.note("code", "204351");
+            if ask.field("by") != "sms" {
+                by("204351");
+            }
+            to("/code")
+        }
+        _ => answer(desk, ask, SENT, &|desk, code| {
+            !code.is_empty() && code == desk.noted("code")
+        }),
+    })
+}
+
+const ONE: &str = "<h1>Verify that it is you</h1><p>We will send a code to a***@kestrel.example.</p>\
+    <form method=post action=/send><button name=by value=mail>Send code</button> <button type=button>Not now</button></form>";
+const TWO: &str = "<h1>Two-step verification</h1><p>How do you want to get your code?</p><form method=post action=/send>\
+    <p><button name=by value=sms>Text me at *** *** 12</button></p><p><button name=by value=mail>E-mail me at a***@kestrel.example</button></p></form>\
+    <p><a href=/help>I did not get a code</a></p>";
+const RADIOS: &str = "<h1>Zwei-Faktor-Anmeldung</h1><p>Wie möchten Sie den Code erhalten?</p><form method=post action=/send>\
+    <label><input type=radio name=by value=sms checked> SMS an *** 12</label><br><label><input type=radio name=by value=mail> E-Mail an a***@kestrel.example</label>\
+    <p><button>Weiter</button></p></form>";
+const LIST: &str = "<h1>Vérification en deux étapes</h1><p>Recevez un code pour continuer.</p><form method=post action=/send>\
+    <select name=by><option value=''>Choisir</option><option value=sms>SMS *** 12</option><option value=mail>E-mail a***@kestrel.example</option></select>\
+    <button>Envoyer le code</button></form>";
+const BESIDE: &str = "<h1>验证您的身份</h1><form method=post action=/code><label>验证码 <input name=code autocomplete=one-time-code></label>\
+    <button type=button onclick=\"fetch('/send', { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'by=mail' }).then(() => { this.disabled = true; this.textContent = '60 秒' })\">获取验证码</button>\
+    <button>确定</button></form>";
+
+#[test]
+fn a_code_that_is_sent_on_request_is_requested_once() {
+    let check = |name, offer| -> Check {
+        let dir = maildir();
+        let path = dir.path().to_owned();
+        let fixture = on_request(move |code| deliver(&path, "2.new", &mail(code)), offer);
+        let extra = format!("code = {{ maildir = {:?} }}\n", dir.path());
+        Box::pin(async move {
+            let (running, _keeper) = passes(name, fixture, &extra).await;
+            assert_eq!(running.desk.noted("codes"), "1", "{name}");
+            assert_eq!(running.desk.noted("sent"), "1", "{name}");
+            drop(dir);
+        })
+    };
+    together([
+        check("one button", ONE),
+        check("two buttons", TWO),
+        check("radios", RADIOS),
+        check("a list", LIST),
+        check("a button beside the field", BESIDE),
+    ]);
+}

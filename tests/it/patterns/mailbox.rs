@@ -20,7 +20,7 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Starts the server; `None`, and one line on stderr, where Dovecot is not installed.
+    /// Starts the server; `None`, and one line on stderr, where Dovecot 2.3 is not installed.
     pub(crate) async fn start() -> Option<Self> {
         let program = [
             "/usr/sbin/dovecot",
@@ -31,6 +31,15 @@ impl Mailbox {
             say("a mailbox by IMAP: dovecot is not installed (apt install dovecot-imapd)");
             return None;
         };
+        // Another version has another language of configuration.
+        let version = Command::new(program).arg("--version").output().unwrap();
+        let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
+        if !version.starts_with("2.3.") {
+            say(&format!(
+                "a mailbox by IMAP: the dovecot that is installed is {version}, not 2.3"
+            ));
+            return None;
+        }
         let folder = tempfile::tempdir().unwrap();
         open(folder.path());
         let root = rustix::process::geteuid().is_root();

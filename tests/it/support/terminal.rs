@@ -38,7 +38,7 @@ impl Terminal {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("the tests need script(1)");
+            .expect("the tests need script(1): apt-get install bsdutils");
         let seen = Arc::new(Mutex::new(Vec::new()));
         let mut out = child.stdout.take().unwrap();
         std::thread::spawn({
