@@ -12,15 +12,19 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jarkeeper::browser::snapshot::Snapshot;
-use jarkeeper::browser::{Browser, BrowserError, Wanted};
-use jarkeeper::config::{BrowserConfig, Config};
+use jarkeeper::browser::{Browser, BrowserError, Context, Page, Wanted};
+use jarkeeper::config::Config;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 /// Tabs at once.
 const TABS: usize = 4;
+/// Pages that one context opens before a fresh one takes its place: it costs more than a page, and these keep nothing that
+/// another could see.
+const PAGES: usize = 20;
 /// Longest time for one page.
 const EACH: Duration = Duration::from_secs(30);
 
@@ -105,6 +109,7 @@ async fn look(folder: &Path) -> Vec<Seen> {
         let (names, next, folder) = (Arc::clone(&names), Arc::clone(&next), folder.to_owned());
         tokio::spawn(async move {
             let mut pages = Vec::new();
+            let mut kept: Option<(Context, usize)> = None;
             loop {
                 // A page's address must not tell what its file is called.
                 let number = next.fetch_add(1, Ordering::Relaxed);
@@ -112,9 +117,27 @@ async fn look(folder: &Path) -> Vec<Seen> {
                     return pages;
                 };
                 let url = base.join(&number.to_string()).expect("a number is a path");
-                let seen = open(&browser, &config, &url).await;
+                let (context, opened) = match kept.take() {
+                    Some(kept) => kept,
+                    None => {
+                        let wanted = Wanted {
+                            seed: None,
+                            ignore_https_errors: false,
+                            deadline: Instant::now() + EACH * PAGES as u32,
+                        };
+                        let context = browser.context(&config, wanted).await;
+                        (context.expect("Chromium gives a context"), 0)
+                    }
+                };
+                let seen = tokio::time::timeout(EACH, open(context.page(), &url)).await;
+                let seen = seen.unwrap_or_else(|_| panic!("{name}: not there in time"));
                 let (snapshot, scoring, submit) =
                     seen.unwrap_or_else(|error| panic!("{name}: {error}"));
+                // A frame may load for ever, and the next navigation of its tab would wait for it.
+                let frames = context.page().frames_now().await;
+                if opened + 1 < PAGES && frames.is_ok_and(|frames| frames.len() == 1) {
+                    kept = Some((context, opened + 1));
+                }
                 let source = std::fs::read(folder.join(name)).expect("the page can be read");
                 let source = String::from_utf8_lossy(&source).into_owned();
                 pages.push(Seen {
@@ -139,19 +162,8 @@ async fn look(folder: &Path) -> Vec<Seen> {
 
 type Marks = Vec<(usize, String)>;
 
-/// A page in a fresh context: what it shows, and only then what it is labelled with.
-async fn open(
-    browser: &Browser,
-    config: &BrowserConfig,
-    url: &url::Url,
-) -> Result<(Snapshot, Marks, Marks), BrowserError> {
-    let wanted = Wanted {
-        seed: None,
-        ignore_https_errors: false,
-        deadline: tokio::time::Instant::now() + EACH,
-    };
-    let context = browser.context(config, wanted).await?;
-    let page = context.page();
+/// One page: what it shows, and only then what it is labelled with.
+async fn open(page: &Page, url: &url::Url) -> Result<(Snapshot, Marks, Marks), BrowserError> {
     page.goto(url).await?;
     let frame = page.main_frame();
     let snapshot = page.snapshot(&frame).await?;
