@@ -168,8 +168,13 @@ async fn walk(
                 way.windows.push(window.name().to_owned());
                 window.agree(ask::agrees);
                 let walked = Box::pin(walk(inside, &window, attempt, progress, way)).await;
-                // A window that has done its work closes, whatever was just being asked of it.
-                if !window.is_gone() {
+                // A window that has done its work closes, whatever was just being asked of it; that it is gone may be
+                // told after the question has failed.
+                let gone = match walked {
+                    Ok(()) => window.is_gone(),
+                    Err(_) => window.goes(Instant::now() + AGAIN * 2).await,
+                };
+                if !gone {
                     walked?;
                     come_back(inside, page, &window, attempt, way).await?;
                 }
@@ -251,7 +256,12 @@ async fn ask(
         if !settled {
             still = Instant::now();
         }
-        let waited = still.elapsed() >= PATIENCE || Instant::now() >= until;
+        // A window that is on its way is not there at once.
+        let patience = match opens(inside, page, way) {
+            true => FORM,
+            false => PATIENCE,
+        };
+        let waited = still.elapsed() >= patience || Instant::now() >= until;
         let mail = settled
             && !done.is_empty()
             && main
@@ -517,6 +527,12 @@ async fn stopped(page: &Page, frame: &Frame) -> Result<Option<Failure>, Failure>
     }))
 }
 
+/// Whether the page has opened a window that was not looked at yet.
+fn opens(inside: &Inside<'_>, page: &Page, way: &Way) -> bool {
+    let looked = u64::try_from(way.windows.len()).unwrap_or(u64::MAX);
+    page.windows() > looked && std::ptr::eq(page, inside.context.page())
+}
+
 /// A window that the page has opened and that was not looked at yet, where credentials are allowed in it. Others are
 /// closed.
 async fn window(
@@ -525,8 +541,7 @@ async fn window(
     attempt: &Attempt<'_>,
     way: &mut Way,
 ) -> Result<Option<Box<Page>>, Failure> {
-    let looked = u64::try_from(way.windows.len()).unwrap_or(u64::MAX);
-    if page.windows() <= looked || !std::ptr::eq(page, inside.context.page()) {
+    if !opens(inside, page, way) {
         return Ok(None);
     }
     let Some(window) = inside.context.window(&way.windows).await? else {
