@@ -471,9 +471,19 @@ impl Context {
         else {
             return Ok(None);
         };
-        let window = Page::attach(tab, deadline).await?;
-        dress(&window, &self.running.user_agent, self.lenient).await?;
-        Ok(Some(window))
+        let attached = async {
+            let window = Page::attach(tab, deadline).await?;
+            dress(&window, &self.running.user_agent, self.lenient).await?;
+            Ok(window)
+        };
+        match attached.await {
+            Ok(window) => Ok(Some(window)),
+            // It may close while it is looked at.
+            Err(BrowserError::Lost(_) | BrowserError::Moved(_) | BrowserError::Refused { .. }) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Closes a window; what it has stored belongs to the session too.

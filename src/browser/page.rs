@@ -77,6 +77,8 @@ impl Page {
         deadline: Instant,
     ) -> Result<Self, BrowserError> {
         let observed = Arc::new(Observed::default());
+        // Heard from before the look at the frames: a window is on its way somewhere, and what falls between is lost.
+        let events = events(&page).await?;
         let tree = bounded(
             "describe its frames",
             deadline,
@@ -99,7 +101,7 @@ impl Page {
         });
         let listener = tokio::spawn(listen(
             page.clone(),
-            events(&page).await?,
+            events,
             main.clone(),
             Arc::clone(&observed),
         ));
@@ -289,6 +291,12 @@ impl Page {
     /// Whether the tab is gone: it was closed, or Chromium was lost.
     pub fn is_gone(&self) -> bool {
         self.observed.read(|seen| seen.crashed)
+    }
+
+    /// Waits until the tab is gone, at most until `until`; says whether it is.
+    pub async fn goes(&self, until: Instant) -> bool {
+        self.observed.until(until, |seen| seen.crashed).await;
+        self.is_gone()
     }
 
     /// The console's lines, at most the last 200.

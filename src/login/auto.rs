@@ -16,7 +16,7 @@ use super::form::{self, LoginForm};
 use super::prove::Inside;
 use super::take::{Offer, Offers, uncover};
 use super::typing::open_frames;
-use super::window::{come_back, window};
+use super::window::{come_back, opens, window};
 use super::{AGAIN, Attempt, Progress, QUIET, http, passkey, sight, snapshot};
 
 /// How long a page may take to show a form.
@@ -165,8 +165,13 @@ async fn walk(
                 way.windows.push(window.name().to_owned());
                 window.agree(ask::agrees);
                 let walked = Box::pin(walk(inside, &window, attempt, progress, way)).await;
-                // A window that has done its work closes, whatever was just being asked of it.
-                if !window.is_gone() {
+                // A window that has done its work closes, whatever was just being asked of it; that it is gone may be
+                // told after the question has failed.
+                let gone = match walked {
+                    Ok(()) => window.is_gone(),
+                    Err(_) => window.goes(Instant::now() + AGAIN * 2).await,
+                };
+                if !gone {
                     walked?;
                     come_back(inside, page, &window, attempt, way).await?;
                 }
@@ -235,7 +240,12 @@ async fn ask(
         if !settled {
             still = Instant::now();
         }
-        let waited = still.elapsed() >= PATIENCE || Instant::now() >= until;
+        // A window that is on its way is not there at once.
+        let patience = match opens(inside, page, way) {
+            true => FORM,
+            false => PATIENCE,
+        };
+        let waited = still.elapsed() >= patience || Instant::now() >= until;
         let mail = settled
             && !done.is_empty()
             && main

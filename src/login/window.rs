@@ -16,6 +16,12 @@ use super::{AGAIN, Attempt, QUIET};
 /// How long a window may take to come to a place where it can be judged.
 const FORM: Duration = Duration::from_secs(12);
 
+/// Whether the page has opened a window that was not looked at yet.
+pub(super) fn opens(inside: &Inside<'_>, page: &Page, way: &Way) -> bool {
+    let looked = u64::try_from(way.windows.len()).unwrap_or(u64::MAX);
+    page.windows() > looked && std::ptr::eq(page, inside.context.page())
+}
+
 /// A window that the page has opened and that was not looked at yet, where credentials are allowed in it. Others are
 /// closed.
 pub(super) async fn window(
@@ -24,8 +30,7 @@ pub(super) async fn window(
     attempt: &Attempt<'_>,
     way: &mut Way,
 ) -> Result<Option<Box<Page>>, Failure> {
-    let looked = u64::try_from(way.windows.len()).unwrap_or(u64::MAX);
-    if page.windows() <= looked || !std::ptr::eq(page, inside.context.page()) {
+    if !opens(inside, page, way) {
         return Ok(None);
     }
     let Some(window) = inside.context.window(&way.windows).await? else {

@@ -110,6 +110,7 @@ pub(super) async fn sign_in(
         return Ok(false);
     };
     let before = progress.signed.unwrap_or(held.passkey.sign_count);
+    let mark = page.mark();
     let place = shown(&Url::parse(&page.url()).unwrap_or_else(|_| attempt.recipe.url.clone()));
     let mut signed = match done.insert(format!("passkey {place}")) {
         true => signs(page, &authenticator, held, before, AGAIN * 3).await?,
@@ -125,16 +126,32 @@ pub(super) async fn sign_in(
     }
     progress.signed = Some(held.sign_count());
     progress.submitted_at = Some(Instant::now());
-    let until = (Instant::now() + ANSWER).min(page.deadline());
-    page.settle(AGAIN, until).await;
-    let refused = refuses(page, attempt).await?;
+    let refused = refused(page, attempt, mark).await?;
     if refused {
         tracing::warn!(site = %attempt.recipe.site, "the site did not take the passkey that is kept here");
     }
     Ok(!refused)
 }
 
-/// Whether the passkey has signed more often than that, looking for so long.
+/// Whether the site refuses the signature that was just made. The page sends it on in its own time and shows the old form
+/// meanwhile, so that a form is a refusal only with an answer that says so, or once there was time enough.
+async fn refused(page: &Page, attempt: &Attempt<'_>, mark: u64) -> Result<bool, Failure> {
+    let until = (Instant::now() + ANSWER).min(page.deadline());
+    loop {
+        page.settle(AGAIN, until).await;
+        let answers = page.answers_since(mark);
+        let told = answers.iter().any(|it| it.document || it.status >= 400);
+        let over = told || Instant::now() >= until;
+        match refuses(page, attempt).await {
+            Ok(true) if !over => {}
+            Err(failure) if !over && failure.class == FailureClass::PasskeyWanted => {}
+            said => return said,
+        }
+        page.changed((Instant::now() + AGAIN).min(until)).await;
+    }
+}
+
+/// Whether the passkey has signed more often than that, looking for so long, and longer while the page is busy.
 async fn signs(
     page: &Page,
     authenticator: &Authenticator,
@@ -143,12 +160,15 @@ async fn signs(
     time: Duration,
 ) -> Result<bool, Failure> {
     let until = (Instant::now() + time).min(page.deadline());
+    let end = until.max(Instant::now() + ANSWER).min(page.deadline());
     loop {
+        // Looked at first: what was under way may have signed by then.
+        let over = Instant::now() >= until && page.settle(AGAIN, Instant::now() + AGAIN).await;
         count(page, authenticator, held).await?;
         if held.sign_count() > before {
             return Ok(true);
         }
-        if Instant::now() >= until {
+        if over || Instant::now() >= end {
             return Ok(false);
         }
         let soon = Instant::now() + AGAIN / 3;
