@@ -568,5 +568,7 @@ fn a_code_that_comes_by_mail_is_fetched_from_it_or_asked_of_a_person() {
             plain_http(&site, &keeper).await;
             site.invalidate().await;
         }
+        let code = format!("maildir:{}", mail.display());
+        added::added(&case, &site, &["--code", &code]).await;
     });
 }

@@ -10,6 +10,9 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use insta::assert_snapshot;
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use url::form_urlencoded;
 
 use crate::support::Site;
@@ -441,4 +444,86 @@ fn a_person_who_says_no_leaves_nothing_behind() {
     let (code, shown) = terminal.ends();
     assert_eq!(code, Some(6), "{shown}");
     nothing(&root);
+}
+
+/// The application behind TLS with a certificate that nobody vouches for: its URL, while the runtime lives.
+fn behind_tls(runtime: &tokio::runtime::Runtime) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let made = std::process::Command::new("openssl")
+        .args("req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2".split(' '))
+        .args([
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+        ])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the tests need openssl: apt-get install openssl");
+    assert!(made.status.success(), "{made:?}");
+    let certificate = CertificateDer::from_pem_file(folder.path().join("cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.path().join("key.pem")).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let bind = || runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
+    let (plain, front) = (bind().unwrap(), bind().unwrap());
+    let behind = plain.local_addr().unwrap();
+    let port = front.local_addr().unwrap().port();
+    let router = Router::new().fallback_service(get(application).post(application));
+    runtime.spawn(async move { axum::serve(plain, router).await });
+    runtime.spawn(async move {
+        while let Ok((stream, _)) = front.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut outer) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let mut inner = tokio::net::TcpStream::connect(behind).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut outer, &mut inner).await;
+            });
+        }
+    });
+    format!("https://localhost:{port}/login")
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_trusted_only_where_a_person_says_so() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let url = behind_tls(&runtime);
+    let root = root();
+    let refused = add(&root, &url, &["--yes"]);
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    let option = "; here: --ignore-https-errors";
+    assert!(refused.err.trim_end().ends_with(option), "{refused:?}");
+    nothing(&root);
+    let mut terminal = Terminal::spawn(&root.command(&[
+        "sites",
+        "add",
+        &url,
+        "--name",
+        "x",
+        "--username",
+        "demo",
+        "--password",
+        "env:PASSWORD",
+    ]));
+    terminal.answer("could read the password. Trust it? [y/N]", "y");
+    terminal.answer("Save as sites/x.toml? [y/N]", "y");
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, Some(0), "{shown}");
+    let text = recipe(&root).unwrap();
+    assert!(text.contains("ignore_https_errors = true"), "{text}");
+    let check = root.run(&["check", "x"]);
+    assert_eq!(check.code, Some(0), "{check:?}");
 }
