@@ -196,11 +196,13 @@ fn way(
     let recovery = !codes.is_empty() && !stage.recovered;
     let totp = attempt.credentials.totp.is_some() && stage.steps.len() < MOST_TOTP;
     let outside = attempt.outside.codes.is_some() && !stage.sent && !stage.linked;
+    // Where codes of an app were refused, another of that kind is no better.
+    let sent = look::was_sent(seen) || attempt.credentials.totp.is_none();
     let person = attempt.outside.person.is_some() && !stage.sent && !stage.linked;
     if recovery && look::wants_recovery(seen, place) {
         return Ok(Way::Recovery);
     }
-    if outside && (!totp || look::was_sent(seen)) {
+    if outside && sent {
         return Ok(Way::Sent);
     }
     if totp {
@@ -305,8 +307,9 @@ async fn next_totp(
         (Some(_), _) if stage.phase * 2 < totp.period() => -OFF,
         (Some(_), _) => OFF,
     };
-    if stage.steps.is_empty() && known.is_none() && third(phase, totp.period()) == 1 {
-        // In the middle third a refusal would not tell which way the site's clock is off. Once for a session.
+    let long = totp.period() >= 3 * OFF.unsigned_abs();
+    if stage.steps.is_empty() && known.is_none() && !long && third(phase, totp.period()) == 1 {
+        // In the middle third of a short step a refusal would not tell which way the site's clock is off. Once for a session.
         let wait = totp.period() * 2 / 3 - phase;
         tokio::time::sleep(Duration::from_secs(wait)).await;
     }
@@ -499,6 +502,7 @@ async fn follow(
     link: &Link,
 ) -> Result<(), Failure> {
     progress.factor.linked = true;
+    progress.factor.typed.extend(link.secrets());
     let url = link.url()?;
     let origin = url.origin().ascii_serialization();
     if !allowed(attempt.recipe, &origin) {
