@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use crate::browser::snapshot::Snapshot;
@@ -15,7 +14,7 @@ use super::factor::{self, Place};
 use super::form::{self, LoginForm};
 use super::prove::Inside;
 use super::take::{Offer, Offers, uncover};
-use super::typing::{allowed, open_frames, origins, type_password};
+use super::typing::{allowed, open_frames, origins, password, type_password};
 use super::{AGAIN, Attempt, Progress, QUIET, http, passkey, sight, snapshot};
 
 /// How long a page may take to show a form.
@@ -98,7 +97,11 @@ async fn walk(
                 factor::prepare(attempt, progress).await?;
                 let code = factor::asked(&seen);
                 let known = factor::at_once(attempt, progress);
-                let place = key(&seen, &form);
+                let place = match form.password {
+                    // Where names and addresses change with every answer, a refused password would go on and on.
+                    Some(_) => format!("password {}", frame.origin),
+                    None => key(&seen, &form),
+                };
                 let again = !way.done.insert(place.clone());
                 let code = code.filter(|_| known && way.done.insert(format!("code {place}")));
                 // The same fields at the same place were filled already: the site is asking again, unless it asks
@@ -340,10 +343,8 @@ async fn fill(
     seen: &mut Snapshot,
     form: &mut LoginForm,
 ) -> Result<(), Failure> {
-    let empty = attempt.credentials.password.expose_secret().is_empty();
-    if form.password.is_some() && empty {
-        let message = "the password is empty; look at where the recipe takes it from";
-        return Err(Failure::new(FailureClass::SecretMissing, message));
+    if form.password.is_some() {
+        password(attempt)?;
     }
     if let Some(remember) = form.password.and_then(|at| remember_me(seen, at)) {
         // Its click may draw the form anew; the fields are looked at once more anyhow.
