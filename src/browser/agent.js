@@ -31,6 +31,7 @@
   // Whether something may have a closed root that was not looked for yet. A custom element may; any other only where no
   // password is asked for elsewhere, it has a place on the page, and nothing that can be seen fills it.
   const examined = new WeakSet();
+  const suspects = [];
   const HOSTS = /^(ARTICLE|ASIDE|BLOCKQUOTE|DIV|FOOTER|HEADER|MAIN|NAV|P|SECTION|SPAN)$/;
   function secretive() {
     const asks = all('input[type=password]').some((e) => visible(e));
@@ -40,6 +41,7 @@
       const custom = element.tagName.includes('-');
       if (custom ? !element.matches(':defined') : asks || !HOSTS.test(element.tagName) || !hollow(element)) continue;
       examined.add(element);
+      suspects.push(element);
       found = true;
     }
     return found;
@@ -581,5 +583,5 @@
     }
   }
 
-  globalThis.jk = { choices, over, guard, stopped: () => stopped, locate, snapshot, marked, disclose, secretive, signature, targets, visible, focus, filled, choose, still, reachable, mask, outline, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
+  globalThis.jk = { choices, over, guard, stopped: () => stopped, locate, snapshot, marked, disclose, secretive, suspects: () => suspects.splice(0), signature, targets, visible, focus, filled, choose, still, reachable, mask, outline, dump, restore, node: (i) => kept[i] || null, forget: () => { kept.length = 0; } };
 })();

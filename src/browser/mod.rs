@@ -153,7 +153,7 @@ impl Browser {
             let mut target = CreateTargetParams::new("about:blank");
             target.browser_context_id = Some(id);
             let tab = bounded(what, wanted.deadline, running.connection.new_page(target)).await?;
-            let page = Page::attach(tab, wanted.deadline).await?;
+            let page = Page::attach(tab, Arc::new(std::sync::Mutex::new(wanted.deadline))).await?;
             dress(&page, &running.user_agent, wanted.ignore_https_errors).await?;
             Ok((context, page))
         };
@@ -472,7 +472,7 @@ impl Context {
             return Ok(None);
         };
         let attached = async {
-            let window = Page::attach(tab, deadline).await?;
+            let window = Page::attach(tab, self.page.shared_deadline()).await?;
             dress(&window, &self.running.user_agent, self.lenient).await?;
             Ok(window)
         };

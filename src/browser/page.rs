@@ -37,7 +37,8 @@ pub struct Page {
     pub(super) signing: Signing,
     worlds: Mutex<HashMap<FrameId, (ExecutionContextId, bool)>>,
     main: FrameId,
-    deadline: Mutex<Instant>,
+    /// One for all windows of a context: what waits in one waits in all.
+    deadline: Arc<Mutex<Instant>>,
     listener: tokio::task::JoinHandle<()>,
 }
 
@@ -74,14 +75,17 @@ impl Drop for Page {
 impl Page {
     pub(super) async fn attach(
         page: chromiumoxide::Page,
-        deadline: Instant,
+        deadline: Arc<Mutex<Instant>>,
     ) -> Result<Self, BrowserError> {
+        let until = *deadline
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let observed = Arc::new(Observed::default());
         // Heard from before the look at the frames: a window is on its way somewhere, and what falls between is lost.
         let events = events(&page).await?;
         let tree = bounded(
             "describe its frames",
-            deadline,
+            until,
             page.execute(GetFrameTreeParams::default()),
         )
         .await?;
@@ -111,7 +115,7 @@ impl Page {
             signing: Signing::default(),
             worlds: Mutex::default(),
             main,
-            deadline: Mutex::new(deadline),
+            deadline,
             listener,
         })
     }
@@ -129,7 +133,12 @@ impl Page {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Gives everything on this page so much more time: for a wait that is not the page's.
+    /// What [`Page::deadline`] is read from, for a window that this page has opened.
+    pub(super) fn shared_deadline(&self) -> Arc<Mutex<Instant>> {
+        Arc::clone(&self.deadline)
+    }
+
+    /// Gives everything on this page, and in its windows, so much more time: for a wait that is not the page's.
     pub fn extend(&self, by: Duration) {
         *self
             .deadline
@@ -388,7 +397,7 @@ impl Page {
     }
 
     /// Evaluates an expression beside the page's own scripts; `by_value` for data, else for an element.
-    async fn evaluate(
+    pub(super) async fn evaluate(
         &self,
         frame: &FrameId,
         what: &str,

@@ -85,12 +85,15 @@ impl Watch {
         let mut new: Vec<u32> = found.into_iter().filter(|uid| *uid >= self.next).collect();
         new.sort_unstable();
         let mut letters = Vec::new();
-        for uid in new {
+        for uid in &new {
             let parts = format!("(UID BODY.PEEK[]<0.{LARGEST}>)");
             let fetched = self.session.uid_fetch(uid.to_string(), parts).await?;
             let fetched: Vec<_> = fetched.try_collect().await?;
             letters.extend(fetched.iter().filter_map(|one| Letter::parse(one.body()?)));
-            self.next = uid + 1;
+        }
+        // Only now: what was fetched before the connection was lost is fetched again.
+        if let Some(last) = new.last() {
+            self.next = last + 1;
         }
         letters.reverse();
         Ok(letters)

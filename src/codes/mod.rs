@@ -52,6 +52,25 @@ impl Link {
     }
 }
 
+impl Link {
+    /// What must be blotted of it: whole, and the parts of its address that are too long to be words.
+    pub fn secrets(&self) -> Vec<SecretString> {
+        const WORD: usize = 12;
+        let Ok(url) = self.url() else {
+            return vec![self.0.clone()];
+        };
+        let segments = url.path_segments().into_iter().flatten();
+        let values = url.query_pairs().map(|(_, value)| value.into_owned());
+        let parts = segments.map(str::to_owned).chain(values);
+        let fragment = url.fragment().map(str::to_owned);
+        let parts = parts.chain(fragment).filter(|part| part.len() >= WORD);
+        [self.0.clone()]
+            .into_iter()
+            .chain(parts.map(Into::into))
+            .collect()
+    }
+}
+
 impl std::fmt::Debug for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

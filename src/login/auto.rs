@@ -95,7 +95,11 @@ async fn walk(
                 factor::prepare(attempt, progress).await?;
                 let code = factor::asked(&seen);
                 let known = factor::at_once(attempt, progress);
-                let place = key(&seen, &form);
+                let place = match form.password {
+                    // Where names and addresses change with every answer, a refused password would go on and on.
+                    Some(_) => format!("password {}", frame.origin),
+                    None => key(&seen, &form),
+                };
                 let again = !way.done.insert(place.clone());
                 let code = code.filter(|_| known && way.done.insert(format!("code {place}")));
                 // The same fields at the same place were filled already: the site is asking again, unless it asks

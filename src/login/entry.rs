@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use crate::browser::snapshot::Snapshot;
@@ -12,7 +11,7 @@ use crate::failure::{Failure, FailureClass, Wants};
 use super::ask::remember_me;
 use super::form::{self, LoginForm};
 use super::prove::Inside;
-use super::typing::{origins, type_password};
+use super::typing::{origins, password, type_password};
 use super::{AGAIN, Attempt, Progress, QUIET, sight, snapshot};
 
 /// How long a submission may go without any sign before it is tried with the Enter key.
@@ -44,10 +43,8 @@ pub(super) async fn fill(
     seen: &mut Snapshot,
     form: &mut LoginForm,
 ) -> Result<(), Failure> {
-    let empty = attempt.credentials.password.expose_secret().is_empty();
-    if form.password.is_some() && empty {
-        let message = "the password is empty; look at where the recipe takes it from";
-        return Err(Failure::new(FailureClass::SecretMissing, message));
+    if form.password.is_some() {
+        password(attempt)?;
     }
     if let Some(remember) = form.password.and_then(|at| remember_me(seen, at)) {
         // Its click may draw the form anew; the fields are looked at once more anyhow.

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 use url::Url;
 
-use super::typing::{allowed, pass_gate};
+use super::typing::{allowed, pass_gate, password};
 use super::{Attempt, Progress};
 use crate::browser::{Answer, Page, shown};
 use crate::failure::{Failure, FailureClass, Wants};
@@ -58,12 +58,13 @@ pub(super) async fn enter(
         );
         Failure::new(FailureClass::RecipeWrong, message)
     })?;
+    let password = password(attempt)?.clone();
     pass_gate(attempt, progress)?;
     let credentials = HttpCredentials {
         origin,
         scheme: challenge.scheme,
         username: attempt.credentials.username.clone(),
-        password: attempt.credentials.password.clone(),
+        password,
     };
     page.authenticate(credentials, Some(challenge)).await?;
     let went = page.goto(&url).await;

@@ -28,7 +28,7 @@ mod words;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use url::Url;
@@ -44,7 +44,7 @@ use crate::browser::{Authenticator, Browser, BrowserError, Frame, Page, Wanted, 
 use crate::codes::Outside;
 use crate::config::BrowserConfig;
 use crate::failure::{Failure, FailureClass, Wants};
-use crate::secret::Credentials;
+use crate::secret::{Credentials, Redactor};
 use crate::session::StorageState;
 use crate::session::state::Cookie;
 use crate::sites::Recipe;
@@ -125,7 +125,7 @@ pub struct Failed {
     pub failure: Failure,
     /// `None` where there was no page.
     pub evidence: Option<Evidence>,
-    /// The codes that were typed, to be blotted out of it.
+    /// The codes that were typed and what was secret in the links that were opened, to be blotted out of it.
     pub typed: Vec<SecretString>,
 }
 
@@ -137,6 +137,17 @@ impl Failed {
             evidence: None,
             typed: Vec::new(),
         })
+    }
+
+    /// The failure without the secrets of these credentials and what was typed; and what blots them out of the evidence.
+    pub(crate) fn blotted(&self, credentials: &Credentials) -> (Failure, Redactor) {
+        let mut redactor = Redactor::of(credentials);
+        for code in &self.typed {
+            redactor.add(code.expose_secret());
+        }
+        let mut failure = self.failure.clone();
+        failure.message = redactor.blot(&failure.message);
+        (failure, redactor)
     }
 }
 
@@ -254,10 +265,17 @@ pub async fn establish(
         prove(means, attempt, &context, &mut progress).await
     };
     let done = done.await;
-    if let (Some(held), Some(authenticator)) = (attempt.passkey, &progress.authenticator)
-        && let Err(failure) = passkey::count(context.page(), authenticator, held).await
-    {
-        tracing::debug!(site = %attempt.recipe.site, "the passkey's count was not seen: {failure}");
+    if let Some(held) = attempt.passkey {
+        let counted = match &progress.authenticator {
+            Some(authenticator) => passkey::count(context.page(), authenticator, held).await,
+            None => Ok(()),
+        };
+        match counted {
+            Ok(()) => held.end(),
+            Err(failure) => {
+                tracing::debug!(site = %attempt.recipe.site, "the passkey's count was not seen: {failure}");
+            }
+        }
     }
     match done {
         Ok(established) => Ok(established),

@@ -1,6 +1,6 @@
 //! Where a secret may be typed, and how.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
@@ -54,6 +54,21 @@ pub(super) async fn open_frames(page: &Page, recipe: &Recipe) -> Result<Vec<Fram
     Ok(open)
 }
 
+/// The password; an empty one is never sent: it would only count as a wrong one.
+///
+/// # Errors
+/// [`FailureClass::SecretMissing`].
+pub(super) fn password<'a>(attempt: &Attempt<'a>) -> Result<&'a SecretString, Failure> {
+    let password = &attempt.credentials.password;
+    match password.expose_secret().is_empty() {
+        false => Ok(password),
+        true => {
+            let message = "the password is empty; look at where the recipe takes it from";
+            Err(Failure::new(FailureClass::SecretMissing, message))
+        }
+    }
+}
+
 /// Types the password, after the gate has opened, and only where the recipe allows it.
 pub(super) async fn type_password(
     page: &Page,
@@ -61,9 +76,9 @@ pub(super) async fn type_password(
     progress: &mut Progress,
     element: &Element,
 ) -> Result<(), Failure> {
+    let password = password(attempt)?;
     guarded(page, attempt, progress, element, "password").await?;
-    page.fill(element, attempt.credentials.password.expose_secret())
-        .await?;
+    page.fill(element, password.expose_secret()).await?;
     progress.submitted_at = Some(Instant::now());
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::ids::SessionKey;
 use crate::login::passkey::{Held, prove, register};
 use crate::login::{Attempt, Failed};
 use crate::seal::Seal;
-use crate::secret::{Passkey, Redactor};
+use crate::secret::Passkey;
 use crate::vault::{self, must_seal};
 
 /// So far ahead is the count that is written before a passkey is used. What a login signs is fewer than that; when we die
@@ -48,9 +48,11 @@ impl Work<'_> {
         Ok(Some(Lent { held, seal }))
     }
 
-    /// Writes back how often it has signed.
+    /// Writes back how often it has signed. Where that was not seen, what was written ahead stays.
     pub(super) fn give_back(&self, lent: &Lent) {
-        let count = lent.held.sign_count();
+        let Some(count) = lent.held.final_count() else {
+            return;
+        };
         if let Err(failure) = self.keep_passkey(&lent.held.passkey, count, &lent.seal) {
             tracing::error!(site = %self.key, "the passkey's count could not be written: {failure}");
         }
@@ -144,9 +146,7 @@ impl Renewer {
                 Ok(held.passkey.rp_id)
             }
             Err(failed) => {
-                let redactor = Redactor::of(&credentials);
-                let mut failure = failed.failure.clone();
-                failure.message = redactor.blot(&failure.message);
+                let (mut failure, redactor) = failed.blotted(&credentials);
                 if let Some(folder) = work.keep_evidence(&failure, &failed, &redactor) {
                     failure.message += &format!("; what was seen is in {folder}");
                 }

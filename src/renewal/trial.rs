@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use super::work::Work;
@@ -13,7 +12,7 @@ use super::{Cause, Kept, Outcome, Reason, urgency};
 use crate::failure::{Failure, FailureClass};
 use crate::ids::SessionKey;
 use crate::login::{self, Established, Rule};
-use crate::secret::{Credentials, Redactor};
+use crate::secret::Credentials;
 use crate::session::Files;
 use crate::sites::Recipe;
 
@@ -96,12 +95,7 @@ impl Renewer {
         let mut done = match made {
             Ok(done) => done,
             Err(failed) => {
-                let mut redactor = Redactor::of(credentials);
-                for code in &failed.typed {
-                    redactor.add(code.expose_secret());
-                }
-                let mut failure = failed.failure.clone();
-                failure.message = redactor.blot(&failure.message);
+                let (failure, redactor) = failed.blotted(credentials);
                 work.keep_evidence(&failure, &failed, &redactor);
                 let artefacts = work.artefacts.take();
                 return Err(Lost { failure, artefacts });

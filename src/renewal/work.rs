@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use super::slots::Slot;
@@ -323,12 +322,7 @@ impl Work<'_> {
                 })
             }
             Err(failed) => {
-                let mut redactor = Redactor::of(&credentials);
-                for code in &failed.typed {
-                    redactor.add(code.expose_secret());
-                }
-                let mut failure = failed.failure.clone();
-                failure.message = redactor.blot(&failure.message);
+                let (failure, redactor) = failed.blotted(&credentials);
                 let folder = self.keep_evidence(&failure, &failed, &redactor);
                 self.note(
                     kept,

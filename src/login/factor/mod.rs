@@ -224,11 +224,13 @@ fn way(
     let recovery = !codes.is_empty() && !stage.recovered;
     let totp = attempt.credentials.totp.is_some() && stage.steps.len() < MOST_TOTP;
     let outside = attempt.outside.codes.is_some() && !stage.sent && !stage.linked;
+    // Where codes of an app were refused, another of that kind is no better.
+    let sent = look::was_sent(seen) || attempt.credentials.totp.is_none();
     let person = attempt.outside.person.is_some() && !stage.sent && !stage.linked;
     if recovery && look::wants_recovery(seen, place) {
         return Ok(Way::Recovery);
     }
-    if outside && (!totp || look::was_sent(seen)) {
+    if outside && sent {
         return Ok(Way::Sent);
     }
     if totp {
@@ -334,8 +336,10 @@ async fn next_totp(
         (Some(_), _) => OFF,
     };
     let vague = (totp.period() / 3).saturating_sub(SLOW)..totp.period() * 2 / 3;
-    if stage.steps.is_empty() && known.is_none() && vague.contains(&phase) {
-        // From the end of the first third to that of the second a refusal would not tell which way the site's clock is off. Once for a session.
+    let long = totp.period() >= 3 * OFF.unsigned_abs();
+    if stage.steps.is_empty() && known.is_none() && !long && vague.contains(&phase) {
+        // From the end of the first third to that of the second a refusal would not tell which way the site's clock is
+        // off; of a long step, half is enough. Once for a session.
         let wait = totp.period() * 2 / 3 - phase;
         tokio::time::sleep(Duration::from_secs(wait)).await;
     }
@@ -524,6 +528,7 @@ async fn follow(
     link: &Link,
 ) -> Result<(), Failure> {
     progress.factor.linked = true;
+    progress.factor.typed.extend(link.secrets());
     let url = link.url()?;
     let origin = url.origin().ascii_serialization();
     if !allowed(attempt.recipe, &origin) {

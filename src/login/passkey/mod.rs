@@ -8,12 +8,13 @@ mod words;
 
 use std::collections::HashSet;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use url::Url;
 
-use super::typing::{allowed, open_frames, type_password};
+use super::typing::{allowed, open_frames, pass_gate, type_password};
 use super::words::any;
 use super::{
     AGAIN, Attempt, Failed, Learned, Means, Progress, QUIET, form, look_closely, sight, snapshot,
@@ -41,13 +42,20 @@ pub struct Held {
     /// As it was before.
     pub passkey: Passkey,
     count: Mutex<i64>,
+    /// Whether it was seen at the end how often it has signed.
+    counted: AtomicBool,
 }
 
 impl Held {
     /// A passkey that is about to be used.
     pub fn new(passkey: Passkey) -> Self {
         let count = Mutex::new(passkey.sign_count);
-        Self { passkey, count }
+        let counted = AtomicBool::new(false);
+        Self {
+            passkey,
+            count,
+            counted,
+        }
     }
 
     /// How often it has signed by now, as far as that could be seen.
@@ -56,6 +64,16 @@ impl Held {
             .count
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// [`Held::sign_count`] once it is final; `None` where the end was not seen, and it may have signed more often.
+    pub fn final_count(&self) -> Option<i64> {
+        let counted = self.counted.load(Ordering::Acquire);
+        counted.then(|| self.sign_count())
+    }
+
+    pub(super) fn end(&self) {
+        self.counted.store(true, Ordering::Release);
     }
 
     /// Whether it has signed since.
@@ -84,10 +102,7 @@ pub(super) async fn bring(
     if open_frames(page, attempt.recipe).await?.is_empty() {
         return Ok(());
     }
-    if progress.submitted_at.is_none() {
-        (attempt.gate)()?;
-        progress.submitted_at = Some(Instant::now());
-    }
+    pass_gate(attempt, progress)?;
     progress.authenticator = Some(page.authenticator(Some(&held.passkey)).await?);
     page.goto(&attempt.recipe.url).await?;
     page.settle(QUIET, Instant::now() + ASKS).await;
@@ -501,6 +516,8 @@ pub async fn prove(
     let mut credentials = attempt.credentials.clone();
     credentials.password = "".into();
     credentials.totp = None;
+    // A site that wants more than the passkey must not cost a code that serves once.
+    credentials.recovery_codes.clear();
     let attempt = Attempt {
         credentials: &credentials,
         passkey: Some(held),

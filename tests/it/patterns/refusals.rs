@@ -525,3 +525,29 @@ fn a_session_that_is_none_is_not_kept() {
         ),
     ]);
 }
+
+#[test]
+fn a_password_is_sent_once_where_every_answer_looks_new() {
+    let new_names = |said: &str, desk: &Desk| {
+        let (user, password) = (desk.fresh("u"), desk.fresh("p"));
+        page(
+            "Sign in",
+            &format!(
+                "{said}<form method=post action=/login/{}><label>Email <input name={user} id={user} type=email></label>\
+                 <label>Password <input name={password} id={password} type=password></label><button>Sign in</button></form>",
+                desk.fresh("")
+            ),
+        )
+    };
+    // In words that nobody knows.
+    let fixture = Fixture::new(move |desk, ask| match ask.method.as_str() {
+        "POST" => {
+            let typed = url::form_urlencoded::parse(ask.body.as_bytes());
+            let typed: Vec<_> = typed.map(|(_, value)| value.into_owned()).collect();
+            desk.judge(&typed[0], &typed[1]);
+            new_names("<p>Quaeso, memento.</p>", desk)
+        }
+        _ => new_names("", desk),
+    });
+    together([wrong("new names, new address", fixture)]);
+}

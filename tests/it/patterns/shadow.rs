@@ -154,3 +154,15 @@ fn closed_shadow_roots() {
         ),
     ]);
 }
+
+#[test]
+fn a_closed_root_is_found_however_deep_it_lies() {
+    let deep: &'static str = format!(
+        "{}{}{}",
+        "<div>".repeat(150),
+        component!("closed", "<log-in></log-in>"),
+        "</div>".repeat(150)
+    )
+    .leak();
+    together([pass("deep", Fixture::form("utente", "parola", deep))]);
+}

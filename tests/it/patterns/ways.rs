@@ -212,6 +212,59 @@ fn http_authentication_of_a_foreign_origin_or_an_unknown_scheme_is_refused() {
     });
 }
 
+#[test]
+fn credentials_of_http_authentication_do_not_follow_to_another_origin() {
+    run(async {
+        let site = Fixture::new(|desk, ask| {
+            let foreign = ask.host.starts_with("127.0.0.2");
+            match (foreign, admitted(desk, basic(ask)), ask.path.as_str()) {
+                (true, _, _) => Reply::of(200, "text/javascript", ""),
+                (_, false, _) => asks("Basic realm=notes", ""),
+                (_, true, "/home") => page(
+                    "Notes",
+                    &format!(
+                        "Signed in as <b>{WHO}</b><img src=/away.png><script src=/away.js></script>"
+                    ),
+                ),
+
+                (_, true, path) => super::to(&format!("%FOREIGN%{path}")),
+            }
+        })
+        .at("/home");
+        let (running, _) = is_in("redirects", site).await;
+        let away = |path: &str| {
+            running
+                .desk
+                .log()
+                .iter()
+                .any(|ask| ask.path == path && ask.host.starts_with("127.0.0.2"))
+        };
+        assert!(away("/away.png") && away("/away.js"));
+        let out = Fixture::new(|desk, ask| {
+            match (
+                ask.host.starts_with("127.0.0.2"),
+                admitted(desk, basic(ask)),
+            ) {
+                (true, _) => page("Elsewhere", "<h1>Elsewhere</h1>"),
+                (_, false) => asks("Basic realm=notes", ""),
+                (_, true) => super::to("%FOREIGN%/landing"),
+            }
+        })
+        .at("/home");
+        let (running, keeper) = out.start("").await;
+        keeper.login("x").await;
+        let log = running.desk.log();
+        let landed: Vec<_> = log
+            .iter()
+            .filter(|ask| ask.host.starts_with("127.0.0.2"))
+            .collect();
+        assert!(!landed.is_empty());
+        for ask in landed {
+            assert_eq!(ask.header("authorization"), "", "{ask:?}");
+        }
+    });
+}
+
 const FORM: &str = "<form method=post action=/login><label>Username <input name=username></label>\
     <label>Password <input name=password type=password></label><button>Log in</button></form>";
 
