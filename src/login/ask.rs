@@ -123,6 +123,22 @@ pub(super) fn remember_me(page: &Snapshot, password: usize) -> Option<usize> {
     })
 }
 
+/// The boxes beside a login form without which the form is not sent, by their places among the fields. Who agrees to
+/// something by them must do so himself.
+pub(super) fn must_tick(page: &Snapshot, password: usize) -> impl Iterator<Item = usize> + '_ {
+    let group = page.fields[password].form;
+    let boxes = page.fields.iter().enumerate().filter(move |(_, field)| {
+        let said = format!("{} {}", field.label, field.name).to_lowercase();
+        field.kind == "checkbox"
+            && field.required
+            && field.form == group
+            && field.visible
+            && !field.disabled
+            && !words::any(&said, words::CONSENT)
+    });
+    boxes.map(|(at, _)| at)
+}
+
 /// How to get rid of what lies over the form: by refusing cookies, else by taking them, else by closing it.
 pub(super) fn out_of_the_way(overlay: &Overlay) -> Option<usize> {
     let said = overlay.text.to_lowercase();

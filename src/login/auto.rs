@@ -10,7 +10,7 @@ use crate::browser::snapshot::Snapshot;
 use crate::browser::{Answer, BrowserError, Element, Frame, Page, shown};
 use crate::failure::{Failure, FailureClass, Wants};
 
-use super::ask::{self, remember_me};
+use super::ask::{self, must_tick, remember_me};
 use super::factor::{self, Place};
 use super::form::{self, LoginForm};
 use super::prove::Inside;
@@ -355,10 +355,15 @@ async fn fill(
         let message = "the password is empty; look at where the recipe takes it from";
         return Err(Failure::new(FailureClass::SecretMissing, message));
     }
-    if let Some(remember) = form.password.and_then(|at| remember_me(seen, at)) {
+    let mut boxes: Vec<usize> = Vec::new();
+    if let Some(at) = form.password {
+        boxes.extend(remember_me(seen, at));
+        boxes.extend(must_tick(seen, at).filter(|it| Some(*it) != remember_me(seen, at)));
+    }
+    for at in boxes {
         // Its click may draw the form anew; the fields are looked at once more anyhow.
         let ticked = async {
-            let element = page.node(frame, seen.fields[remember].node).await?;
+            let element = page.node(frame, seen.fields[at].node).await?;
             match page.ticked(&element).await? {
                 true => Ok(()),
                 false => page.click(&element).await,
