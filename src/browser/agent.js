@@ -138,6 +138,8 @@
     return ['INPUT', 'TEXTAREA', 'SELECT'].includes(element.tagName)
       ? clip(element.title || element.placeholder, 200) : spoken || clip(element.title, 200);
   }
+  // Some write the two characters of a button apart, for their looks.
+  const together = (text) => text.replace(/(?<=\p{Script=Han})\s+(?=\p{Script=Han})/gu, '');
   const squash = (text) => (text || '').replace(/\s+/g, ' ').trim();
   function matches(text, wanted, exact) {
     const have = squash(text);
@@ -249,13 +251,13 @@
         ...common(e), autocomplete: clip(e.getAttribute('autocomplete'), 60).toLowerCase(), placeholder: clip(e.placeholder, 120),
         label: labelsOf(e) || clip(byIds(e, 'aria-labelledby') || e.getAttribute('aria-label') || before(e), 160),
         described: clip(byIds(e, 'aria-describedby'), 160),
-        readonly: Boolean(e.readOnly), max_length: e.maxLength > 0 ? e.maxLength : 0, filled: Boolean(e.value) && e.type !== 'checkbox',
+        readonly: Boolean(e.readOnly), required: Boolean(e.required) || e.getAttribute('aria-required') === 'true', max_length: e.maxLength > 0 ? e.maxLength : 0, filled: Boolean(e.value) && e.type !== 'checkbox',
         input_mode: clip(e.getAttribute('inputmode'), 20), hidden_from_readers: Boolean(e.closest('[aria-hidden=true]')),
       }));
     const plain = all(BUTTONS).slice(0, 600);
     const found = plain.concat([...everything(document)].filter(clickable).slice(0, 100));
     const buttons = found
-      .map((e) => ({ ...common(e), text: clip(nameOf(e) || e.value, 120), link: e.tagName === 'A' ? clip(e.getAttribute('href'), 200) : null }))
+      .map((e) => ({ ...common(e), text: together(clip(nameOf(e) || e.value, 120)), link: e.tagName === 'A' ? clip(e.getAttribute('href'), 200) : null }))
       .filter((b) => b.visible || b.tag !== 'a');
     const body = document.body;
     const titleOf = (f) => [f.getAttribute('aria-label') || byIds(f, 'aria-labelledby'), ...[...f.querySelectorAll('h1, h2, h3, h4, legend')].filter((h) => shows(h, known)).slice(0, 3).map(textOf)];

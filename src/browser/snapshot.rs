@@ -109,6 +109,8 @@ pub struct Field {
     pub described: String,
     /// Whether it is read-only.
     pub readonly: bool,
+    /// Whether the form is not sent without it.
+    pub required: bool,
     /// `maxlength`; 0 without one.
     pub max_length: u32,
     /// Whether something is in it.

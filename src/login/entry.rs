@@ -8,7 +8,7 @@ use crate::browser::snapshot::Snapshot;
 use crate::browser::{BrowserError, Element, Frame, Page};
 use crate::failure::{Failure, FailureClass, Wants};
 
-use super::ask::remember_me;
+use super::ask::{must_tick, remember_me};
 use super::form::{self, LoginForm};
 use super::prove::Inside;
 use super::typing::{origins, password, type_password};
@@ -46,10 +46,15 @@ pub(super) async fn fill(
     if form.password.is_some() {
         password(attempt)?;
     }
-    if let Some(remember) = form.password.and_then(|at| remember_me(seen, at)) {
+    let mut boxes: Vec<usize> = Vec::new();
+    if let Some(at) = form.password {
+        boxes.extend(remember_me(seen, at));
+        boxes.extend(must_tick(seen, at).filter(|it| Some(*it) != remember_me(seen, at)));
+    }
+    for at in boxes {
         // Its click may draw the form anew; the fields are looked at once more anyhow.
         let ticked = async {
-            let element = page.node(frame, seen.fields[remember].node).await?;
+            let element = page.node(frame, seen.fields[at].node).await?;
             match page.ticked(&element).await? {
                 true => Ok(()),
                 false => page.click(&element).await,

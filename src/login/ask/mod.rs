@@ -136,6 +136,22 @@ pub(super) fn remember_me(page: &Snapshot, password: usize) -> Option<usize> {
     })
 }
 
+/// The boxes beside a login form without which the form is not sent, by their places among the fields. Who agrees to
+/// something by them must do so himself.
+pub(super) fn must_tick(page: &Snapshot, password: usize) -> impl Iterator<Item = usize> + '_ {
+    let group = page.fields[password].form;
+    let boxes = page.fields.iter().enumerate().filter(move |(_, field)| {
+        let said = format!("{} {}", field.label, field.name).to_lowercase();
+        field.kind == "checkbox"
+            && field.required
+            && field.form == group
+            && field.visible
+            && !field.disabled
+            && !words::any(&said, words::CONSENT)
+    });
+    boxes.map(|(at, _)| at)
+}
+
 /// Whether the page lets nobody in before the password is changed, by what it says.
 pub(super) fn says_expired(text: &str) -> bool {
     words::any(&text.to_lowercase(), phrases::EXPIRED)

@@ -1,6 +1,8 @@
 //! Fields that a framework looks after: what is typed must arrive as if a person had typed it.
 
-use super::{Fixture, pass, together};
+use jarkeeper::failure::FailureClass;
+
+use super::{Fixture, pass, refuse, together};
 
 /// Sends what the model holds, not what the fields show, as frameworks do.
 macro_rules! model {
@@ -67,6 +69,34 @@ const AUTOFOCUS: &str = "<form method=post action=/login id=f><label>Kundennumme
 /// Fields that hold what the last user of the page typed.
 const PREFILLED: &str = "<form method=post action=/login><label>User <input name=user value='guest'></label>\
     <label>Password <input name=password type=password value='guestguest'></label><button>Login</button></form>";
+
+/// The two characters of the button stand apart, as a much used library sets them; the button is no button, and Enter does
+/// nothing.
+const APART: &str = "<div><input id=u placeholder='请输入手机号/邮箱'></div><div><input id=p type=password placeholder='请输入密码'></div>\
+    <div onclick='go()' style='cursor:pointer'><span>登 录</span></div><script>async function go() { const r = await fetch('/login', {\
+    method: 'POST', body: new URLSearchParams({ user: u.value, password: p.value }) }); if (r.redirected) location = '/home' }</script>";
+
+/// Nothing is sent before a box is ticked that binds nobody.
+const BOX: &str = "<form method=post action=/login><label>User <input name=user></label><label>Password <input name=password type=password></label>\
+    <label><input type=checkbox required> I do not share this computer</label><button>Log in</button></form>";
+
+/// Nothing is sent before a person has agreed.
+const TERMS: &str = "<form method=post action=/login><label>User <input name=user></label><label>Password <input name=password type=password></label>\
+    <label><input type=checkbox required> I accept the terms of use</label><button>Log in</button></form>";
+
+#[test]
+fn a_form_is_sent_by_what_sends_it() {
+    together([
+        pass("apart", Fixture::form("user", "password", APART)),
+        pass("box", Fixture::form("user", "password", BOX)),
+        refuse(
+            "terms",
+            Fixture::form("user", "password", TERMS),
+            FailureClass::FormChanged,
+            0,
+        ),
+    ]);
+}
 
 #[test]
 fn what_is_typed_arrives() {
