@@ -28,19 +28,23 @@
     }
     return found;
   }
-  // Whether something may have a closed root that was not looked for yet. A custom element may; any other only where no
-  // password is asked for elsewhere, it has a place on the page, and nothing that can be seen fills it.
+  // Whether something may have a closed root that was not looked for yet. A custom element may; any other, and one that
+  // was not defined so far, only where no password is asked for elsewhere, it has a place on the page, and nothing that
+  // can be seen fills it.
   const examined = new WeakSet();
+  const early = new WeakSet();
   const suspects = [];
   const HOSTS = /^(ARTICLE|ASIDE|BLOCKQUOTE|DIV|FOOTER|HEADER|MAIN|NAV|P|SECTION|SPAN)$/;
   function secretive() {
     const asks = all('input[type=password]').some((e) => visible(e));
     let found = false;
     for (const element of everything(document)) {
-      if (rootOf(element) || examined.has(element)) continue;
       const custom = element.tagName.includes('-');
-      if (custom ? !element.matches(':defined') : asks || !HOSTS.test(element.tagName) || !hollow(element)) continue;
-      examined.add(element);
+      const known = custom && !element.matches(':defined') ? early : examined;
+      if (rootOf(element) || known.has(element)) continue;
+      const certain = custom && known === examined;
+      if (!certain && (asks || !(custom || HOSTS.test(element.tagName)) || !hollow(element))) continue;
+      known.add(element);
       suspects.push(element);
       found = true;
     }

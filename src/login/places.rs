@@ -208,6 +208,7 @@ pub(super) fn places(here: &Url, seen: &Snapshot, read: &[Url]) -> Vec<Url> {
     let mut ranked: Vec<(u8, Url)> = Vec::new();
     let mut name = |rank: u8, mut url: Url| {
         url.set_fragment(None);
+        cut_parameters(&mut url);
         if url.origin() == here.origin() && reads(&url) && !ranked.iter().any(|(_, u)| *u == url) {
             ranked.push((rank, url));
         }
@@ -228,6 +229,21 @@ pub(super) fn places(here: &Url, seen: &Snapshot, read: &[Url]) -> Vec<Url> {
     ranked.sort_by_key(|(rank, _)| *rank);
     ranked.truncate(MOST);
     ranked.into_iter().map(|(_, url)| url).collect()
+}
+
+/// Cuts the parameters off the segments of the path, where some servers put the session's id.
+///
+/// Source: RFC 3986 section 3.3.
+pub(super) fn cut_parameters(url: &mut Url) {
+    let bare: Vec<_> = url
+        .path()
+        .split('/')
+        .map(|segment| segment.split(';').next().unwrap_or_default())
+        .collect();
+    let bare = bare.join("/");
+    if bare != url.path() {
+        url.set_path(&bare);
+    }
 }
 
 fn of_account(url: &Url) -> bool {
@@ -314,6 +330,12 @@ mod tests {
             "/api/items?page=1",
         ];
         assert_eq!(chosen(&links, &read), wanted);
+    }
+
+    #[test]
+    fn a_session_in_the_path_is_cut_off() {
+        let links = [("Profile", "/app;jsessionid=0A1B2C/profile;v=1?tab=a;b")];
+        assert_eq!(chosen(&links, &[]), ["/app/profile?tab=a;b"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::learn::{offers, survey};
+use super::places::cut_parameters;
 use super::probe::{Liveness, Prober, Rule};
 use super::typing::{allowed, open_frames};
 use super::{
@@ -224,6 +225,10 @@ async fn asked(
     let here = Url::parse(&page.url())
         .ok()
         .filter(|url| allowed(recipe, &url.origin().ascii_serialization()));
+    let here = here.map(|mut url| {
+        cut_parameters(&mut url);
+        url
+    });
     for mut url in here.into_iter().chain([recipe.url.clone()]) {
         url.set_fragment(None);
         // What a sign-on sends back serves once and is a secret.
@@ -252,6 +257,7 @@ async fn captured(
     if let Some(url) = &mut landing {
         url.set_query(None);
         url.set_fragment(None);
+        cut_parameters(url);
     }
     let state = context
         .storage_state((means.clock)(), recipe.indexed_db)

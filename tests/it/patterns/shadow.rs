@@ -116,6 +116,12 @@ const CLOSED_NESTED: &str = "<main id=host></main><script>\
     inner.innerHTML = '<form method=post action=/login><label>Nome utente <input name=utente></label>\
       <label>Password <input name=parola type=password></label><button>Accedi</button></form>'</script>";
 
+/// Closed, in a custom element that nobody defines.
+const CLOSED_UNDEFINED: &str = "<sign-in id=host></sign-in><script>\
+    host.attachShadow({ mode: 'closed' }).innerHTML = '<form method=post action=/login>\
+      <label>Nome utente <input name=utente></label> <label>Password <input name=parola type=password></label>\
+      <button>Accedi</button></form>'</script>";
+
 /// A page at `/login` with a frame in which the form is in a closed root.
 fn closed_in_a_frame(frame: &'static str) -> Fixture {
     Fixture::new(move |desk, ask| match ask.line().as_str() {
@@ -143,6 +149,10 @@ fn closed_shadow_roots() {
         pass(
             "closed in closed",
             Fixture::form("utente", "parola", CLOSED_NESTED),
+        ),
+        pass(
+            "closed in what is not defined",
+            Fixture::form("utente", "parola", CLOSED_UNDEFINED),
         ),
         pass(
             "closed in a frame",
