@@ -1,24 +1,31 @@
 //! HTTP authentication: requests to an origin carry the credentials that the page was given for it.
 //!
 //! The header is put on request by request instead of answering Chromium's own question for credentials: so it is seen
-//! each time where they go, no proxy and no other origin can ask for them, and nothing is asked twice.
+//! each time where they go, no proxy and no other origin can ask for them, and nothing is asked twice. What a refused page
+//! holds (pictures, style sheets) goes unsigned: each would be one more wrong password.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::fetch::{
     ContinueRequestParams, DisableParams, EnableParams, EventRequestPaused, HeaderEntry,
     RequestPattern,
 };
+use chromiumoxide::cdp::browser_protocol::network::ResourceType;
 use futures::StreamExt;
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use url::Url;
 
 use super::error::BrowserError;
+use super::observed::{Observed, Seen};
 use super::page::Page;
 use crate::session::http::{Challenge, HttpCredentials, Scheme};
 
 const WHAT: &str = "sign its requests";
+/// Longest wait for the word that a document was answered, which comes by another way than the requests after it.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// What a page signs its requests with.
 #[derive(Default)]
@@ -33,6 +40,10 @@ struct Given {
     challenge: Option<Challenge>,
     /// Requests signed with this challenge.
     count: u32,
+    /// Answers that had come when it was given.
+    mark: u64,
+    /// Whether the origin was seen to take it.
+    taken: bool,
 }
 
 impl Drop for Signing {
@@ -56,6 +67,40 @@ impl Signing {
             task.abort();
         }
     }
+}
+
+/// Whether the origin of a request did not refuse the credentials with its document.
+async fn taken(given: &Mutex<Vec<Given>>, observed: &Observed, url: &str) -> bool {
+    let lock = || given.lock().unwrap_or_else(PoisonError::into_inner);
+    let Ok(url) = Url::parse(url) else {
+        return false;
+    };
+    let Some((taken, mark)) = lock()
+        .iter()
+        .find(|g| g.credentials.are_for(&url))
+        .map(|g| (g.taken, g.mark))
+    else {
+        return false;
+    };
+    if taken {
+        return true;
+    }
+    let status = |seen: &Seen| {
+        let new = usize::try_from(seen.answered - mark).unwrap_or(usize::MAX);
+        let mut new = seen.answers.iter().rev().take(new);
+        let own = new.find(|answer| {
+            let from = Url::parse(&answer.url);
+            answer.document && from.is_ok_and(|from| from.origin() == url.origin())
+        });
+        own.map(|answer| answer.status)
+    };
+    let until = Instant::now() + ANSWER;
+    observed.until(until, |seen| status(seen).is_some()).await;
+    let taken = observed.read(status) != Some(401);
+    if taken && let Some(own) = lock().iter_mut().find(|g| g.credentials.are_for(&url)) {
+        own.taken = true;
+    }
+    taken
 }
 
 /// The header of one request, where it goes to an origin that credentials were given for.
@@ -82,12 +127,15 @@ impl Page {
         challenge: Option<Challenge>,
     ) -> Result<(), BrowserError> {
         {
+            let mark = self.observed.read(|seen| seen.answered);
             let mut given = self.signing.given();
             given.retain(|g| g.credentials.origin != credentials.origin);
             given.push(Given {
                 credentials,
                 challenge,
                 count: 0,
+                mark,
+                taken: false,
             });
         }
         self.sign().await
@@ -113,6 +161,7 @@ impl Page {
         let paused = self.page.event_listener::<EventRequestPaused>().await;
         let mut paused = paused.map_err(|_| BrowserError::Lost(WHAT.to_owned()))?;
         let (tab, given) = (self.page.clone(), Arc::clone(&self.signing.given));
+        let observed = Arc::clone(&self.observed);
         let task = tokio::spawn(async move {
             while let Some(request) = paused.next().await {
                 let mut go = ContinueRequestParams::new(request.request_id.clone());
@@ -121,7 +170,9 @@ impl Page {
                 let already = own
                     .clone()
                     .any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+                let document = request.resource_type == ResourceType::Document;
                 if !already
+                    && (document || taken(&given, &observed, &request.request.url).await)
                     && let Some(header) =
                         signed(&given, &request.request.method, &request.request.url)
                 {

@@ -172,7 +172,13 @@ fn http_digest_gets_in_and_a_nonce_may_grow_old() {
 #[test]
 fn a_password_that_http_authentication_refuses_is_sent_once() {
     run(async {
-        for (name, site) in [("basic", basic_site("")), ("digest", digest_site())] {
+        let dressed = "<h1>No</h1><img src=/logo.png><link rel=stylesheet href=/style.css>\
+            <script src=/script.js></script>";
+        for (name, site) in [
+            ("basic", basic_site("")),
+            ("basic with a page that says so", basic_site(dressed)),
+            ("digest", digest_site()),
+        ] {
             let (running, keeper) = site.wrong().start("").await;
             let failure = keeper.login("x").await.failure.unwrap();
             assert_eq!(
