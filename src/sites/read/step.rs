@@ -199,6 +199,13 @@ impl Reader<'_> {
             return self.refuse(&span, format!("step {number} does nothing"), "");
         };
         let on = self.locator(&place)?;
+        if action == "select" && text == Text::Password {
+            return self.refuse(
+                &span,
+                format!("step {number}: a password is typed, not chosen from a list"),
+                "write { fill = …, with = \"{password}\" }",
+            );
+        }
         Ok(match action {
             "fill" => Step::Fill(on, text),
             "select" => Step::Select(on, text),

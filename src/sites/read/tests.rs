@@ -303,6 +303,7 @@ fn mistakes_of_meaning() {
         said("steps = [{ fill = \"#a\" }]"),
         said("steps = [{ fill = \"#a\", with = \"{usernme}\" }]"),
         said("steps = [{ fill = \"#a\", with = \"x{password}\" }]"),
+        said("steps = [{ select = \"#a\", with = \"{password}\" }]"),
         said("steps = [{ fill = \"#a\", with = \"{code}\" }]"),
         said("steps = [{ press = \"Tab\", optional = true }]"),
         said("steps = [{ click = \"text=Log in\" }]"),
@@ -355,6 +356,7 @@ fn mistakes_of_meaning() {
     sites/wiki.toml:4:10: step 1: "fill" does not say with what; add with = "{username}", with = "{password}" or a text
     sites/wiki.toml:4:33: step 1: unknown placeholder {usernme}; known: {username}, {password}
     sites/wiki.toml:4:34: step 1: {password} must be the whole text; write with = "{password}"
+    sites/wiki.toml:4:10: step 1: a password is typed, not chosen from a list; write { fill = …, with = "{password}" }
     sites/wiki.toml:4:33: step 1: unknown placeholder {code}; a one-time code has its own step: { code = { label = "Code" } }
     sites/wiki.toml:4:38: step 1: "optional" does not go with "press"; it goes with: click
     sites/wiki.toml:4:20: "text=" is not CSS; write { text = "Log in" }
