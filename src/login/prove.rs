@@ -120,7 +120,10 @@ pub(super) async fn prove(
             if tried.as_ref() != Some(&now) {
                 let answer = asked(means.prober, recipe, page, &known, &mut state).await?;
                 let renewed = state.cookies != now.0;
-                give_back(context, &now.0, &state.cookies).await?;
+                // What a signed-out page gives would push aside what the login is just getting.
+                if !matches!(answer, Asked::Out(_)) {
+                    give_back(context, &now.0, &state.cookies).await?;
+                }
                 if tried
                     .as_ref()
                     .is_none_or(|(cookies, url, _)| (cookies, url) != (&now.0, &now.1))

@@ -17,6 +17,8 @@ use super::{Attempt, Progress, QUIET, factor};
 const WAIT: Duration = Duration::from_secs(10);
 /// How long an optional click waits for its element.
 const OPTIONAL: Duration = Duration::from_secs(3);
+/// How long the last click may go without any request before it is taken for one that sends nothing.
+const SENDS: Duration = Duration::from_secs(1);
 /// How often the page is asked for an element that is not there yet.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -28,12 +30,17 @@ pub(super) async fn run(
     factor::prepare(attempt, progress).await?;
     let mut frame = page.main_frame();
     for (at, step) in attempt.recipe.steps.iter().enumerate() {
+        let sent = page.requests_sent();
         one(page, attempt, progress, step, &mut frame)
             .await
             .map_err(|f| f.at_step(at + 1))?;
-        // What comes next must not meet the page that is just going away. After the last step the proof waits anyhow.
+        // What comes next must not meet the page that is just going away. After the last step the proof waits anyhow, but it
+        // asks by plain HTTP and with the page's cookies, and a form that is not sent yet may be refused for that.
         let moves = matches!(step, Step::Click { .. } | Step::Press(..));
-        if moves && at + 1 < attempt.recipe.steps.len() {
+        let last = at + 1 == attempt.recipe.steps.len();
+        if moves && last {
+            page.sends(sent, Instant::now() + SENDS).await;
+        } else if moves {
             let until = Instant::now() + WAIT;
             page.settle(QUIET, until).await;
         }
