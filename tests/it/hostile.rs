@@ -16,7 +16,7 @@ use crate::support::{Keeper, Site, run};
 type Turn = fn(&mut Dials);
 
 /// The most that a login may take beyond its time.
-const OVERSHOOT: Duration = Duration::from_secs(15);
+const OVERSHOOT: Duration = Duration::from_secs(5);
 
 /// Every file below a folder.
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
