@@ -1,6 +1,7 @@
 //! Builds every room once, starts the loops, stops them in order.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +11,15 @@ use chrono::Utc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
+use crate::api;
 use crate::browser::Browser;
 use crate::config::{LogConfig, Overrides};
+use crate::identity::Identity;
 use crate::login::Prober;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
 use crate::session::{Files, FilesError};
+use crate::store::Store;
 use crate::watch::{self, Environment, Settings};
 
 /// How long a stop waits for renewals that run.
@@ -93,6 +97,7 @@ pub async fn serve(
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
+    let door = door(&app, &sole, settings.config.api.listen).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -139,10 +144,37 @@ pub async fn serve(
     };
     tracing::info!("stopping");
     notify(&[sd_notify::NotifyState::Stopping]);
+    door.close().await;
     schedule.abort();
     app.close().await;
     tracing::info!("stopped");
     ended
+}
+
+/// Opens the store and the door.
+async fn door(app: &App, sole: &Sole, listen: Option<SocketAddr>) -> anyhow::Result<api::Served> {
+    let store = Store::open(&sole.files.store_path()?)?;
+    let identity = Identity::new(store.clone(), Utc::now).await?;
+    let (router, _) = api::router(api::Door {
+        queue: app.queue.clone(),
+        identity,
+        store,
+        settings: app.settings.clone(),
+        clock: Utc::now,
+    });
+    let socket = sole.files.daemon_socket(&sole.lock)?;
+    let served = api::serve(router, socket, listen)
+        .await
+        .with_context(|| match listen {
+            Some(address) => {
+                format!("HTTP cannot be served at {address}; set another address with [api] listen")
+            }
+            None => "the socket cannot be served".to_owned(),
+        })?;
+    if let Some(address) = served.address {
+        tracing::info!(%address, "the API is served");
+    }
+    Ok(served)
 }
 
 /// The right to be the one daemon, and whether it still means anything.

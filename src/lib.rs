@@ -6,6 +6,7 @@
 //! and their files), [`sites`] (recipes), [`config`] and [`watch`] (settings), and the words [`ids`], [`failure`], [`secret`],
 //! [`source`], [`seal`] and [`totp`].
 
+pub mod api;
 pub mod app;
 pub mod browser;
 pub mod cli;
@@ -14,6 +15,7 @@ pub mod config;
 pub mod demo;
 mod document;
 pub mod failure;
+pub mod identity;
 pub mod ids;
 pub mod login;
 pub mod renewal;
@@ -22,6 +24,7 @@ pub mod secret;
 pub mod session;
 pub mod sites;
 pub mod source;
+pub mod store;
 pub mod totp;
 pub mod vault;
 pub mod watch;

@@ -1,6 +1,7 @@
 //! Reading, overriding and checking settings.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use chrono::TimeDelta;
@@ -15,7 +16,15 @@ use crate::source::{RawSource, Source};
 /// What environment variables that are settings begin with.
 const PREFIX: &str = "JARKEEPER_";
 /// Sections and keys that variables are compared with, to notice one underscore where two were meant.
-const SECTIONS: [&str; 6] = ["BROWSER", "LOGIN", "RENEWAL", "ARTEFACTS", "SEAL", "LOG"];
+const SECTIONS: [&str; 7] = [
+    "BROWSER",
+    "LOGIN",
+    "RENEWAL",
+    "ARTEFACTS",
+    "SEAL",
+    "API",
+    "LOG",
+];
 
 /// What stands above `config.toml`: environment variables `JARKEEPER_SECTION__KEY`, and above them flags
 /// `--set section.key=value`.
@@ -257,6 +266,20 @@ pub(super) fn endpoint<'de, D: Deserializer<'de>>(
         de::Error::custom(format!(
             "{what}; write it like \"http://127.0.0.1:9222\" or \"ws://127.0.0.1:9222/devtools/browser/…\""
         ))
+    })
+}
+
+pub(super) fn listen<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text == "none" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        de::Error::custom(
+            "this is not an address and a port; write it like \"127.0.0.1:8376\" or \"[::1]:8376\", or \"none\" for the socket alone",
+        )
     })
 }
 

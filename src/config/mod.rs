@@ -5,6 +5,7 @@
 
 mod load;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
@@ -29,6 +30,8 @@ pub struct Config {
     pub artefacts: ArtefactsConfig,
     /// Encrypting what is kept.
     pub seal: SealConfig,
+    /// The daemon's door.
+    pub api: ApiConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -125,6 +128,23 @@ pub struct SealConfig {
     /// beside `config.toml`, else the keyring's entry "jarkeeper" of "seal".
     #[serde(deserialize_with = "load::key")]
     pub key: Option<Source>,
+}
+
+/// `[api]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApiConfig {
+    /// Where HTTP is served, beside the socket; `None`: only at the socket.
+    #[serde(deserialize_with = "load::listen")]
+    pub listen: Option<SocketAddr>,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 8376))),
+        }
+    }
 }
 
 /// `[log]`.

@@ -1,4 +1,4 @@
-//! The socket at which codes are handed in while a login waits: one for an account, in a folder that nobody else reaches.
+//! Sockets in a folder that nobody else reaches: the daemon's, and one for each login that waits for a code.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -8,13 +8,16 @@ use std::path::PathBuf;
 use super::error::{FilesError, io as failed};
 use super::files::{Files, hashed};
 use super::folder::Folder;
-use super::lease::{Lease, account_text};
+use super::lease::{DaemonLock, Lease, account_text};
 use crate::ids::SessionKey;
 
 /// The longest name of a socket. The kernel takes 107 bytes for the whole path, which begins with `/proc/self/fd/`.
 const LONGEST: usize = 70;
 
-/// The listening socket of one waiting login; removed when dropped.
+/// The name of the daemon's socket, in a folder of its own.
+const DAEMON: &str = "daemon";
+
+/// The listening socket of the daemon, or of one waiting login; removed when dropped.
 #[derive(Debug)]
 pub struct Counter {
     folder: Folder,
@@ -40,7 +43,7 @@ impl Drop for Counter {
     }
 }
 
-/// A way to the counter of a waiting login.
+/// A way to such a socket.
 #[derive(Debug)]
 pub struct Way {
     folder: Folder,
@@ -58,28 +61,45 @@ impl Files {
     /// Opens the counter of the lease's account. What a process that died has left there is replaced.
     pub fn counter(&self, lease: &Lease) -> Result<Counter, FilesError> {
         self.guard(lease)?;
-        let folder = self.ours("codes")?;
         let name = name(&account_text(&lease.site, lease.account.as_ref()));
-        folder.remove(&name)?;
-        let listener = UnixListener::bind(path(&folder, &name))
-            .map_err(|source| failed("listening at", &folder.at(&name), source))?;
-        folder.own(&name)?;
-        Ok(Counter {
-            folder,
-            name,
-            listener,
-        })
+        listen(self.ours("codes")?, name)
+    }
+
+    /// Opens the daemon's own socket, in place of what a daemon that died has left.
+    pub fn daemon_socket(&self, lock: &DaemonLock) -> Result<Counter, FilesError> {
+        self.still_holds(lock)?;
+        listen(self.ours("api")?, DAEMON.to_owned())
+    }
+
+    /// The way to the daemon that runs on this folder; `None` where none does.
+    pub fn daemon_way(&self) -> Result<Option<Way>, FilesError> {
+        look(self.ours("api")?, DAEMON.to_owned())
     }
 
     /// The way to where a code for this session's account is waited for; `None` where nobody waits.
     pub fn waits_for_code(&self, key: &SessionKey) -> Result<Option<Way>, FilesError> {
-        let folder = self.ours("codes")?;
         let name = name(&account_text(&key.site, key.account.as_ref()));
-        // A socket that nobody listens at is what a dead process left.
-        match UnixStream::connect(path(&folder, &name)) {
-            Ok(_) => Ok(Some(Way { folder, name })),
-            Err(_) => Ok(None),
-        }
+        look(self.ours("codes")?, name)
+    }
+}
+
+fn listen(folder: Folder, name: String) -> Result<Counter, FilesError> {
+    folder.remove(&name)?;
+    let listener = UnixListener::bind(path(&folder, &name))
+        .map_err(|source| failed("listening at", &folder.at(&name), source))?;
+    folder.own(&name)?;
+    Ok(Counter {
+        folder,
+        name,
+        listener,
+    })
+}
+
+fn look(folder: Folder, name: String) -> Result<Option<Way>, FilesError> {
+    // A socket that nobody listens at is what a dead process left.
+    match UnixStream::connect(path(&folder, &name)) {
+        Ok(_) => Ok(Some(Way { folder, name })),
+        Err(_) => Ok(None),
     }
 }
 

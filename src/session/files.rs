@@ -12,6 +12,8 @@
 //!                  aside/          damaged files, kept for a person to look at
 //!                  passkeys/       sealed passkeys
 //!                  records/ ledger/ artefacts/
+//!                  codes/ api/     sockets
+//!                  store/          what is kept in SQL; written by the room store
 //! ```
 //! Folders are 0700, files 0600. A file is written beside its place, synced, read back, renamed into it, and the
 //! folder is synced: a reader sees the old or the new one, whatever happens meanwhile. Reading changes nothing and
@@ -158,6 +160,14 @@ impl Files {
             }
             tokio::time::sleep_until(deadline.min(tokio::time::Instant::now() + LOOK_AGAIN)).await;
         }
+    }
+
+    /// Where what is kept in SQL lies. The folder is there and is ours; the file may not be.
+    ///
+    /// # Errors
+    /// The folder cannot be used.
+    pub fn store_path(&self) -> Result<PathBuf, FilesError> {
+        Ok(self.ours("store")?.at("store.db"))
     }
 
     pub(super) fn guard(&self, lease: &Lease) -> Result<(), FilesError> {

@@ -3,6 +3,8 @@
 //! `cfg(test)` always holds here; it tells clippy that the helpers too are tests, which may unwrap.
 
 #[cfg(test)]
+mod api;
+#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod cli;

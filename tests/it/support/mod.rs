@@ -1,5 +1,6 @@
 //! What the tests log in to: a small site with dials, and the real applications.
 
+mod api;
 mod cookies;
 pub(crate) mod dials;
 mod entry;
@@ -16,5 +17,6 @@ pub(crate) mod terminal;
 pub(crate) mod tools;
 mod wire;
 
+pub(crate) use api::{Api, answer};
 pub(crate) use keeper::{Keeper, clock, run};
 pub(crate) use site::Site;

@@ -308,6 +308,7 @@ impl Root {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.path())
             .env("TMPDIR", self.path().join("tmp"))
+            .env("JARKEEPER_API__LISTEN", "127.0.0.1:0")
             .envs(lock(&self.environment).clone())
             .current_dir(self.path())
             .stdin(Stdio::null());

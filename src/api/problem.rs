@@ -1,0 +1,170 @@
+//! What an error looks like on the wire: RFC 9457, with a stable `type`.
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::failure::{Failure, FailureClass};
+use crate::identity::IdentityError;
+use crate::ids::SessionKey;
+use crate::session::FilesError;
+use crate::store::StoreError;
+
+/// What every `type` begins with; the word behind it never changes its meaning.
+const TYPES: &str = "urn:jarkeeper:problem:";
+
+/// An error, as RFC 9457 has it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// What kind of problem this is: `urn:jarkeeper:problem:WORD`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind, for people.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened here, and the way out.
+    pub detail: String,
+    /// The class of the failed renewal behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "wrong_credentials")]
+    pub class: Option<FailureClass>,
+    #[serde(skip)]
+    retry_after_s: Option<u64>,
+    #[serde(skip)]
+    challenge: Option<String>,
+}
+
+impl Problem {
+    /// A problem of a kind.
+    pub fn new(status: StatusCode, word: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("{TYPES}{word}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            class: None,
+            retry_after_s: None,
+            challenge: None,
+        }
+    }
+
+    /// 400: the request is not one.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        Self::new(
+            status,
+            "invalid-request",
+            "The request is not valid",
+            detail,
+        )
+    }
+
+    /// 404, for what is not there and for what this caller may not know of: the same answer.
+    pub fn not_found(what: &str, name: &str) -> Self {
+        let word = format!("unknown-{}", what.replace(' ', "-"));
+        let detail = format!("there is no {what} {name}, or not for you");
+        Self::new(StatusCode::NOT_FOUND, &word, "Not found", detail)
+    }
+
+    /// 404 for a session.
+    pub fn no_session(key: &SessionKey) -> Self {
+        Self::not_found("session", &key.to_string())
+    }
+
+    /// 409: it cannot be done in the present condition.
+    pub fn conflict(word: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, word, "Not possible now", detail)
+    }
+
+    /// The same, with how long to wait.
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The same, with a challenge (RFC 9110 section 11.6.1).
+    pub fn challenge(mut self, challenge: String) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let (retry, challenge) = (self.retry_after_s, self.challenge.clone());
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(CONTENT_TYPE, kind);
+        if let Some(seconds) = retry {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = challenge.and_then(|c| HeaderValue::from_str(&c).ok()) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// What a caller is told of a fault that is ours: nothing of the inside.
+fn inside(error: &dyn std::error::Error) -> Problem {
+    tracing::error!("a request failed: {error}");
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let detail = "Jarkeeper cannot read or write its own files; its log says why";
+    Problem::new(status, "storage", "Storage failed", detail).retry_after(5)
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        inside(&error)
+    }
+}
+
+impl From<FilesError> for Problem {
+    fn from(error: FilesError) -> Self {
+        inside(&error)
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Invalid(why) => {
+                let status = StatusCode::UNAUTHORIZED;
+                Self::new(status, "invalid-token", "Not authenticated", why)
+            }
+            IdentityError::Refused(why) => {
+                Self::new(StatusCode::FORBIDDEN, "refused", "Not allowed", why)
+            }
+            IdentityError::Unknown { what, name } => Self::not_found(what, &name),
+            IdentityError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    /// A renewal that failed: the site's fault is a 502 or 504, what a person must mend is a 409.
+    fn from(failure: Failure) -> Self {
+        use FailureClass::*;
+        let status = match failure.class {
+            SiteDown | NotProven | FormNotFound | FormChanged => StatusCode::BAD_GATEWAY,
+            Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Throttled | Budget | BrowserLost | Storage | Cancelled => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            _ => StatusCode::CONFLICT,
+        };
+        let word = format!("renewal-{}", failure.class.word().replace('_', "-"));
+        let mut problem = Self::new(status, &word, "The session is not live", failure.message);
+        problem.class = Some(failure.class);
+        problem.retry_after_s = failure
+            .retry_after
+            .and_then(|wait| u64::try_from(wait.num_seconds()).ok());
+        problem
+    }
+}

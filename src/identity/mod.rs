@@ -1,0 +1,84 @@
+//! Who calls, and what they may.
+//!
+//! Owns: people, API keys, tokens, clients; every proof, as a hash. Door: [`Identity::authenticate`], and [`Scopes`] and
+//! [`Reach`] of the [`Principal`] that comes out. May touch: the store. It knows no HTTP.
+
+mod key;
+mod principal;
+mod scope;
+mod visit;
+
+use chrono::{DateTime, Utc};
+
+use crate::store::{Store, StoreError};
+
+pub use key::{Key, MadeKey, NewKey};
+pub use principal::{PersonId, Principal, Proof, Reach, Who};
+pub use scope::{Scope, Scopes, UnknownScope};
+pub use visit::Visit;
+
+/// Why a caller is not known, or may not do what it asks.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum IdentityError {
+    /// No key or token like this, or not any more.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The request contradicts itself or the rules.
+    #[error("{0}")]
+    Refused(String),
+    /// There is no such thing, or not for this caller.
+    #[error("there is no {what} {name}")]
+    Unknown {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its id.
+        name: String,
+    },
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// People and their proofs. Clones share them.
+#[derive(Clone)]
+pub struct Identity {
+    store: Store,
+    clock: fn() -> DateTime<Utc>,
+}
+
+impl Identity {
+    /// On a store; makes the owner where nobody is in it.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn new(store: Store, clock: fn() -> DateTime<Utc>) -> Result<Self, IdentityError> {
+        store.make_owner(OWNER, clock()).await?;
+        Ok(Self { store, clock })
+    }
+
+    /// The caller behind a proof that came over the network: an API key, or an access token.
+    ///
+    /// # Errors
+    /// `Invalid` where it is none, or has ended.
+    pub async fn authenticate(&self, proof: &Proof) -> Result<Principal, IdentityError> {
+        match proof {
+            Proof::Key(key) => self.by_key(key).await,
+            Proof::Bearer(token) if key::looks_like_one(token) => self.by_key(token).await,
+            Proof::Bearer(_) => Err(IdentityError::Invalid("this access token is not known")),
+        }
+    }
+
+    /// The owner at this machine: who reaches the socket has the same user id as the daemon.
+    pub fn local(&self, uid: u32) -> Principal {
+        Principal {
+            who: Who::Local(uid),
+            person: PersonId::owner(),
+            scopes: Scopes::all(),
+            reach: Reach::All,
+            memory_of: None,
+        }
+    }
+}
+
+/// The id of the person who owns this machine's daemon.
+const OWNER: &str = "owner";

@@ -1,0 +1,324 @@
+//! What is kept in SQL: one SQLite file, one writer, readers beside it.
+//!
+//! Owns: the schema, transactions, rows. Door: [`Store`]; each file here has the questions about one kind of row. It knows no
+//! rule: who may do what is decided above. May touch: the file it was opened on.
+//!
+//! Writes are gathered: all that wait when the writer comes round go into one transaction, each behind a savepoint of its
+//! own, so that one that fails takes no other with it. An answer comes after the commit.
+
+mod audit;
+mod keys;
+mod schema;
+mod visits;
+
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{mpsc, oneshot};
+
+pub use audit::{AuditRow, AuditSearch};
+pub use keys::KeyRow;
+pub use visits::VisitKind;
+
+/// How long a write waits for another process (a command beside the daemon) that is writing.
+const BUSY: Duration = Duration::from_secs(5);
+/// Most writes in one transaction.
+const GATHERED: usize = 512;
+/// Most writes that wait; who comes later waits for a place.
+const WAITING: usize = 4096;
+/// Most readers that are kept open between two questions.
+const READERS: usize = 8;
+
+/// What went wrong below a question. Names no value.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused.
+    #[error("the store {}: {message}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        message: String,
+        /// Whether a row with this name or value exists already.
+        taken: bool,
+    },
+    /// A newer Jarkeeper wrote it.
+    #[error(
+        "the store {} has schema {found}, and this Jarkeeper knows up to {known}: use the newer one",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest that is known here.
+        known: i64,
+    },
+    /// The writer has ended.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    fn of(path: &Path, error: &rusqlite::Error) -> Self {
+        let code = error.sqlite_error_code();
+        Self::Database {
+            path: path.to_owned(),
+            message: error.to_string(),
+            taken: code == Some(rusqlite::ErrorCode::ConstraintViolation),
+        }
+    }
+
+    /// Whether the reason is that a row with this name or value exists already.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Database { taken: true, .. })
+    }
+}
+
+/// Whether a write must be on the disk when it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durable {
+    /// Synced: a power cut loses nothing that was answered.
+    Yes,
+    /// Handed to the system: a kill loses nothing, a power cut may lose the last moments.
+    Handed,
+}
+
+/// What is told after the commit, or after it failed.
+type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// Takes the connection, or why there is no transaction.
+type Work = dyn FnOnce(Result<&Connection, StoreError>) -> Tell + Send;
+
+struct Job {
+    durable: Durable,
+    work: Box<Work>,
+}
+
+/// Clones share the file.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    writer: mpsc::Sender<Job>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Store {
+    /// Opens the file, makes it (0600) where it is missing, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// It cannot be opened, is no database, or a newer version wrote it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // SQLite gives its further files the mode of the first.
+        let made = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path);
+        made.map_err(|error| StoreError::Database {
+            path: path.to_owned(),
+            message: error.to_string(),
+            taken: false,
+        })?;
+        let mut connection = connect(path).map_err(|e| StoreError::of(path, &e))?;
+        schema::bring_up(path, &mut connection)?;
+        let (writer, jobs) = mpsc::channel(WAITING);
+        let named = path.to_owned();
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || write_all(&named, &connection, jobs))
+            .map_err(|_| StoreError::Closed)?;
+        Ok(Self(Arc::new(Inner {
+            path: path.to_owned(),
+            writer,
+            readers: Mutex::default(),
+        })))
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Changes something; the answer comes when it is on the disk.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.submit(Durable::Yes, work).await
+    }
+
+    async fn submit<T: Send + 'static>(
+        &self,
+        durable: Durable,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (tell, told) = oneshot::channel();
+        let path = self.0.path.clone();
+        let work = Box::new(move |connection: Result<&Connection, StoreError>| -> Tell {
+            let done = connection.and_then(|connection| {
+                behind_savepoint(connection, work).map_err(|e| StoreError::of(&path, &e))
+            });
+            Box::new(move |committed: Result<(), StoreError>| {
+                // Who asked may have gone away.
+                let _ = tell.send(committed.and(done));
+            })
+        });
+        let job = Job { durable, work };
+        let sent = self.0.writer.send(job).await;
+        sent.map_err(|_| StoreError::Closed)?;
+        told.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Asks something. It runs where it stands, so it must be short: a look-up by index, or one page of rows.
+    fn read<T>(
+        &self,
+        ask: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let failed = |error: rusqlite::Error| StoreError::of(&self.0.path, &error);
+        let kept = self.readers().pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => connect(&self.0.path).map_err(failed)?,
+        };
+        let answer = ask(&connection).map_err(failed);
+        let mut readers = self.readers();
+        if readers.len() < READERS {
+            readers.push(connection);
+        }
+        answer
+    }
+
+    fn readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.0
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// The writer's thread; it ends when the last [`Store`] is dropped.
+fn write_all(path: &Path, connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
+    let mut gathered = Vec::new();
+    while jobs.blocking_recv_many(&mut gathered, GATHERED) > 0 {
+        let durable = gathered.iter().any(|job| job.durable == Durable::Yes);
+        let level = if durable { "FULL" } else { "NORMAL" };
+        let begun = connection
+            .pragma_update(None, "synchronous", level)
+            .and_then(|()| connection.execute_batch("BEGIN IMMEDIATE"));
+        let begun = begun.map_err(|e| StoreError::of(path, &e));
+        let tell: Vec<Tell> = gathered
+            .drain(..)
+            .map(|job| (job.work)(begun.clone().map(|()| connection)))
+            .collect();
+        let done = begun.and_then(|()| {
+            let done = connection.execute_batch("COMMIT");
+            done.map_err(|e| StoreError::of(path, &e))
+        });
+        if let Err(error) = &done {
+            tracing::error!("nothing can be written: {error}");
+            // Where it fails too there was no transaction any more.
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+        for tell in tell {
+            tell(done.clone());
+        }
+    }
+}
+
+fn behind_savepoint<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    connection.execute_batch("SAVEPOINT one")?;
+    let work = std::panic::AssertUnwindSafe(|| work(connection));
+    let done = match std::panic::catch_unwind(work) {
+        Ok(done) => done,
+        // The writer goes on; who asked is told, and the panic hook has logged it.
+        Err(_) => Err(rusqlite::Error::InvalidQuery),
+    };
+    let end = match done {
+        Ok(_) => "RELEASE one",
+        Err(_) => "ROLLBACK TO one; RELEASE one",
+    };
+    connection.execute_batch(end)?;
+    done
+}
+
+/// A time as it is kept: milliseconds since 1970.
+fn millis(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis()
+}
+
+/// A kept time; one that no calendar has counts as 1970.
+fn time(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.db")).unwrap();
+        (folder, store)
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_takes_no_other_with_it() {
+        let (_folder, store) = store();
+        let make = |c: &Connection| c.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY)");
+        store.write(make).await.unwrap();
+        let insert =
+            |id: i64| store.write(move |c| c.execute("INSERT INTO t VALUES (?1)", [id]).map(drop));
+        let done = futures::future::join_all([1, 2, 2, 3].map(insert)).await;
+        let failed: Vec<_> = done.iter().map(Result::is_err).collect();
+        assert_eq!(failed, [false, false, true, false]);
+        assert!(done[2].as_ref().unwrap_err().is_taken());
+        let count: i64 = store
+            .read(|c| c.query_row("SELECT count(*) FROM t", [], |r| r.get(0)))
+            .unwrap();
+        assert_eq!(count, 3);
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_write_is_told_and_the_writer_goes_on() {
+        let (_folder, store) = store();
+        let failed = store.write::<()>(|_| panic!("a test")).await;
+        assert!(failed.is_err());
+        store.write(|_| Ok(())).await.unwrap();
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        drop(Store::open(&path).unwrap());
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "user_version", 999).unwrap();
+        drop(connection);
+        assert!(matches!(
+            Store::open(&path),
+            Err(StoreError::Newer { found: 999, .. })
+        ));
+    }
+}

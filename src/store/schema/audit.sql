@@ -1,0 +1,15 @@
+-- Who did what, to which session, when, and how it ended. Rows are only ever added, and pruned by age.
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,        -- milliseconds since 1970
+    principal TEXT NOT NULL,    -- key:ID, token:ID, local:UID, anonymous
+    person TEXT,                -- whose principal it is
+    peer TEXT NOT NULL,         -- an IP address, or "socket"
+    action TEXT NOT NULL,       -- the operation: sessions.state, keys.create, …
+    subject TEXT,               -- a session, a key's id, …
+    result INTEGER NOT NULL,    -- the HTTP status of the answer
+    detail TEXT
+) STRICT;
+CREATE INDEX audit_subject ON audit (subject, id);
+CREATE INDEX audit_principal ON audit (principal, id);
+CREATE INDEX audit_at ON audit (at);

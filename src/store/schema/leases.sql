@@ -1,0 +1,1 @@
+-- Leases: who has which account for itself, until when.

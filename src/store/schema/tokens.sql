@@ -1,0 +1,1 @@
+-- Clients, codes, grants and tokens of the authorization server.

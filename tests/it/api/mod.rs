@@ -1,0 +1,3 @@
+//! The daemon's door, on the wire.
+
+mod sites;

@@ -1,0 +1,56 @@
+//! A daemon's API, as its callers reach it.
+
+use jarkeeper::session::Files;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+
+use super::process::{Daemon, Root};
+
+/// The API of one daemon.
+pub(crate) struct Api {
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) base: String,
+    network: Client,
+    socket: Client,
+}
+
+impl Api {
+    /// Waits until the daemon serves it.
+    pub(crate) fn of(root: &Root, daemon: &Daemon) -> Self {
+        let line = daemon.hears("the API is served");
+        let address = line["address"].as_str().unwrap();
+        let files = Files::open(&root.auth()).unwrap();
+        let way = files.daemon_way().unwrap().expect("the daemon's socket");
+        // The path leads through an open folder, which must stay open as long as the client.
+        let path = std::fs::canonicalize(way.path()).unwrap();
+        let plain = || {
+            Client::builder()
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+        };
+        Self {
+            base: format!("http://{address}"),
+            network: plain().build().unwrap(),
+            socket: plain().unix_socket(path).build().unwrap(),
+        }
+    }
+
+    /// A request over the network, with no credentials yet.
+    pub(crate) fn call(&self, method: Method, path: &str) -> RequestBuilder {
+        self.network.request(method, format!("{}{path}", self.base))
+    }
+
+    /// A request at the socket: as the owner.
+    pub(crate) fn own(&self, method: Method, path: &str) -> RequestBuilder {
+        self.socket
+            .request(method, format!("http://localhost{path}"))
+    }
+}
+
+/// Sends it; the status and the JSON of the answer, `Null` where it has none.
+pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.bytes().await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
