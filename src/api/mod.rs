@@ -4,6 +4,8 @@
 //! calls one function of a room, and shapes the answer; wire types stand beside their handlers. May touch: sockets. Never:
 //! SQL, Chromium, files.
 
+mod docs;
+mod document;
 mod guard;
 mod problem;
 mod serve;
@@ -11,12 +13,11 @@ mod sites;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::{Extension, Router};
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
-use utoipa::OpenApi;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -25,6 +26,7 @@ use crate::renewal::Queue;
 use crate::store::Store;
 use crate::watch::Settings;
 
+pub use document::SignIn;
 pub use guard::Peer;
 pub use problem::Problem;
 pub use serve::{Served, serve};
@@ -44,10 +46,6 @@ pub struct Door {
     pub clock: fn() -> DateTime<Utc>,
 }
 
-#[derive(OpenApi)]
-#[openapi(info(title = "Jarkeeper"))]
-struct Document;
-
 /// Mounts operations that a caller needs a scope for. There is no other way, but [`open`].
 fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     let (schemas, mut paths, methods) = routes;
@@ -56,6 +54,7 @@ fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter
             SecurityRequirement::new("oauth2", [scope.word()]),
             SecurityRequirement::new("apiKey", [] as [&str; 0]),
         ]);
+        document::refuse(operation, true);
     }
     let guard = from_fn(move |request: Request, next: Next| guard::require(scope, request, next));
     (schemas, paths, methods.route_layer(guard))
@@ -66,6 +65,7 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     let (schemas, mut paths, methods) = routes;
     for operation in operations(&mut paths) {
         operation.security = Some(Vec::new());
+        document::refuse(operation, false);
     }
     (schemas, paths, methods)
 }
@@ -89,11 +89,16 @@ fn operations(
 
 /// Every operation, and the document that describes them.
 pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+    let (router, mut document) = OpenApiRouter::with_openapi(document::blank())
+        .merge(document::routes())
         .merge(sites::routes())
         .split_for_parts();
+    document::complete(&mut document, &SignIn::default());
     let router = router
+        .merge(docs::routes())
+        .layer(Extension(document::Rendered::of(&document)))
         .layer(from_fn_with_state(door.clone(), guard::authenticate))
+        .layer(map_response(problem::shape))
         .layer(from_fn(guard::cut_key))
         .with_state(door);
     (router, document)
