@@ -14,8 +14,9 @@ use tokio::sync::Notify;
 use crate::api;
 use crate::browser::Browser;
 use crate::config::{LogConfig, Overrides};
-use crate::identity::Identity;
+use crate::identity::{Identity, Principal};
 use crate::login::Prober;
+use crate::mcp;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
 use crate::session::{Files, FilesError};
@@ -69,6 +70,14 @@ impl App {
         })
     }
 
+    /// The rooms that tools for language models use.
+    fn tools(&self) -> mcp::Rooms {
+        mcp::Rooms {
+            queue: self.queue.clone(),
+            clock: Utc::now,
+        }
+    }
+
     /// Ends what it started.
     pub async fn close(&self) {
         self.queue.close(PATIENCE).await;
@@ -97,7 +106,7 @@ pub async fn serve(
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
-    let door = door(&app, &sole, settings.config.api.listen).await?;
+    let (door, tools) = door(&app, &sole, settings.config.api.listen).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -144,6 +153,7 @@ pub async fn serve(
     };
     tracing::info!("stopping");
     notify(&[sd_notify::NotifyState::Stopping]);
+    drop(tools);
     door.close().await;
     schedule.abort();
     app.close().await;
@@ -152,9 +162,18 @@ pub async fn serve(
 }
 
 /// Opens the store and the door.
-async fn door(app: &App, sole: &Sole, listen: Option<SocketAddr>) -> anyhow::Result<api::Served> {
+async fn door(
+    app: &App,
+    sole: &Sole,
+    listen: Option<SocketAddr>,
+) -> anyhow::Result<(api::Served, mcp::Listening)> {
     let store = Store::open(&sole.files.store_path()?)?;
     let identity = Identity::new(store.clone(), Utc::now).await?;
+    let tools = mcp::listen(
+        sole.files.tools_socket(&sole.lock)?,
+        app.tools(),
+        identity.clone(),
+    )?;
     let (router, _) = api::router(api::Door {
         queue: app.queue.clone(),
         identity,
@@ -174,7 +193,17 @@ async fn door(app: &App, sole: &Sole, listen: Option<SocketAddr>) -> anyhow::Res
     if let Some(address) = served.address {
         tracing::info!(%address, "the API is served");
     }
-    Ok(served)
+    Ok((served, tools))
+}
+
+/// What serves a language model at a pipe where no daemon runs, and in whose name.
+///
+/// # Errors
+/// The store cannot be opened.
+pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, Principal)> {
+    let store = Store::open(&app.queue.renewer().files().store_path()?)?;
+    let identity = Identity::new(store, Utc::now).await?;
+    Ok((app.tools(), identity.local(rustix::process::geteuid().as_raw())))
 }
 
 /// The right to be the one daemon, and whether it still means anything.

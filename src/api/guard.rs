@@ -109,6 +109,26 @@ async fn known(door: &Door, request: &Parts) -> Known {
     }
 }
 
+/// Lets everybody through who is known; what each may is decided behind this. Who is not hears where to begin (RFC 9728
+/// section 5.1).
+pub(super) async fn known_only(mut request: Request, next: Next) -> Response {
+    match request.extensions_mut().remove::<Known>() {
+        Some(Ok(Some(principal))) => {
+            request.extensions_mut().insert(principal);
+            next.run(request).await
+        }
+        Some(Err(problem)) => problem.into_response(),
+        Some(Ok(None)) | None => unknown().into_response(),
+    }
+}
+
+fn unknown() -> Problem {
+    let detail = "give an API key as X-API-Key, or an access token as Authorization: Bearer";
+    let status = StatusCode::UNAUTHORIZED;
+    Problem::new(status, "unauthenticated", "Not authenticated", detail)
+        .challenge(r#"Bearer realm="jarkeeper""#.to_owned())
+}
+
 /// Lets only those through that may.
 pub(super) async fn require(scope: Scope, mut request: Request, next: Next) -> Response {
     match request.extensions_mut().remove::<Known>() {
@@ -126,14 +146,7 @@ pub(super) async fn require(scope: Scope, mut request: Request, next: Next) -> R
                 ))
                 .into_response()
         }
-        Some(Ok(None)) | None => {
-            let detail =
-                "give an API key as X-API-Key, or an access token as Authorization: Bearer";
-            let status = StatusCode::UNAUTHORIZED;
-            Problem::new(status, "unauthenticated", "Not authenticated", detail)
-                .challenge(r#"Bearer realm="jarkeeper""#.to_owned())
-                .into_response()
-        }
+        Some(Ok(None)) | None => unknown().into_response(),
         Some(Err(problem)) => problem.into_response(),
     }
 }

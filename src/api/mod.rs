@@ -7,6 +7,7 @@
 mod docs;
 mod document;
 mod guard;
+mod mcp;
 mod problem;
 mod serve;
 mod sites;
@@ -96,6 +97,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     document::complete(&mut document, &SignIn::default());
     let router = router
         .merge(docs::routes())
+        .merge(mcp::routes(&door))
         .layer(Extension(document::Rendered::of(&document)))
         .layer(from_fn_with_state(door.clone(), guard::authenticate))
         .layer(map_response(problem::shape))
