@@ -203,7 +203,10 @@ async fn door(
 pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, Principal)> {
     let store = Store::open(&app.queue.renewer().files().store_path()?)?;
     let identity = Identity::new(store, Utc::now).await?;
-    Ok((app.tools(), identity.local(rustix::process::geteuid().as_raw())))
+    Ok((
+        app.tools(),
+        identity.local(rustix::process::geteuid().as_raw()),
+    ))
 }
 
 /// The right to be the one daemon, and whether it still means anything.

@@ -6,7 +6,6 @@ use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, http};
-use utoipa::{PartialSchema, ToSchema};
 use utoipa::openapi::path::{Operation, Paths};
 use utoipa::openapi::response::Response as Answer;
 use utoipa::openapi::security::{
@@ -17,6 +16,7 @@ use utoipa::openapi::{
     Components, ContentBuilder, Header, Info, ObjectBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
     Server, Tag, Type,
 };
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

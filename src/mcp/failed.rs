@@ -6,6 +6,7 @@ use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
 
 use crate::failure::{Failure, FailureClass};
 use crate::ids::SessionKey;
+use crate::renewal::Unmet;
 use crate::session::FilesError;
 
 /// Why a tool failed.
@@ -63,6 +64,24 @@ impl Failed {
             _ => failed.or(format!(
                 "a person has to act: mend the cause, then `jarkeeper release {key}`; calling again does not help"
             )),
+        }
+    }
+}
+
+impl Failed {
+    /// A session that is not as it was asked for.
+    pub(super) fn unmet(key: &SessionKey, unmet: Unmet) -> Self {
+        match unmet {
+            Unmet::Failed { failure, .. } => Self::renewal(key, failure),
+            Unmet::Held { class, why } => {
+                let class = class.map_or("held", FailureClass::word);
+                Self::new(class, format!("{key} is held: {why}")).or(format!(
+                    "a person has to mend the cause and run `jarkeeper release {key}`; calling again does not help"
+                ))
+            }
+            Unmet::Pending => {
+                Self::new("pending", format!("{key} is still being renewed")).or("call again")
+            }
         }
     }
 }

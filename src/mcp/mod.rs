@@ -9,6 +9,7 @@
 
 mod failed;
 mod pipe;
+mod reading;
 mod server;
 mod sessions;
 

@@ -42,12 +42,16 @@ fn may(principal: &Principal, tool: &str) -> bool {
 
 impl Server {
     pub(super) fn new(rooms: Rooms, caller: Caller) -> Self {
-        let tools = Self::session_tools();
+        let tools = Self::all_tools();
         Self {
             rooms,
             caller,
             tools,
         }
+    }
+
+    fn all_tools() -> ToolRouter<Self> {
+        Self::session_tools() + Self::reading_tools()
     }
 
     /// Who calls.
@@ -96,7 +100,9 @@ impl ServerHandler for Server {
             return Err(ErrorData::invalid_params(message, None));
         }
         let cancelled = context.ct.clone();
-        let call = self.tools.call(ToolCallContext::new(self, request, context));
+        let call = self
+            .tools
+            .call(ToolCallContext::new(self, request, context));
         let answered = tokio::select! {
             answered = call => answered,
             // What a tool has begun goes on for others; only this answer is not waited for any more.
@@ -125,9 +131,12 @@ mod tests {
 
     #[test]
     fn every_tool_asks_for_a_scope_and_says_what_it_does() {
-        let tools = Server::session_tools();
+        let tools = Server::all_tools();
         for tool in tools.list_all() {
-            assert!(SCOPES.iter().any(|(name, _)| *name == tool.name), "{tool:?}");
+            assert!(
+                SCOPES.iter().any(|(name, _)| *name == tool.name),
+                "{tool:?}"
+            );
             assert!(tool.description.is_some_and(|text| text.len() > 40));
             assert!(tool.output_schema.is_some());
             let hints = tool.annotations.unwrap();

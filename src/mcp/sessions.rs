@@ -8,7 +8,6 @@ use rmcp::schemars::{self, JsonSchema};
 use rmcp::service::{RequestContext, RoleServer};
 use rmcp::{tool, tool_router};
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::time::{Duration, Instant};
 
 use super::failed::Failed;
@@ -16,13 +15,15 @@ use super::server::Server;
 use crate::codes::{self, Given};
 use crate::identity::Principal;
 use crate::ids::SessionKey;
-use crate::renewal::{Cause, How, Report, view};
+use crate::renewal::{Cause, How};
 
 /// What [`Server::list_sites`] gives.
 #[derive(Serialize, JsonSchema)]
 struct Sites {
     /// The sessions that you may use.
     sessions: Vec<Listed>,
+    /// Several sites in one session; get_session takes these names too.
+    combinations: Vec<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -64,13 +65,12 @@ struct Renewed {
     session: String,
     /// What was done: `kept` (fresh enough already), `probed` (asked the site, which said that it is logged in),
     /// `extended` (renewed without a login), `logged_in`.
-    how: &'static str,
+    #[schemars(with = "String")]
+    how: How,
     /// When it ends, as far as is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     expires_at: Option<String>,
-    /// The file that holds it, as Playwright's storage state.
-    file: String,
     /// How long this took, in milliseconds.
     took_ms: u64,
 }
@@ -93,6 +93,9 @@ struct HandedIn {
     handed_in: bool,
 }
 
+/// What a renewal may take beside its login: its turn, a probe, the end of another process's work.
+const MORE: Duration = Duration::from_secs(30);
+
 pub(super) fn stamp(at: Option<DateTime<Utc>>) -> Option<String> {
     at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
 }
@@ -112,32 +115,38 @@ impl Server {
         let principal = self.caller(&context)?;
         let renewer = self.rooms.queue.renewer();
         let settings = renewer.settings();
-        let now = (self.rooms.clock)();
         let mut sessions = Vec::new();
         for key in renewer.keys() {
-            let Some(recipe) = settings.recipes.get(&key.site) else {
+            let recipe = settings.recipes.get(&key.site);
+            let Some(recipe) = recipe.filter(|_| principal.reaches(&key)) else {
                 continue;
             };
-            if !principal.reaches(&key) {
-                continue;
-            }
-            let kept = renewer.kept(&key)?;
-            let Some(view) = renewer.with_plan(&key, &kept, |plan| view(now, &kept.record, plan))
-            else {
+            let Some(condition) = renewer.condition(&key)? else {
                 continue;
             };
+            let view = condition.view;
             sessions.push(Listed {
-                session: key.to_string(),
+                session: condition.key,
                 site: key.site.to_string(),
                 url: recipe.url.to_string(),
                 alive: view.alive,
                 expires_at: stamp(view.expires_at),
-                held: view.hold.map(|hold| format!("{}: {}", hold.class, hold.why)),
+                held: view
+                    .hold
+                    .map(|hold| format!("{}: {}", hold.class, hold.why)),
                 last_failure: view.last_error.map(|error| error.class.to_string()),
-                waits_for_code: renewer.files().waits_for_code(&key)?.is_some(),
+                waits_for_code: condition.waits_for_code,
             });
         }
-        Ok(Json(Sites { sessions }))
+        let combinations = settings.recipes.combinations().into_iter();
+        let reached = combinations.filter(|combination| {
+            let parts = renewer.parts(combination);
+            parts.iter().all(|key| principal.reaches(key))
+        });
+        Ok(Json(Sites {
+            sessions,
+            combinations: reached.map(|combination| combination.to_string()).collect(),
+        }))
     }
 
     /// Makes a session live now: asks the site whether it is still logged in, extends it, or logs in again where nothing less
@@ -157,32 +166,18 @@ impl Server {
     ) -> Result<Json<Renewed>, Failed> {
         let principal = self.caller(&context)?;
         let key = self.key(&principal, &session)?;
+        let work = self
+            .rooms
+            .queue
+            .renewed(&key, Cause::Report, self.until(&key));
+        let report = work_of(&context, &key, work).await;
+        let report = report.map_err(|unmet| Failed::unmet(&key, unmet))?;
         let renewer = self.rooms.queue.renewer();
-        let told = self.rooms.queue.submit(key.clone(), Cause::Command);
-        let stopping = || Failed::new("cancelled", "Jarkeeper is stopping").or("call again");
-        let report = told_of(&context, &key, told).await;
-        let report = report.map_err(|_| stopping())?;
-        if let Some(failure) = report.failure.filter(|_| !matches!(report.how, How::LoggedIn)) {
-            return Err(Failed::renewal(&key, failure));
-        }
-        let how = match report.how {
-            How::Kept => "kept",
-            How::Probed => "probed",
-            How::Extended => "extended",
-            How::LoggedIn => "logged_in",
-            How::Held | How::Busy | How::Failed => {
-                let message = format!("another process is at {key} and did not finish in time");
-                return Err(Failed::new("timeout", message).or("call again"));
-            }
-        };
-        let kept = renewer.kept(&key)?;
-        let now = (self.rooms.clock)();
-        let view = renewer.with_plan(&key, &kept, |plan| view(now, &kept.record, plan));
+        let fresh = renewer.freshness(&key.clone().into())?;
         Ok(Json(Renewed {
             session: key.to_string(),
-            how,
-            expires_at: stamp(view.and_then(|view| view.expires_at)),
-            file: renewer.state_path(&key).display().to_string(),
+            how: report.how,
+            expires_at: stamp(fresh.expires_at),
             took_ms: u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
         }))
     }
@@ -206,8 +201,9 @@ impl Server {
         let key = self.key(&principal, &session)?;
         let nobody = || {
             let message = format!("no login of {key} waits for a code");
-            Failed::new("nobody_waits", message)
-                .or(format!("call renew_session for {key}, and hand the code in while it runs"))
+            Failed::new("nobody_waits", message).or(format!(
+                "call renew_session for {key}, and hand the code in while it runs"
+            ))
         };
         match codes::hand_in(self.rooms.queue.renewer().files(), &key, &code).await? {
             Given::Taken => Ok(Json(HandedIn {
@@ -221,6 +217,14 @@ impl Server {
 }
 
 impl Server {
+    /// How long a call waits for a renewal: for one whole login.
+    pub(super) fn until(&self, key: &SessionKey) -> Instant {
+        let settings = self.rooms.queue.renewer().settings();
+        let own = settings.recipes.get(&key.site).and_then(|r| r.timeout);
+        let login = own.unwrap_or(settings.config.login.timeout);
+        Instant::now() + login.to_std().unwrap_or_default() + MORE
+    }
+
     pub(super) fn caller(
         &self,
         context: &RequestContext<RoleServer>,
@@ -244,24 +248,25 @@ impl Server {
 /// How often a client that asked for it hears that the work goes on.
 const BEAT: Duration = Duration::from_secs(2);
 
-/// Waits for the end of a renewal, and tells the client meanwhile that it goes on.
-async fn told_of(
+/// Does the work, and tells a client that wants to hear it that it goes on.
+pub(super) async fn work_of<T>(
     context: &RequestContext<RoleServer>,
-    key: &SessionKey,
-    mut told: oneshot::Receiver<Report>,
-) -> Result<Report, RecvError> {
+    what: &impl std::fmt::Display,
+    work: impl Future<Output = T>,
+) -> T {
     let Some(token) = context.meta.get_progress_token() else {
-        return told.await;
+        return work.await;
     };
+    let mut work = std::pin::pin!(work);
     let began = Instant::now();
-    let mut beat = tokio::time::interval(BEAT);
+    let mut beat = tokio::time::interval_at(began + BEAT, BEAT);
     loop {
         tokio::select! {
-            told = &mut told => return told,
+            done = &mut work => return done,
             _ = beat.tick() => {
                 let seconds = began.elapsed().as_secs_f64();
                 let mut progress = ProgressNotificationParam::new(token.clone(), seconds);
-                progress.message = Some(format!("{key} is being renewed, {seconds:.0} s so far"));
+                progress.message = Some(format!("{what} is being renewed, {seconds:.0} s so far"));
                 // A client that does not listen any more still gets the answer.
                 let _ = context.peer.notify_progress(progress).await;
             }
