@@ -7,7 +7,9 @@
 mod guard;
 mod problem;
 mod serve;
+mod sessions;
 mod sites;
+mod span;
 
 use std::sync::Arc;
 
@@ -91,6 +93,7 @@ fn operations(
 pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(sites::routes())
+        .merge(sessions::routes())
         .split_for_parts();
     let router = router
         .layer(from_fn_with_state(door.clone(), guard::authenticate))
