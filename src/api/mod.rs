@@ -10,7 +10,9 @@ mod guard;
 mod mcp;
 mod problem;
 mod serve;
+mod sessions;
 mod sites;
+mod span;
 
 use std::sync::Arc;
 
@@ -93,6 +95,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(document::blank())
         .merge(document::routes())
         .merge(sites::routes())
+        .merge(sessions::routes())
         .split_for_parts();
     document::complete(&mut document, &SignIn::default());
     let router = router

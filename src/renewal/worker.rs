@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::shelf::Shelf;
 use super::slots::Slots;
@@ -55,7 +56,7 @@ pub struct Kept {
 }
 
 /// How a renewal ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// The session was fresh enough; nothing was done.
