@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use crate::api;
 use crate::browser::Browser;
 use crate::config::{LogConfig, Overrides};
-use crate::identity::{Identity, Principal};
+use crate::identity::{Identity, Principal, oidc};
 use crate::login::Prober;
 use crate::mcp;
 use crate::renewal::{Queue, Renewer, schedule};
@@ -106,7 +106,7 @@ pub async fn serve(
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
-    let (door, tools) = door(&app, &sole, settings.config.api.listen).await?;
+    let (door, tools) = door(&app, &root, &sole, settings.config.api.listen).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -164,11 +164,14 @@ pub async fn serve(
 /// Opens the store and the door.
 async fn door(
     app: &App,
+    root: &Path,
     sole: &Sole,
     listen: Option<SocketAddr>,
 ) -> anyhow::Result<(api::Served, mcp::Listening)> {
     let store = Store::open(&sole.files.store_path()?)?;
+    let provider = oidc::Provider::new(app.settings.clone(), root.to_owned(), environment())?;
     let identity = Identity::new(store.clone(), Utc::now).await?;
+    let identity = identity.with_provider(provider);
     let tools = mcp::listen(
         sole.files.tools_socket(&sole.lock)?,
         app.tools(),

@@ -8,11 +8,15 @@ mod docs;
 mod document;
 mod guard;
 mod mcp;
+mod page;
+mod people;
 mod problem;
 mod serve;
 mod sessions;
+mod sign_in;
 mod sites;
 mod span;
+mod visit;
 
 use std::sync::Arc;
 
@@ -96,6 +100,8 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(document::routes())
         .merge(sites::routes())
         .merge(sessions::routes())
+        .merge(sign_in::routes())
+        .merge(people::routes())
         .split_for_parts();
     document::complete(&mut document, &SignIn::default());
     let router = router
