@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, http};
+use axum::extract::State;
+use axum::{Extension, Json, http};
 use utoipa::openapi::path::{Operation, Paths};
 use utoipa::openapi::response::Response as Answer;
 use utoipa::openapi::security::{
@@ -21,7 +19,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Door, Problem, open};
-use crate::identity::Scope;
+use crate::identity::oidc::Endpoints;
+use crate::identity::{IdentityError, Scope};
 
 /// What the document says first.
 const ABOUT: &str = "Fresh logged-in sessions for agents, jobs and scripts, kept by the Jarkeeper of this machine.
@@ -37,27 +36,10 @@ const TAGS: &[(&str, &str)] = &[
         "sessions",
         "Sites, their sessions, and the cookies in them.",
     ),
+    ("people", "Who may sign in, and what they are called."),
+    ("sign-in", "Pages for a person in a browser."),
     ("document", "What can be called."),
 ];
-
-/// Where a person signs in, as the configured provider has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignIn {
-    /// Its authorization endpoint (RFC 6749 section 3.1).
-    pub authorize: String,
-    /// Its token endpoint (RFC 6749 section 3.2).
-    pub token: String,
-}
-
-impl Default for SignIn {
-    /// Google.
-    fn default() -> Self {
-        Self {
-            authorize: "https://accounts.google.com/o/oauth2/auth".to_owned(),
-            token: "https://oauth2.googleapis.com/token".to_owned(),
-        }
-    }
-}
 
 /// A document with no operation in it yet.
 pub(super) fn blank() -> OpenApi {
@@ -83,10 +65,11 @@ pub(super) fn blank() -> OpenApi {
 }
 
 /// Adds the ways to be known, and the answers that operations refer to.
-pub(super) fn complete(document: &mut OpenApi, sign_in: &SignIn) {
+pub(super) fn complete(document: &mut OpenApi, provider: &Endpoints) {
     let components = document.components.get_or_insert_with(Components::new);
     let scopes = Scopes::from_iter(Scope::ALL.iter().map(|scope| (scope.word(), scope.told())));
-    let flow = AuthorizationCode::new(&sign_in.authorize, &sign_in.token, scopes);
+    let (authorize, token) = (provider.authorize.as_str(), provider.token.as_str());
+    let flow = AuthorizationCode::new(authorize, token, scopes);
     let oauth2 = OAuth2::new([Flow::AuthorizationCode(flow)]);
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(oauth2));
     let key = ApiKey::Query(ApiKeyValue::new("key"));
@@ -228,22 +211,20 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new().routes(open(routes!(show)))
 }
 
-/// The document as it is served.
+/// What was built with the routes; where people sign in may change with the settings.
 #[derive(Clone)]
-pub(super) struct Rendered(Arc<Bytes>);
-
-impl Rendered {
-    pub(super) fn of(document: &OpenApi) -> Self {
-        // Maps with text for keys, numbers and text: there is nothing in it that JSON cannot say.
-        let bytes = serde_json::to_vec(document).unwrap_or_default();
-        Self(Arc::new(bytes.into()))
-    }
-}
+pub(super) struct Built(pub(super) Arc<OpenApi>);
 
 /// Gives this document.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "document.show", tag = "document",
     responses((status = 200, description = "An OpenAPI 3.1 document", body = Object)))]
-async fn show(Extension(document): Extension<Rendered>) -> Response {
-    let kind = [(CONTENT_TYPE, "application/json")];
-    (kind, Bytes::clone(&document.0)).into_response()
+async fn show(
+    State(door): State<Door>,
+    Extension(Built(document)): Extension<Built>,
+) -> Result<Json<OpenApi>, Problem> {
+    let provider = door.identity.endpoints().await;
+    let provider = provider.map_err(IdentityError::from)?;
+    let mut document = OpenApi::clone(&document);
+    complete(&mut document, &provider);
+    Ok(Json(document))
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HeaderName};
+use axum::http::header::{AUTHORIZATION, HOST, HeaderName};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use axum::middleware::Next;
@@ -112,13 +112,19 @@ async fn known(door: &Door, request: &Parts) -> Known {
 /// Lets everybody through who is known; what each may is decided behind this. Who is not hears where to begin (RFC 9728
 /// section 5.1).
 pub(super) async fn known_only(mut request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let begin = format!(
+        r#"resource_metadata="http://{host}/.well-known/oauth-protected-resource{}""#,
+        request.uri().path()
+    );
     match request.extensions_mut().remove::<Known>() {
         Some(Ok(Some(principal))) => {
             request.extensions_mut().insert(principal);
             next.run(request).await
         }
-        Some(Err(problem)) => problem.into_response(),
-        Some(Ok(None)) | None => unknown().into_response(),
+        Some(Err(problem)) => problem.begin_at(&begin).into_response(),
+        Some(Ok(None)) | None => unknown().begin_at(&begin).into_response(),
     }
 }
 

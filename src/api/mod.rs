@@ -28,12 +28,12 @@ use tokio::sync::watch;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use crate::identity::oidc::Endpoints;
 use crate::identity::{Identity, Scope};
 use crate::renewal::Queue;
 use crate::store::Store;
 use crate::watch::Settings;
 
-pub use document::SignIn;
 pub use guard::Peer;
 pub use problem::Problem;
 pub use serve::{Served, serve};
@@ -103,11 +103,12 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(sign_in::routes())
         .merge(people::routes())
         .split_for_parts();
-    document::complete(&mut document, &SignIn::default());
+    let built = document::Built(Arc::new(document.clone()));
+    document::complete(&mut document, &Endpoints::google());
     let router = router
         .merge(docs::routes())
         .merge(mcp::routes(&door))
-        .layer(Extension(document::Rendered::of(&document)))
+        .layer(Extension(built))
         .layer(from_fn_with_state(door.clone(), guard::authenticate))
         .layer(map_response(problem::shape))
         .layer(from_fn(guard::cut_key))

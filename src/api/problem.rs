@@ -105,6 +105,18 @@ impl Problem {
         self
     }
 
+    /// The same, with where to begin added to the challenge; only who is not known is challenged so.
+    pub(super) fn begin_at(mut self, parameter: &str) -> Self {
+        if self.status == StatusCode::UNAUTHORIZED.as_u16() {
+            let challenge = self
+                .challenge
+                .as_deref()
+                .unwrap_or(r#"Bearer realm="jarkeeper""#);
+            self.challenge = Some(format!("{challenge}, {parameter}"));
+        }
+        self
+    }
+
     /// The same, with a challenge (RFC 9110 section 11.6.1).
     pub fn challenge(mut self, challenge: String) -> Self {
         self.challenge = Some(challenge);

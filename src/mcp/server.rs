@@ -3,7 +3,7 @@
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::{IntoCallToolResult as _, ToolCallContext};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ErrorCode, Implementation, ListToolsResult,
+    CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult,
     PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, RoleServer};
@@ -103,20 +103,13 @@ impl ServerHandler for Server {
         let call = self
             .tools
             .call(ToolCallContext::new(self, request, context));
-        let answered = tokio::select! {
+        tokio::select! {
             answered = call => answered,
             // What a tool has begun goes on for others; only this answer is not waited for any more.
             () = cancelled.cancelled() => {
                 let message = "the caller cancelled this; a renewal that had begun goes on";
                 Failed::new("cancelled", message).into_call_tool_result()
             }
-        };
-        match answered {
-            // A model can mend its own arguments when it is told as it is told everything else.
-            Err(error) if error.code == ErrorCode::INVALID_PARAMS => {
-                Failed::arguments(error.message).into_call_tool_result()
-            }
-            other => other,
         }
     }
 

@@ -8,11 +8,13 @@ use crate::support::process::{Root, opens};
 
 fn command(root: &Root) -> Value {
     let command = root.command(&["mcp"]);
-    let words = [command.get_program()].into_iter().chain(command.get_args());
+    let words = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_str().unwrap()).collect();
-    let env = command.get_envs().filter_map(|(name, value)| {
-        Some((name.to_str()?.to_owned(), json!(value?.to_str()?)))
-    });
+    let env = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), json!(value?.to_str()?))));
     json!({ "command": words, "env": env.collect::<serde_json::Map<_, _>>() })
 }
 
