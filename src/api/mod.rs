@@ -4,10 +4,17 @@
 //! calls one function of a room, and shapes the answer; wire types stand beside their handlers. May touch: sockets. Never:
 //! SQL, Chromium, files.
 
+mod audit;
+mod framing;
+mod front;
+mod gate;
 mod guard;
+mod limits;
 mod problem;
 mod serve;
 mod sites;
+mod tls;
+mod wire;
 
 use std::sync::Arc;
 
@@ -25,9 +32,11 @@ use crate::renewal::Queue;
 use crate::store::Store;
 use crate::watch::Settings;
 
+use guard::{Desk, Rules, stand};
+
 pub use guard::Peer;
 pub use problem::Problem;
-pub use serve::{Served, serve};
+pub use serve::{ServeError, Served, serve};
 
 /// The rooms that handlers use.
 #[derive(Clone)]
@@ -57,7 +66,8 @@ fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter
             SecurityRequirement::new("apiKey", [] as [&str; 0]),
         ]);
     }
-    let guard = from_fn(move |request: Request, next: Next| guard::require(scope, request, next));
+    let rules = Rules::of(&paths, Some(scope));
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
     (schemas, paths, methods.route_layer(guard))
 }
 
@@ -67,7 +77,9 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     for operation in operations(&mut paths) {
         operation.security = Some(Vec::new());
     }
-    (schemas, paths, methods)
+    let rules = Rules::of(&paths, None);
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
 }
 
 fn operations(
@@ -90,11 +102,13 @@ fn operations(
 /// Every operation, and the document that describes them.
 pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(audit::routes())
         .merge(sites::routes())
         .split_for_parts();
+    let desk = Desk::new(door.clone());
     let router = router
-        .layer(from_fn_with_state(door.clone(), guard::authenticate))
-        .layer(from_fn(guard::cut_key))
+        .layer(from_fn_with_state(Arc::clone(&desk), guard::authenticate))
+        .layer(from_fn_with_state(desk, front::front))
         .with_state(door);
     (router, document)
 }

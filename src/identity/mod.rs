@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 
 use crate::store::{Store, StoreError};
 
-pub use key::{Key, MadeKey, NewKey};
+pub use key::{Key, MadeKey, NewKey, holds_a_proof};
 pub use principal::{PersonId, Principal, Proof, Reach, Who};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use visit::Visit;
