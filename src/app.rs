@@ -1,7 +1,6 @@
 //! Builds every room once, starts the loops, stops them in order.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::api;
 use crate::browser::Browser;
-use crate::config::{LogConfig, Overrides};
+use crate::config::{ApiConfig, LogConfig, Overrides};
 use crate::identity::{Identity, Principal, oidc};
 use crate::login::Prober;
 use crate::mcp;
@@ -95,6 +94,7 @@ pub async fn serve(
     settings: Settings,
     relog: impl Fn(&LogConfig),
 ) -> anyhow::Result<()> {
+    quiet_panics();
     let app = App::new(&root, settings.clone())?;
     let files = app.queue.renewer().files().clone();
     let mut sole = Sole {
@@ -106,7 +106,7 @@ pub async fn serve(
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
-    let (door, tools) = door(&app, &root, &sole, settings.config.api.listen).await?;
+    let (door, tools) = door(&app, &sole, &root, &settings.config.api).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -161,12 +161,22 @@ pub async fn serve(
     ended
 }
 
+/// Logs where a panic was, and not what it said: that may hold anything.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        tracing::error!(place, thread, "a panic");
+    }));
+}
+
 /// Opens the store and the door.
 async fn door(
     app: &App,
-    root: &Path,
     sole: &Sole,
-    listen: Option<SocketAddr>,
+    root: &Path,
+    config: &ApiConfig,
 ) -> anyhow::Result<(api::Served, mcp::Listening)> {
     let store = Store::open(&sole.files.store_path()?)?;
     let provider = oidc::Provider::new(app.settings.clone(), root.to_owned(), environment())?;
@@ -185,14 +195,7 @@ async fn door(
         clock: Utc::now,
     });
     let socket = sole.files.daemon_socket(&sole.lock)?;
-    let served = api::serve(router, socket, listen)
-        .await
-        .with_context(|| match listen {
-            Some(address) => {
-                format!("HTTP cannot be served at {address}; set another address with [api] listen")
-            }
-            None => "the socket cannot be served".to_owned(),
-        })?;
+    let served = api::serve(router, socket, root, config).await?;
     if let Some(address) = served.address {
         tracing::info!(%address, "the API is served");
     }

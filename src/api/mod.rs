@@ -4,9 +4,14 @@
 //! calls one function of a room, and shapes the answer; wire types stand beside their handlers. May touch: sockets. Never:
 //! SQL, Chromium, files.
 
+mod audit;
 mod docs;
 mod document;
+mod framing;
+mod front;
+mod gate;
 mod guard;
+mod limits;
 mod mcp;
 mod page;
 mod people;
@@ -16,7 +21,9 @@ mod sessions;
 mod sign_in;
 mod sites;
 mod span;
+mod tls;
 mod visit;
+mod wire;
 
 use std::sync::Arc;
 
@@ -34,9 +41,11 @@ use crate::renewal::Queue;
 use crate::store::Store;
 use crate::watch::Settings;
 
+use guard::{Desk, Rules, stand};
+
 pub use guard::Peer;
 pub use problem::Problem;
-pub use serve::{Served, serve};
+pub use serve::{ServeError, Served, serve};
 
 /// The rooms that handlers use.
 #[derive(Clone)]
@@ -63,7 +72,8 @@ fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter
         ]);
         document::refuse(operation, true);
     }
-    let guard = from_fn(move |request: Request, next: Next| guard::require(scope, request, next));
+    let rules = Rules::of(&paths, Some(scope));
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
     (schemas, paths, methods.route_layer(guard))
 }
 
@@ -74,7 +84,9 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
         operation.security = Some(Vec::new());
         document::refuse(operation, false);
     }
-    (schemas, paths, methods)
+    let rules = Rules::of(&paths, None);
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
 }
 
 fn operations(
@@ -98,6 +110,7 @@ fn operations(
 pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(document::blank())
         .merge(document::routes())
+        .merge(audit::routes())
         .merge(sites::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())
@@ -105,13 +118,14 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .split_for_parts();
     let built = document::Built(Arc::new(document.clone()));
     document::complete(&mut document, &Endpoints::google());
+    let desk = Desk::new(door.clone());
     let router = router
         .merge(docs::routes())
         .merge(mcp::routes(&door))
         .layer(Extension(built))
-        .layer(from_fn_with_state(door.clone(), guard::authenticate))
+        .layer(from_fn_with_state(Arc::clone(&desk), guard::authenticate))
         .layer(map_response(problem::shape))
-        .layer(from_fn(guard::cut_key))
+        .layer(from_fn_with_state(desk, front::front))
         .with_state(door);
     (router, document)
 }

@@ -105,15 +105,11 @@ impl Problem {
         self
     }
 
-    /// The same, with where to begin added to the challenge; only who is not known is challenged so.
-    pub(super) fn begin_at(mut self, parameter: &str) -> Self {
-        if self.status == StatusCode::UNAUTHORIZED.as_u16() {
-            let challenge = self
-                .challenge
-                .as_deref()
-                .unwrap_or(r#"Bearer realm="jarkeeper""#);
-            self.challenge = Some(format!("{challenge}, {parameter}"));
-        }
+    /// The same, where the challenge names the metadata of the resource at this path, and not the whole daemon's.
+    pub(super) fn with_resource(mut self, path: &str) -> Self {
+        const WHOLE: &str = "/.well-known/oauth-protected-resource\"";
+        let own = format!("/.well-known/oauth-protected-resource{path}\"");
+        self.challenge = self.challenge.map(|all| all.replace(WHOLE, &own));
         self
     }
 

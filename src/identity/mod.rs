@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 
 use crate::store::{Store, StoreError};
 
-pub use key::{Key, MadeKey, NewKey};
+pub use key::{Key, MadeKey, NewKey, holds_a_proof};
 pub use person::{Person, PersonChange};
 pub use principal::{PersonId, Principal, Proof, Reach, Who};
 pub use scope::{Scope, Scopes, UnknownScope};
