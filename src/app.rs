@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::api;
 use crate::browser::Browser;
 use crate::config::{ApiConfig, LogConfig, Overrides};
-use crate::identity::{Identity, Principal, oidc};
+use crate::identity::{Identity, oidc};
 use crate::login::Prober;
 use crate::mcp;
 use crate::renewal::{Queue, Renewer, schedule};
@@ -70,9 +70,10 @@ impl App {
     }
 
     /// The rooms that tools for language models use.
-    fn tools(&self) -> mcp::Rooms {
+    fn tools(&self, store: Store) -> mcp::Rooms {
         mcp::Rooms {
             queue: self.queue.clone(),
+            store,
             clock: Utc::now,
         }
     }
@@ -184,7 +185,7 @@ async fn door(
     let identity = identity.with_provider(provider);
     let tools = mcp::listen(
         sole.files.tools_socket(&sole.lock)?,
-        app.tools(),
+        app.tools(store.clone()),
         identity.clone(),
     )?;
     let (router, _) = api::router(api::Door {
@@ -206,13 +207,14 @@ async fn door(
 ///
 /// # Errors
 /// The store cannot be opened.
-pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, Principal)> {
+pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
     let store = Store::open(&app.queue.renewer().files().store_path()?)?;
-    let identity = Identity::new(store, Utc::now).await?;
-    Ok((
-        app.tools(),
-        identity.local(rustix::process::geteuid().as_raw()),
-    ))
+    let identity = Identity::new(store.clone(), Utc::now).await?;
+    let caller = mcp::Caller {
+        principal: identity.local(rustix::process::geteuid().as_raw()),
+        from: "pipe".to_owned(),
+    };
+    Ok((app.tools(store), caller))
 }
 
 /// The right to be the one daemon, and whether it still means anything.

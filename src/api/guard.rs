@@ -33,6 +33,15 @@ pub enum Peer {
     },
 }
 
+/// A peer, as the audit log names it.
+pub(super) fn from(peer: Option<&Peer>) -> String {
+    match peer {
+        Some(Peer::Tcp(address)) => address.ip().to_canonical().to_string(),
+        Some(Peer::Socket { .. }) => "socket".to_owned(),
+        None => "unknown".to_owned(),
+    }
+}
+
 /// What the layers before a handler need.
 pub(super) struct Desk {
     pub(super) door: Door,
@@ -266,7 +275,9 @@ pub(super) async fn stand_known(mut request: Request, next: Next) -> Response {
     };
     match counted {
         Ok(principal) => {
-            request.extensions_mut().insert(principal);
+            let from = from(standing.peer.as_ref());
+            let caller = crate::mcp::Caller { principal, from };
+            request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(problem) => problem.into_response(),

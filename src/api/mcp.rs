@@ -9,6 +9,7 @@ use crate::mcp;
 pub(super) fn routes(door: &Door) -> Router<Door> {
     let rooms = mcp::Rooms {
         queue: door.queue.clone(),
+        store: door.store.clone(),
         clock: door.clock,
     };
     Router::new()

@@ -17,8 +17,8 @@ pub(super) async fn run(root: &Path, settings: Settings) -> Result<(), Stop> {
         Some(way) => through(&way).await,
         None => {
             super::with_app(root, settings, async |app| {
-                let (rooms, principal) = app::tools(app).await?;
-                let served = mcp::serve(rooms, principal, stdin(), stdout()).await;
+                let (rooms, caller) = app::tools(app).await?;
+                let served = mcp::serve(rooms, caller, stdin(), stdout()).await;
                 served.map_err(|error| Stop::Told(1, error))
             })
             .await

@@ -2,7 +2,7 @@
 
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
-use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, MetaObject};
 
 use crate::failure::{Failure, FailureClass};
 use crate::ids::SessionKey;
@@ -101,6 +101,19 @@ impl IntoCallToolResult for Failed {
             text.push_str("\nWhat to do: ");
             text.push_str(&way_out);
         }
-        Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into())
+        let mut meta = MetaObject::new();
+        meta.0.insert(CLASS.to_owned(), self.class.into());
+        let result = CallToolResult::error(vec![ContentBlock::text(text)]);
+        Ok(result.with_meta(Some(meta)).into())
     }
+}
+
+/// Where a result names the class of its failure.
+const CLASS: &str = "jarkeeper/class";
+
+/// The class of a failure; arguments that cannot be read have none of their own.
+pub(super) fn class_of(result: &CallToolResult) -> String {
+    let class = result.meta.as_ref().and_then(|meta| meta.0.get(CLASS));
+    let class = class.and_then(|class| class.as_str());
+    class.unwrap_or("invalid_arguments").to_owned()
 }

@@ -7,6 +7,7 @@
 //! A tool that its caller may not use is not there for it. Cookie values are in an answer only for who has the scope
 //! `sessions:reveal`: what a model has read, a page that it reads next may make it tell.
 
+mod audit;
 mod failed;
 mod pipe;
 mod reading;
@@ -23,6 +24,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 
 use crate::identity::Principal;
 use crate::renewal::Queue;
+use crate::store::Store;
 
 pub use pipe::{Listening, listen, serve};
 pub use server::Server;
@@ -32,26 +34,37 @@ pub use server::Server;
 pub struct Rooms {
     /// Renewals, and behind them the sessions.
     pub queue: Queue,
+    /// The audit log.
+    pub store: Store,
     /// The time.
     pub clock: fn() -> DateTime<Utc>,
 }
 
-/// How a server knows who calls.
-#[derive(Clone)]
-enum Caller {
-    /// The HTTP door has put the principal beside each request.
-    Beside,
-    /// One client from the beginning to the end.
-    Only(Arc<Principal>),
+/// Who calls, and from where.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub principal: Principal,
+    /// An IP address, `socket`, or `pipe`.
+    pub from: String,
 }
 
-impl Caller {
-    fn of(&self, context: &RequestContext<RoleServer>) -> Option<Arc<Principal>> {
+/// How a server knows who calls.
+#[derive(Clone)]
+enum Knows {
+    /// The HTTP door has put the [`Caller`] beside each request.
+    Beside,
+    /// One client from the beginning to the end.
+    Only(Arc<Caller>),
+}
+
+impl Knows {
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Option<Arc<Caller>> {
         match self {
-            Self::Only(principal) => Some(Arc::clone(principal)),
+            Self::Only(caller) => Some(Arc::clone(caller)),
             Self::Beside => {
                 let parts = context.extensions.get::<Parts>()?;
-                parts.extensions.get::<Principal>().cloned().map(Arc::new)
+                parts.extensions.get::<Caller>().cloned().map(Arc::new)
             }
         }
     }
@@ -67,7 +80,7 @@ pub fn http(rooms: Rooms) -> StreamableHttpService<Server, NeverSessionManager> 
         .with_json_response(true)
         .enforce_origin_validation()
         .with_max_request_body_bytes(LONGEST);
-    let server = Server::new(rooms, Caller::Beside);
+    let server = Server::new(rooms, Knows::Beside);
     StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), config)
 }
 

@@ -7,7 +7,7 @@ use tokio::net::UnixListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::server::Server;
-use super::{Caller, Rooms};
+use super::{Caller, Knows, Rooms};
 use crate::identity::{Identity, Principal, Scope, Scopes};
 use crate::session::Counter;
 
@@ -19,21 +19,26 @@ use crate::session::Counter;
 /// The client does not begin as the protocol wants it.
 pub async fn serve(
     rooms: Rooms,
-    principal: Principal,
+    caller: Caller,
     input: impl AsyncRead + Send + Unpin + 'static,
     output: impl AsyncWrite + Send + Unpin + 'static,
 ) -> Result<(), String> {
     use rmcp::ServiceExt as _;
-    let scopes: Scopes = principal
+    let scopes: Scopes = caller
+        .principal
         .scopes
         .iter()
         .filter(|scope| *scope != Scope::SessionsReveal)
         .collect();
     let principal = Principal {
         scopes,
-        ..principal
+        ..caller.principal
     };
-    let server = Server::new(rooms, Caller::Only(principal.into()));
+    let caller = Caller {
+        principal,
+        ..caller
+    };
+    let server = Server::new(rooms, Knows::Only(caller.into()));
     let running = server.serve((input, output)).await;
     let running = running.map_err(|error| error.to_string())?;
     running.waiting().await.map_err(|error| error.to_string())?;
@@ -78,10 +83,14 @@ pub fn listen(socket: Counter, rooms: Rooms, identity: Identity) -> io::Result<L
                     continue;
                 }
             };
-            let (rooms, principal) = (rooms.clone(), identity.local(uid));
+            let rooms = rooms.clone();
+            let caller = Caller {
+                principal: identity.local(uid),
+                from: "socket".to_owned(),
+            };
             clients.spawn(async move {
                 let (input, output) = stream.into_split();
-                if let Err(error) = serve(rooms, principal, input, output).await {
+                if let Err(error) = serve(rooms, caller, input, output).await {
                     tracing::debug!("a client of the tools was not served: {error}");
                 }
             });

@@ -113,7 +113,7 @@ impl Server {
         Parameters(wanted): Parameters<Wanted>,
         context: RequestContext<RoleServer>,
     ) -> Result<Json<Given>, Failed> {
-        let principal = self.caller(&context)?;
+        let principal = self.principal(&context)?;
         let (name, parts) = self.named(&principal, &wanted.session)?;
         let url = wanted.url.as_deref().map(Url::parse).transpose();
         let url = url.map_err(|_| Failed::arguments("url is no URL; give it with its https://"))?;

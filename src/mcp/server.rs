@@ -1,5 +1,7 @@
 //! The server: which tools a caller has, and one call after the other.
 
+use std::sync::Arc;
+
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::{IntoCallToolResult as _, ToolCallContext};
 use rmcp::model::{
@@ -10,7 +12,7 @@ use rmcp::service::{RequestContext, RoleServer};
 use rmcp::{ErrorData, ServerHandler};
 
 use super::failed::Failed;
-use super::{Caller, Rooms};
+use super::{Caller, Knows, Rooms, audit};
 use crate::identity::{Principal, Scope};
 
 /// What a model is told first.
@@ -23,7 +25,7 @@ where a site wants a one-time code, ask for the code and hand it in with hand_in
 #[derive(Clone)]
 pub struct Server {
     pub(super) rooms: Rooms,
-    caller: Caller,
+    knows: Knows,
     tools: ToolRouter<Self>,
 }
 
@@ -40,12 +42,17 @@ fn may(principal: &Principal, tool: &str) -> bool {
     asked.is_some_and(|(_, scope)| principal.may(*scope))
 }
 
+fn only_looks(tool: &str) -> bool {
+    let asked = SCOPES.iter().find(|(name, _)| *name == tool);
+    asked.is_none_or(|(_, scope)| *scope == Scope::SessionsRead)
+}
+
 impl Server {
-    pub(super) fn new(rooms: Rooms, caller: Caller) -> Self {
+    pub(super) fn new(rooms: Rooms, knows: Knows) -> Self {
         let tools = Self::all_tools();
         Self {
             rooms,
-            caller,
+            knows,
             tools,
         }
     }
@@ -54,13 +61,39 @@ impl Server {
         Self::session_tools() + Self::reading_tools()
     }
 
+    async fn done(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let cancelled = context.ct.clone();
+        let call = self
+            .tools
+            .call(ToolCallContext::new(self, request, context));
+        tokio::select! {
+            answered = call => answered,
+            // What a tool has begun goes on for others; only this answer is not waited for any more.
+            () = cancelled.cancelled() => {
+                let message = "the caller cancelled this; a renewal that had begun goes on";
+                Failed::new("cancelled", message).into_call_tool_result()
+            }
+        }
+    }
+
     /// Who calls.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Arc<Caller>, ErrorData> {
+        let nobody = || ErrorData::invalid_request("nobody is known to call", None);
+        self.knows.caller(context).ok_or_else(nobody)
+    }
+
+    /// The principal in whose name a tool works.
     pub(super) fn principal(
         &self,
         context: &RequestContext<RoleServer>,
-    ) -> Result<std::sync::Arc<Principal>, ErrorData> {
-        let nobody = || ErrorData::invalid_request("nobody is known to call", None);
-        self.caller.of(context).ok_or_else(nobody)
+    ) -> Result<Principal, Failed> {
+        let caller = self.caller(context);
+        let caller = caller.map_err(|error| Failed::new("unauthenticated", error.message))?;
+        Ok(caller.principal.clone())
     }
 }
 
@@ -82,9 +115,9 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let principal = self.principal(&context)?;
+        let principal = &self.caller(&context)?.principal;
         let mut tools = self.tools.list_all();
-        tools.retain(|tool| may(&principal, &tool.name));
+        tools.retain(|tool| may(principal, &tool.name));
         Ok(ListToolsResult::with_all_items(tools))
     }
 
@@ -93,24 +126,20 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let principal = self.principal(&context)?;
+        let caller = self.caller(&context)?;
         let name = request.name.clone();
-        if !may(&principal, &name) {
-            let message = format!("there is no tool {name}, or not for you");
-            return Err(ErrorData::invalid_params(message, None));
-        }
-        let cancelled = context.ct.clone();
-        let call = self
-            .tools
-            .call(ToolCallContext::new(self, request, context));
-        tokio::select! {
-            answered = call => answered,
-            // What a tool has begun goes on for others; only this answer is not waited for any more.
-            () = cancelled.cancelled() => {
-                let message = "the caller cancelled this; a renewal that had begun goes on";
-                Failed::new("cancelled", message).into_call_tool_result()
+        let subject = audit::subject(request.arguments.as_ref());
+        let looks = only_looks(&name);
+        let answer = match may(&caller.principal, &name) {
+            true => self.done(request, context).await,
+            false => {
+                let message = format!("there is no tool {name}, or not for you");
+                Err(ErrorData::invalid_params(message, None))
             }
-        }
+        };
+        let known = SCOPES.iter().find(|(tool, _)| *tool == name);
+        let name = known.map_or("unknown", |(tool, _)| tool);
+        audit::written(&self.rooms, &caller, name, subject, looks, answer).await
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {

@@ -1,7 +1,6 @@
 //! The tools for sites and their sessions.
 
 use chrono::{DateTime, Utc};
-use rmcp::ErrorData;
 use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::model::ProgressNotificationParam;
 use rmcp::schemars::{self, JsonSchema};
@@ -112,7 +111,7 @@ impl Server {
         open_world_hint = false
     ))]
     async fn list_sites(&self, context: RequestContext<RoleServer>) -> Result<Json<Sites>, Failed> {
-        let principal = self.caller(&context)?;
+        let principal = self.principal(&context)?;
         let renewer = self.rooms.queue.renewer();
         let settings = renewer.settings();
         let mut sessions = Vec::new();
@@ -164,7 +163,7 @@ impl Server {
         Parameters(Which { session }): Parameters<Which>,
         context: RequestContext<RoleServer>,
     ) -> Result<Json<Renewed>, Failed> {
-        let principal = self.caller(&context)?;
+        let principal = self.principal(&context)?;
         let key = self.key(&principal, &session)?;
         let work = self
             .rooms
@@ -197,7 +196,7 @@ impl Server {
         context: RequestContext<RoleServer>,
     ) -> Result<Json<HandedIn>, Failed> {
         let code = secrecy::SecretString::from(code);
-        let principal = self.caller(&context)?;
+        let principal = self.principal(&context)?;
         let key = self.key(&principal, &session)?;
         let nobody = || {
             let message = format!("no login of {key} waits for a code");
@@ -223,14 +222,6 @@ impl Server {
         let own = settings.recipes.get(&key.site).and_then(|r| r.timeout);
         let login = own.unwrap_or(settings.config.login.timeout);
         Instant::now() + login.to_std().unwrap_or_default() + MORE
-    }
-
-    pub(super) fn caller(
-        &self,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<std::sync::Arc<Principal>, Failed> {
-        let known = self.principal(context);
-        known.map_err(|error: ErrorData| Failed::new("unauthenticated", error.message))
     }
 
     /// The session of this name, where it is configured and the caller reaches it.
