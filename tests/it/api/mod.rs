@@ -1,4 +1,5 @@
 //! The daemon's door, on the wire.
 
 mod document;
+mod sessions;
 mod sites;
