@@ -3,18 +3,30 @@
 //! Owns: people, API keys, tokens, clients; every proof, as a hash. Door: [`Identity::authenticate`], and [`Scopes`] and
 //! [`Reach`] of the [`Principal`] that comes out. May touch: the store. It knows no HTTP.
 
+mod client;
+mod device;
+mod grant;
+mod kept;
 mod key;
 mod principal;
+mod redirect;
+mod refusal;
 mod scope;
+mod token;
 mod visit;
 
 use chrono::{DateTime, Utc};
 
 use crate::store::{Store, StoreError};
 
+pub use client::{Client, GrantType, MadeClient, NewClient};
+pub use device::{DeviceAsk, MadeDevice};
+pub use grant::{Ask, Asked, goes_to_this_machine};
 pub use key::{Key, MadeKey, NewKey};
 pub use principal::{PersonId, Principal, Proof, Reach, Who};
+pub use refusal::{Refusal, RefusalCode};
 pub use scope::{Scope, Scopes, UnknownScope};
+pub use token::{Introspected, Issued};
 pub use visit::Visit;
 
 /// Why a caller is not known, or may not do what it asks.
@@ -23,6 +35,9 @@ pub enum IdentityError {
     /// No key or token like this, or not any more.
     #[error("{0}")]
     Invalid(&'static str),
+    /// No such thing can be made.
+    #[error("{0}")]
+    Malformed(String),
     /// The request contradicts itself or the rules.
     #[error("{0}")]
     Refused(String),
@@ -62,9 +77,9 @@ impl Identity {
     /// `Invalid` where it is none, or has ended.
     pub async fn authenticate(&self, proof: &Proof) -> Result<Principal, IdentityError> {
         match proof {
-            Proof::Key(key) => self.by_key(key).await,
-            Proof::Bearer(token) if key::looks_like_one(token) => self.by_key(token).await,
-            Proof::Bearer(_) => Err(IdentityError::Invalid("this access token is not known")),
+            Proof::Key(key) => self.by_key(key),
+            Proof::Bearer(token) if key::looks_like_one(token) => self.by_key(token),
+            Proof::Bearer(token) => self.by_token(token),
         }
     }
 
@@ -76,6 +91,7 @@ impl Identity {
             scopes: Scopes::all(),
             reach: Reach::All,
             memory_of: None,
+            expires_at: None,
         }
     }
 }
