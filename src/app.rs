@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use crate::api;
 use crate::browser::Browser;
 use crate::config::{LogConfig, Overrides};
-use crate::identity::Identity;
+use crate::identity::{Identity, oidc};
 use crate::login::Prober;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
@@ -97,7 +97,7 @@ pub async fn serve(
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
-    let door = door(&app, &sole, settings.config.api.listen).await?;
+    let door = door(&app, &root, &sole, settings.config.api.listen).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -152,9 +152,16 @@ pub async fn serve(
 }
 
 /// Opens the store and the door.
-async fn door(app: &App, sole: &Sole, listen: Option<SocketAddr>) -> anyhow::Result<api::Served> {
+async fn door(
+    app: &App,
+    root: &Path,
+    sole: &Sole,
+    listen: Option<SocketAddr>,
+) -> anyhow::Result<api::Served> {
     let store = Store::open(&sole.files.store_path()?)?;
+    let provider = oidc::Provider::new(app.settings.clone(), root.to_owned(), environment())?;
     let identity = Identity::new(store.clone(), Utc::now).await?;
+    let identity = identity.with_provider(provider);
     let (router, _) = api::router(api::Door {
         queue: app.queue.clone(),
         identity,

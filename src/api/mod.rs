@@ -5,9 +5,13 @@
 //! SQL, Chromium, files.
 
 mod guard;
+mod page;
+mod people;
 mod problem;
 mod serve;
+mod sign_in;
 mod sites;
+mod visit;
 
 use std::sync::Arc;
 
@@ -91,6 +95,8 @@ fn operations(
 pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(sites::routes())
+        .merge(sign_in::routes())
+        .merge(people::routes())
         .split_for_parts();
     let router = router
         .layer(from_fn_with_state(door.clone(), guard::authenticate))

@@ -143,6 +143,20 @@ impl From<IdentityError> for Problem {
                 Self::new(StatusCode::FORBIDDEN, "refused", "Not allowed", why)
             }
             IdentityError::Unknown { what, name } => Self::not_found(what, &name),
+            IdentityError::SignIn(error) if error.is_for_later() => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let title = "The OpenID provider does not answer";
+                Self::new(status, "provider", title, error.to_string()).retry_after(30)
+            }
+            IdentityError::SignIn(error) => {
+                let status = StatusCode::UNAUTHORIZED;
+                Self::new(
+                    status,
+                    "invalid-token",
+                    "Not authenticated",
+                    error.to_string(),
+                )
+            }
             IdentityError::Store(error) => error.into(),
         }
     }

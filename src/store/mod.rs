@@ -10,6 +10,7 @@ mod audit;
 mod clients;
 mod devices;
 mod keys;
+mod people;
 mod schema;
 mod tokens;
 mod visits;
@@ -27,6 +28,7 @@ pub use audit::{AuditRow, AuditSearch};
 pub use clients::{ClientRow, Forget};
 pub use devices::{Asked, DeviceRow};
 pub use keys::KeyRow;
+pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use tokens::{FoundToken, GrantRow, Taken, TokenKind, TokenRow};
 pub use visits::VisitKind;
 
