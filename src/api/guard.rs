@@ -116,16 +116,7 @@ pub(super) async fn require(scope: Scope, mut request: Request, next: Next) -> R
             request.extensions_mut().insert(principal);
             next.run(request).await
         }
-        Some(Ok(Some(_))) => {
-            let detail =
-                format!("this needs the scope {scope}, which these credentials do not have");
-            let status = StatusCode::FORBIDDEN;
-            Problem::new(status, "insufficient-scope", "Not allowed", detail)
-                .challenge(format!(
-                    r#"Bearer error="insufficient_scope", scope="{scope}""#
-                ))
-                .into_response()
-        }
+        Some(Ok(Some(_))) => Problem::insufficient_scope(scope).into_response(),
         Some(Ok(None)) | None => {
             let detail =
                 "give an API key as X-API-Key, or an access token as Authorization: Bearer";

@@ -9,8 +9,10 @@ mod page;
 mod people;
 mod problem;
 mod serve;
+mod sessions;
 mod sign_in;
 mod sites;
+mod span;
 mod visit;
 
 use std::sync::Arc;
@@ -97,6 +99,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(sites::routes())
         .merge(sign_in::routes())
         .merge(people::routes())
+        .merge(sessions::routes())
         .split_for_parts();
     let router = router
         .layer(from_fn_with_state(door.clone(), guard::authenticate))
