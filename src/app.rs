@@ -162,12 +162,14 @@ async fn door(
     let provider = oidc::Provider::new(app.settings.clone(), root.to_owned(), environment())?;
     let identity = Identity::new(store.clone(), Utc::now).await?;
     let identity = identity.with_provider(provider);
+    let base = Arc::default();
     let (router, _) = api::router(api::Door {
         queue: app.queue.clone(),
         identity,
         store,
         settings: app.settings.clone(),
         clock: Utc::now,
+        base: Arc::clone(&base),
     });
     let socket = sole.files.daemon_socket(&sole.lock)?;
     let served = api::serve(router, socket, listen)
@@ -179,6 +181,7 @@ async fn door(
             None => "the socket cannot be served".to_owned(),
         })?;
     if let Some(address) = served.address {
+        base.get_or_init(|| format!("http://{address}"));
         tracing::info!(%address, "the API is served");
     }
     Ok(served)

@@ -4,7 +4,11 @@
 //! calls one function of a room, and shapes the answer; wire types stand beside their handlers. May touch: sockets. Never:
 //! SQL, Chromium, files.
 
+mod base;
 mod guard;
+mod keys;
+mod me;
+mod oauth;
 mod page;
 mod people;
 mod problem;
@@ -13,9 +17,10 @@ mod sessions;
 mod sign_in;
 mod sites;
 mod span;
+mod ticket;
 mod visit;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::Request;
@@ -48,6 +53,8 @@ pub struct Door {
     pub settings: watch::Receiver<Arc<Settings>>,
     /// The time.
     pub clock: fn() -> DateTime<Utc>,
+    /// Where browsers reach us, like `http://127.0.0.1:8376`; empty as long as that is nowhere.
+    pub base: Arc<OnceLock<String>>,
 }
 
 #[derive(OpenApi)]
@@ -64,6 +71,20 @@ fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter
         ]);
     }
     let guard = from_fn(move |request: Request, next: Next| guard::require(scope, request, next));
+    (schemas, paths, methods.route_layer(guard))
+}
+
+/// Mounts operations that a caller needs to be known for, whatever it may.
+fn known(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
+    let (schemas, mut paths, methods) = routes;
+    for operation in operations(&mut paths) {
+        let none: [&str; 0] = [];
+        operation.security = Some(vec![
+            SecurityRequirement::new("oauth2", none),
+            SecurityRequirement::new("apiKey", none),
+        ]);
+    }
+    let guard = from_fn(guard::require_known);
     (schemas, paths, methods.route_layer(guard))
 }
 
@@ -100,6 +121,10 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(sign_in::routes())
         .merge(people::routes())
         .merge(sessions::routes())
+        .merge(keys::routes())
+        .merge(me::routes())
+        .merge(oauth::routes())
+        .merge(ticket::routes())
         .split_for_parts();
     let router = router
         .layer(from_fn_with_state(door.clone(), guard::authenticate))
