@@ -1,9 +1,11 @@
 //! Where callers find us.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
-use axum::http::header::HOST;
 use axum::http::request::Parts;
 
+use super::gate::Gate;
 use super::{Door, Peer, Problem};
 
 /// The beginning of every address of ours, as the caller of this request knows us: `http://127.0.0.1:8376`. At the socket,
@@ -22,14 +24,9 @@ impl FromRequestParts<Door> for Base {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Problem> {
-        let host = match parts.extensions.get() {
-            Some(Peer::Tcp(_)) => parts.headers.get(HOST),
-            _ => None,
-        };
-        let host = host.and_then(|host| host.to_str().ok());
-        let base = match host {
-            Some(host) => Some(format!("http://{host}")),
-            None => door.base.get().cloned(),
+        let base = match (parts.extensions.get(), parts.extensions.get::<Arc<Gate>>()) {
+            (Some(Peer::Tcp(_)), Some(gate)) => Some(gate.base(&parts.headers)),
+            _ => door.base.get().cloned(),
         };
         base.map(Self).ok_or_else(|| {
             let detail = "this needs an address that a browser reaches; set [api] listen";

@@ -4,9 +4,14 @@
 //! calls one function of a room, and shapes the answer; wire types stand beside their handlers. May touch: sockets. Never:
 //! SQL, Chromium, files.
 
+mod audit;
 mod base;
+mod framing;
+mod front;
+mod gate;
 mod guard;
 mod keys;
+mod limits;
 mod me;
 mod oauth;
 mod page;
@@ -18,7 +23,9 @@ mod sign_in;
 mod sites;
 mod span;
 mod ticket;
+mod tls;
 mod visit;
+mod wire;
 
 use std::sync::{Arc, OnceLock};
 
@@ -36,9 +43,11 @@ use crate::renewal::Queue;
 use crate::store::Store;
 use crate::watch::Settings;
 
+use guard::{Desk, Rules, stand};
+
 pub use guard::Peer;
 pub use problem::Problem;
-pub use serve::{Served, serve};
+pub use serve::{ServeError, Served, serve};
 
 /// The rooms that handlers use.
 #[derive(Clone)]
@@ -70,7 +79,8 @@ fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter
             SecurityRequirement::new("apiKey", [] as [&str; 0]),
         ]);
     }
-    let guard = from_fn(move |request: Request, next: Next| guard::require(scope, request, next));
+    let rules = Rules::of(&paths, Some(scope));
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
     (schemas, paths, methods.route_layer(guard))
 }
 
@@ -84,7 +94,8 @@ fn known(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
             SecurityRequirement::new("apiKey", none),
         ]);
     }
-    let guard = from_fn(guard::require_known);
+    let rules = Rules::of(&paths, Some(Scope::Profile)).whatever_scope();
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
     (schemas, paths, methods.route_layer(guard))
 }
 
@@ -94,7 +105,9 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     for operation in operations(&mut paths) {
         operation.security = Some(Vec::new());
     }
-    (schemas, paths, methods)
+    let rules = Rules::of(&paths, None);
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
 }
 
 fn operations(
@@ -117,6 +130,7 @@ fn operations(
 /// Every operation, and the document that describes them.
 pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(audit::routes())
         .merge(sites::routes())
         .merge(sign_in::routes())
         .merge(people::routes())
@@ -126,9 +140,10 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(oauth::routes())
         .merge(ticket::routes())
         .split_for_parts();
+    let desk = Desk::new(door.clone());
     let router = router
-        .layer(from_fn_with_state(door.clone(), guard::authenticate))
-        .layer(from_fn(guard::cut_key))
+        .layer(from_fn_with_state(Arc::clone(&desk), guard::authenticate))
+        .layer(from_fn_with_state(desk, front::front))
         .with_state(door);
     (router, document)
 }

@@ -26,6 +26,16 @@ pub(super) fn looks_like_one(proof: &SecretString) -> bool {
     proof.expose_secret().starts_with(PREFIX)
 }
 
+/// Whether a key or a token stands somewhere in a text that was meant for something else.
+pub fn holds_a_proof(text: &str) -> bool {
+    let is_inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let bytes = text.as_bytes();
+    (0..bytes.len()).any(|at| match &bytes[at..] {
+        [b'j', _, b'_', rest @ ..] => rest.iter().take_while(|byte| is_inside(byte)).count() >= 40,
+        _ => false,
+    })
+}
+
 /// A key as it is listed; its value is known to nobody any more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
@@ -279,5 +289,22 @@ fn read(row: KeyRow) -> Key {
         last_used_at: row.last_used_at,
         revoked_at: row.revoked_at,
         old_until: row.old_until,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_is_seen_wherever_it_stands() {
+        let (value, _) = fresh(PREFIX).unwrap();
+        let value = value.expose_secret();
+        for text in [value.to_owned(), format!("wiki:{value}/state")] {
+            assert!(holds_a_proof(&text));
+        }
+        for text in ["", "jk_", "jk_1", "wiki:ann", "0123456789abcdef0123"] {
+            assert!(!holds_a_proof(text), "{text}");
+        }
     }
 }

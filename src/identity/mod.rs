@@ -27,7 +27,7 @@ use crate::store::{Store, StoreError};
 pub use client::{Client, GrantType, MadeClient, NewClient};
 pub use device::{DeviceAsk, MadeDevice};
 pub use grant::{Ask, Asked, goes_to_this_machine};
-pub use key::{Key, MadeKey, NewKey};
+pub use key::{Key, MadeKey, NewKey, holds_a_proof};
 pub use person::{Person, PersonChange};
 pub use principal::{PersonId, Principal, Proof, Reach, Who};
 pub use refusal::{Refusal, RefusalCode};
