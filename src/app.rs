@@ -1,7 +1,6 @@
 //! Builds every room once, starts the loops, stops them in order.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::api;
 use crate::browser::Browser;
-use crate::config::{LogConfig, Overrides};
+use crate::config::{ApiConfig, LogConfig, Overrides};
 use crate::identity::{Identity, oidc};
 use crate::login::Prober;
 use crate::renewal::{Queue, Renewer, schedule};
@@ -86,6 +85,7 @@ pub async fn serve(
     settings: Settings,
     relog: impl Fn(&LogConfig),
 ) -> anyhow::Result<()> {
+    quiet_panics();
     let app = App::new(&root, settings.clone())?;
     let files = app.queue.renewer().files().clone();
     let mut sole = Sole {
@@ -97,7 +97,7 @@ pub async fn serve(
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
-    let door = door(&app, &root, &sole, settings.config.api.listen).await?;
+    let door = door(&app, &sole, &root, &settings.config.api).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -151,34 +151,45 @@ pub async fn serve(
     ended
 }
 
+/// Logs where a panic was, and not what it said: that may hold anything.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        tracing::error!(place, thread, "a panic");
+    }));
+}
+
 /// Opens the store and the door.
 async fn door(
     app: &App,
-    root: &Path,
     sole: &Sole,
-    listen: Option<SocketAddr>,
+    root: &Path,
+    config: &ApiConfig,
 ) -> anyhow::Result<api::Served> {
     let store = Store::open(&sole.files.store_path()?)?;
     let provider = oidc::Provider::new(app.settings.clone(), root.to_owned(), environment())?;
     let identity = Identity::new(store.clone(), Utc::now).await?;
     let identity = identity.with_provider(provider);
+    let base = Arc::default();
     let (router, _) = api::router(api::Door {
         queue: app.queue.clone(),
         identity,
         store,
         settings: app.settings.clone(),
         clock: Utc::now,
+        base: Arc::clone(&base),
     });
     let socket = sole.files.daemon_socket(&sole.lock)?;
-    let served = api::serve(router, socket, listen)
-        .await
-        .with_context(|| match listen {
-            Some(address) => {
-                format!("HTTP cannot be served at {address}; set another address with [api] listen")
-            }
-            None => "the socket cannot be served".to_owned(),
-        })?;
+    let served = api::serve(router, socket, root, config).await?;
     if let Some(address) = served.address {
+        let public = config.public_url.as_ref();
+        base.get_or_init(|| match public {
+            Some(public) => public.origin().ascii_serialization(),
+            None if config.tls.is_some() => format!("https://{address}"),
+            None => format!("http://{address}"),
+        });
         tracing::info!(%address, "the API is served");
     }
     Ok(served)

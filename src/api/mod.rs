@@ -4,16 +4,30 @@
 //! calls one function of a room, and shapes the answer; wire types stand beside their handlers. May touch: sockets. Never:
 //! SQL, Chromium, files.
 
+mod audit;
+mod base;
+mod framing;
+mod front;
+mod gate;
 mod guard;
+mod keys;
+mod limits;
+mod me;
+mod oauth;
 mod page;
 mod people;
 mod problem;
 mod serve;
+mod sessions;
 mod sign_in;
 mod sites;
+mod span;
+mod ticket;
+mod tls;
 mod visit;
+mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::Request;
@@ -29,9 +43,11 @@ use crate::renewal::Queue;
 use crate::store::Store;
 use crate::watch::Settings;
 
+use guard::{Desk, Rules, stand};
+
 pub use guard::Peer;
 pub use problem::Problem;
-pub use serve::{Served, serve};
+pub use serve::{ServeError, Served, serve};
 
 /// The rooms that handlers use.
 #[derive(Clone)]
@@ -46,6 +62,8 @@ pub struct Door {
     pub settings: watch::Receiver<Arc<Settings>>,
     /// The time.
     pub clock: fn() -> DateTime<Utc>,
+    /// Where browsers reach us, like `http://127.0.0.1:8376`; empty as long as that is nowhere.
+    pub base: Arc<OnceLock<String>>,
 }
 
 #[derive(OpenApi)]
@@ -61,7 +79,23 @@ fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter
             SecurityRequirement::new("apiKey", [] as [&str; 0]),
         ]);
     }
-    let guard = from_fn(move |request: Request, next: Next| guard::require(scope, request, next));
+    let rules = Rules::of(&paths, Some(scope));
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
+}
+
+/// Mounts operations that a caller needs to be known for, whatever it may.
+fn known(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
+    let (schemas, mut paths, methods) = routes;
+    for operation in operations(&mut paths) {
+        let none: [&str; 0] = [];
+        operation.security = Some(vec![
+            SecurityRequirement::new("oauth2", none),
+            SecurityRequirement::new("apiKey", none),
+        ]);
+    }
+    let rules = Rules::of(&paths, Some(Scope::Profile)).whatever_scope();
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
     (schemas, paths, methods.route_layer(guard))
 }
 
@@ -71,7 +105,9 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     for operation in operations(&mut paths) {
         operation.security = Some(Vec::new());
     }
-    (schemas, paths, methods)
+    let rules = Rules::of(&paths, None);
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
 }
 
 fn operations(
@@ -94,13 +130,20 @@ fn operations(
 /// Every operation, and the document that describes them.
 pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(audit::routes())
         .merge(sites::routes())
         .merge(sign_in::routes())
         .merge(people::routes())
+        .merge(sessions::routes())
+        .merge(keys::routes())
+        .merge(me::routes())
+        .merge(oauth::routes())
+        .merge(ticket::routes())
         .split_for_parts();
+    let desk = Desk::new(door.clone());
     let router = router
-        .layer(from_fn_with_state(door.clone(), guard::authenticate))
-        .layer(from_fn(guard::cut_key))
+        .layer(from_fn_with_state(Arc::clone(&desk), guard::authenticate))
+        .layer(from_fn_with_state(desk, front::front))
         .with_state(door);
     (router, document)
 }

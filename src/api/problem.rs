@@ -7,8 +7,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::sessions::RenewalView;
 use crate::failure::{Failure, FailureClass};
-use crate::identity::IdentityError;
+use crate::identity::{IdentityError, Scope};
 use crate::ids::SessionKey;
 use crate::session::FilesError;
 use crate::store::StoreError;
@@ -32,8 +33,12 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "wrong_credentials")]
     pub class: Option<FailureClass>,
+    /// The renewal that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RenewalView>)]
+    pub(super) renewal: Option<Box<RenewalView>>,
     #[serde(skip)]
-    retry_after_s: Option<u64>,
+    retry_after_s: Option<u32>,
     #[serde(skip)]
     challenge: Option<String>,
 }
@@ -47,6 +52,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             class: None,
+            renewal: None,
             retry_after_s: None,
             challenge: None,
         }
@@ -75,6 +81,14 @@ impl Problem {
         Self::not_found("session", &key.to_string())
     }
 
+    /// 403: the caller is known, and may not (RFC 6750 section 3.1).
+    pub fn insufficient_scope(scope: Scope) -> Self {
+        let detail = format!("this needs the scope {scope}, which these credentials do not have");
+        let status = StatusCode::FORBIDDEN;
+        let challenge = format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
+        Self::new(status, "insufficient-scope", "Not allowed", detail).challenge(challenge)
+    }
+
     /// 409: it cannot be done in the present condition.
     pub fn conflict(word: &str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, word, "Not possible now", detail)
@@ -82,7 +96,7 @@ impl Problem {
 
     /// The same, with how long to wait.
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after_s = Some(seconds);
+        self.retry_after_s = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
         self
     }
 
@@ -138,6 +152,7 @@ impl From<IdentityError> for Problem {
                 let status = StatusCode::UNAUTHORIZED;
                 Self::new(status, "invalid-token", "Not authenticated", why)
             }
+            IdentityError::Malformed(why) => Self::bad_request(why),
             IdentityError::Refused(why) => {
                 Self::new(StatusCode::FORBIDDEN, "refused", "Not allowed", why)
             }
@@ -178,7 +193,7 @@ impl From<Failure> for Problem {
         problem.class = Some(failure.class);
         problem.retry_after_s = failure
             .retry_after
-            .and_then(|wait| u64::try_from(wait.num_seconds()).ok());
+            .and_then(|wait| u32::try_from(wait.num_seconds()).ok());
         problem
     }
 }

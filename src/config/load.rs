@@ -285,6 +285,36 @@ pub(super) fn listen<'de, D: Deserializer<'de>>(
     })
 }
 
+pub(super) fn public_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Url>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let url = Url::parse(&text).map_err(|error| format!("this is not a URL ({error})"));
+    let checked = url.and_then(|url| {
+        let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        match (
+            url.scheme(),
+            bare && url.username().is_empty() && url.password().is_none(),
+        ) {
+            ("https", true) => Ok(url),
+            ("http", true) if local => Ok(url),
+            ("http", true) => Err("off this machine it must be https".to_owned()),
+            ("https" | "http", false) => {
+                Err("only scheme, host and port may stand in it".to_owned())
+            }
+            (other, _) => Err(format!("\"{other}\" is not its scheme")),
+        }
+    });
+    checked.map(Some).map_err(|what| {
+        de::Error::custom(format!(
+            "{what}; write it like \"https://sessions.example.org\""
+        ))
+    })
+}
+
 pub(super) fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     match EnvFilter::try_new(&text) {

@@ -18,6 +18,7 @@ mod join;
 mod lease;
 mod sanitise;
 mod sealing;
+mod stamp;
 pub mod state;
 
 pub use artefacts::ArtefactFolder;
@@ -27,4 +28,5 @@ pub use import::import;
 pub use jar::Jar;
 pub use join::{Collision, Key, join};
 pub use sanitise::Dropped;
+pub use stamp::Stamp;
 pub use state::StorageState;

@@ -482,6 +482,8 @@ impl Identity {
             scopes: person.scopes,
             reach: person.reach,
             memory_of: None,
+            // Its end is looked at each time.
+            expires_at: None,
         })
     }
 }
