@@ -12,8 +12,10 @@ use openidconnect::core::{
 use openidconnect::http::header::CACHE_CONTROL;
 use openidconnect::{
     AdditionalProviderMetadata, AuthType, AuthUrl, HttpResponse, ProviderMetadata, TokenUrl,
+    UserInfoUrl,
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use url::Url;
 
 use super::fetch::{Unanswered, Wire, may_be_asked};
@@ -37,6 +39,9 @@ const KEYS_LONGEST: TimeDelta = TimeDelta::days(1);
 const PAUSE: TimeDelta = TimeDelta::seconds(30);
 /// How long a failure is believed, so that not every caller waits for the same silence.
 const SILENCE: TimeDelta = TimeDelta::seconds(5);
+
+/// Longest wait for another one's answer.
+const WAIT: TimeDelta = TimeDelta::minutes(1);
 
 /// Where an issuer takes people who sign in, and gives tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +72,8 @@ pub(super) struct Issuer {
     /// As it is configured, and as it calls itself.
     pub(super) name: String,
     pub(super) endpoints: Endpoints,
+    /// Where it tells more of a person than in an id_token.
+    pub(super) userinfo: Option<UserInfoUrl>,
     /// Those of [`ALGORITHMS`] that it uses.
     pub(super) algorithms: Vec<CoreJwsSigningAlgorithm>,
     /// Whether it names itself in its answers (RFC 9207).
@@ -165,6 +172,7 @@ impl Issuers {
         {
             return Err(last.error.clone());
         }
+        let began = Instant::now();
         match self.read(name, need, now).await {
             Ok(issuer) => {
                 let issuer = Arc::new(issuer);
@@ -176,7 +184,7 @@ impl Issuers {
             Err(error) => {
                 *failed = Some(Failed {
                     name: name.to_owned(),
-                    at: now,
+                    at: now + TimeDelta::from_std(began.elapsed()).unwrap_or_default(),
                     error: error.clone(),
                 });
                 Err(error)
@@ -192,7 +200,7 @@ impl Issuers {
     fn fit(&self, name: &str, need: Need, now: DateTime<Utc>) -> Option<Arc<Issuer>> {
         self.kept(name).filter(|kept| match need {
             Need::Description => within(kept.described_at, now, DESCRIBED),
-            Need::Keys => kept.keys_at <= now && now < kept.keys_until,
+            Need::Keys => within(kept.keys_at, now, kept.keys_until - kept.keys_at),
             Need::NewerKeys(than) => kept.keys_at > than || within(kept.keys_at, now, PAUSE),
         })
     }
@@ -247,7 +255,9 @@ impl Issuers {
             (_, None) => return Err(wrong("has no token endpoint")),
         };
         let jwks = said.jwks_uri().url();
-        for url in [endpoints.authorize.url(), endpoints.token.url(), jwks] {
+        let userinfo = said.userinfo_endpoint().map(|userinfo| userinfo.url());
+        let named = [endpoints.authorize.url(), endpoints.token.url(), jwks];
+        for url in named.into_iter().chain(userinfo) {
             if !may_be_asked(url, &issuer) {
                 return Err(wrong(&format!(
                     "names {url}, which is not https, or is on this machine"
@@ -270,6 +280,7 @@ impl Issuers {
         Ok(Described {
             name: name.to_owned(),
             endpoints,
+            userinfo: said.userinfo_endpoint().cloned(),
             algorithms,
             says_iss: more.authorization_response_iss_parameter_supported,
             secret_by: match basic {
@@ -286,6 +297,7 @@ impl Issuers {
 struct Described {
     name: String,
     endpoints: Endpoints,
+    userinfo: Option<UserInfoUrl>,
     algorithms: Vec<CoreJwsSigningAlgorithm>,
     says_iss: bool,
     secret_by: AuthType,
@@ -298,6 +310,7 @@ impl Described {
         Self {
             name: issuer.name.clone(),
             endpoints: issuer.endpoints.clone(),
+            userinfo: issuer.userinfo.clone(),
             algorithms: issuer.algorithms.clone(),
             says_iss: issuer.says_iss,
             secret_by: issuer.secret_by.clone(),
@@ -310,6 +323,7 @@ impl Described {
         Issuer {
             name: self.name,
             endpoints: self.endpoints,
+            userinfo: self.userinfo,
             algorithms: self.algorithms,
             says_iss: self.says_iss,
             secret_by: self.secret_by,
@@ -335,9 +349,10 @@ impl From<Unanswered> for SignInError {
     }
 }
 
-/// Whether `now` is less than `life` after `then`. A clock that went back makes everything old.
+/// Whether `now` is less than `life` after `then`. A clock that went back makes everything old; but who waited for another
+/// one's answer has read the clock before that one.
 fn within(then: DateTime<Utc>, now: DateTime<Utc>, life: TimeDelta) -> bool {
-    then <= now && now - then < life
+    (-WAIT..life).contains(&(now - then))
 }
 
 /// For how long an answer may be kept (RFC 9111 section 5.2.2), between [`PAUSE`] and a day.
