@@ -8,7 +8,9 @@ mod faults;
 mod foreign;
 pub(crate) mod keeper;
 mod pages;
+
 pub(crate) mod process;
+pub(crate) mod raw;
 pub(crate) mod realsites;
 mod routes;
 pub(crate) mod site;
