@@ -13,8 +13,9 @@ use tokio::sync::Notify;
 use crate::api;
 use crate::browser::Browser;
 use crate::config::{ApiConfig, LogConfig, Overrides};
-use crate::identity::Identity;
+use crate::identity::{Identity, oidc};
 use crate::login::Prober;
+use crate::mcp;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
 use crate::session::{Files, FilesError};
@@ -68,6 +69,15 @@ impl App {
         })
     }
 
+    /// The rooms that tools for language models use.
+    fn tools(&self, store: Store) -> mcp::Rooms {
+        mcp::Rooms {
+            queue: self.queue.clone(),
+            store,
+            clock: Utc::now,
+        }
+    }
+
     /// Ends what it started.
     pub async fn close(&self) {
         self.queue.close(PATIENCE).await;
@@ -97,7 +107,7 @@ pub async fn serve(
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
-    let door = door(&app, &sole, &root, &settings.config.api).await?;
+    let (door, tools) = door(&app, &sole, &root, &settings.config.api).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -144,6 +154,7 @@ pub async fn serve(
     };
     tracing::info!("stopping");
     notify(&[sd_notify::NotifyState::Stopping]);
+    drop(tools);
     door.close().await;
     schedule.abort();
     app.close().await;
@@ -167,9 +178,16 @@ async fn door(
     sole: &Sole,
     root: &Path,
     config: &ApiConfig,
-) -> anyhow::Result<api::Served> {
+) -> anyhow::Result<(api::Served, mcp::Listening)> {
     let store = Store::open(&sole.files.store_path()?)?;
+    let provider = oidc::Provider::new(app.settings.clone(), root.to_owned(), environment())?;
     let identity = Identity::new(store.clone(), Utc::now).await?;
+    let identity = identity.with_provider(provider);
+    let tools = mcp::listen(
+        sole.files.tools_socket(&sole.lock)?,
+        app.tools(store.clone()),
+        identity.clone(),
+    )?;
     let (router, _) = api::router(api::Door {
         queue: app.queue.clone(),
         identity,
@@ -182,7 +200,21 @@ async fn door(
     if let Some(address) = served.address {
         tracing::info!(%address, "the API is served");
     }
-    Ok(served)
+    Ok((served, tools))
+}
+
+/// What serves a language model at a pipe where no daemon runs, and in whose name.
+///
+/// # Errors
+/// The store cannot be opened.
+pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
+    let store = Store::open(&app.queue.renewer().files().store_path()?)?;
+    let identity = Identity::new(store.clone(), Utc::now).await?;
+    let caller = mcp::Caller {
+        principal: identity.local(rustix::process::geteuid().as_raw()),
+        from: "pipe".to_owned(),
+    };
+    Ok((app.tools(store), caller))
 }
 
 /// The right to be the one daemon, and whether it still means anything.

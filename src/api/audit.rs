@@ -84,11 +84,7 @@ impl Line {
             at: (desk.door.clock)(),
             principal: principal.map_or_else(|| "anonymous".to_owned(), |p| p.who.to_string()),
             person: principal.map(|p| p.person.to_string()),
-            peer: match peer {
-                Some(Peer::Tcp(address)) => address.ip().to_canonical().to_string(),
-                Some(Peer::Socket { .. }) => "socket".to_owned(),
-                None => "unknown".to_owned(),
-            },
+            peer: super::guard::from(peer),
             action: operation.to_owned(),
             subject: subject.map(shown),
             result: 0,

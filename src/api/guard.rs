@@ -33,6 +33,15 @@ pub enum Peer {
     },
 }
 
+/// A peer, as the audit log names it.
+pub(super) fn from(peer: Option<&Peer>) -> String {
+    match peer {
+        Some(Peer::Tcp(address)) => address.ip().to_canonical().to_string(),
+        Some(Peer::Socket { .. }) => "socket".to_owned(),
+        None => "unknown".to_owned(),
+    }
+}
+
 /// What the layers before a handler need.
 pub(super) struct Desk {
     pub(super) door: Door,
@@ -244,6 +253,41 @@ pub(super) async fn stand(rules: Rules, mut request: Request, next: Next) -> Res
             line.end(answer).await
         }
     }
+}
+
+/// Lets everybody through who is known; what each may is decided, and written down, behind this: by the tool that is called.
+pub(super) async fn stand_known(mut request: Request, next: Next) -> Response {
+    let desk = request.extensions_mut().remove::<Arc<Desk>>();
+    let standing = Standing::take(&mut request);
+    let counted = match (&standing.known, desk) {
+        (Ok(Some(principal)), Some(desk)) => {
+            let counted = desk
+                .limits
+                .known(&principal.who, Scope::SessionsRead, request.method());
+            counted.map(|()| principal.clone())
+        }
+        (Err(Unknown::Refused(problem)), _) if problem.status != 401 => Err(problem.clone()),
+        (Err(Unknown::Refused(_)), Some(desk)) => desk
+            .limits
+            .failed(standing.peer.as_ref())
+            .and_then(|()| Err(refusal_at(&request, &standing))),
+        _ => Err(refusal_at(&request, &standing)),
+    };
+    match counted {
+        Ok(principal) => {
+            let from = from(standing.peer.as_ref());
+            let caller = crate::mcp::Caller { principal, from };
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The same as [`refusal`], with the metadata of the resource at this path (RFC 9728 section 3.1).
+fn refusal_at(request: &Request, standing: &Standing) -> Problem {
+    let path = request.uri().path();
+    refusal(request.headers(), standing, None).with_resource(path)
 }
 
 /// What was found out about a request before it came here.

@@ -5,28 +5,37 @@
 //! SQL, Chromium, files.
 
 mod audit;
+mod docs;
+mod document;
 mod framing;
 mod front;
 mod gate;
 mod guard;
 mod limits;
+mod mcp;
+mod page;
+mod people;
 mod problem;
 mod serve;
+mod sessions;
+mod sign_in;
 mod sites;
+mod span;
 mod tls;
+mod visit;
 mod wire;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::{Extension, Router};
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
-use utoipa::OpenApi;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use crate::identity::oidc::Endpoints;
 use crate::identity::{Identity, Scope};
 use crate::renewal::Queue;
 use crate::store::Store;
@@ -53,10 +62,6 @@ pub struct Door {
     pub clock: fn() -> DateTime<Utc>,
 }
 
-#[derive(OpenApi)]
-#[openapi(info(title = "Jarkeeper"))]
-struct Document;
-
 /// Mounts operations that a caller needs a scope for. There is no other way, but [`open`].
 fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     let (schemas, mut paths, methods) = routes;
@@ -65,6 +70,7 @@ fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter
             SecurityRequirement::new("oauth2", [scope.word()]),
             SecurityRequirement::new("apiKey", [] as [&str; 0]),
         ]);
+        document::refuse(operation, true);
     }
     let rules = Rules::of(&paths, Some(scope));
     let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
@@ -76,6 +82,7 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     let (schemas, mut paths, methods) = routes;
     for operation in operations(&mut paths) {
         operation.security = Some(Vec::new());
+        document::refuse(operation, false);
     }
     let rules = Rules::of(&paths, None);
     let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
@@ -101,13 +108,23 @@ fn operations(
 
 /// Every operation, and the document that describes them.
 pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+    let (router, mut document) = OpenApiRouter::with_openapi(document::blank())
+        .merge(document::routes())
         .merge(audit::routes())
         .merge(sites::routes())
+        .merge(sessions::routes())
+        .merge(sign_in::routes())
+        .merge(people::routes())
         .split_for_parts();
+    let built = document::Built(Arc::new(document.clone()));
+    document::complete(&mut document, &Endpoints::google());
     let desk = Desk::new(door.clone());
     let router = router
+        .merge(docs::routes())
+        .merge(mcp::routes(&door))
+        .layer(Extension(built))
         .layer(from_fn_with_state(Arc::clone(&desk), guard::authenticate))
+        .layer(map_response(problem::shape))
         .layer(from_fn_with_state(desk, front::front))
         .with_state(door);
     (router, document)

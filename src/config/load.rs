@@ -9,20 +9,21 @@ use serde::de::{self, Deserialize, Deserializer};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{Config, Diagnostic};
+use super::{Allowed, Config, Diagnostic};
 use crate::document::{Document, Key, Length, Node, Place, Value, duration};
 use crate::source::{RawSource, Source};
 
 /// What environment variables that are settings begin with.
 const PREFIX: &str = "JARKEEPER_";
 /// Sections and keys that variables are compared with, to notice one underscore where two were meant.
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 8] = [
     "BROWSER",
     "LOGIN",
     "RENEWAL",
     "ARTEFACTS",
     "SEAL",
     "API",
+    "SIGN_IN",
     "LOG",
 ];
 
@@ -62,8 +63,9 @@ impl Overrides {
                     value,
                     from: name.clone(),
                 });
-            } else if let Some((section, key)) = rest.split_once('_')
-                && SECTIONS.contains(&section)
+            } else if let Some((section, key)) = SECTIONS
+                .iter()
+                .find_map(|section| Some((section, rest.strip_prefix(section)?.strip_prefix('_')?)))
             {
                 return Err(Diagnostic::of(
                     Path::new(name),
@@ -283,6 +285,63 @@ pub(super) fn listen<'de, D: Deserializer<'de>>(
     })
 }
 
+pub(super) fn issuer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let plain = |url: &Url| {
+        let here = match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        bare && url.password().is_none()
+            && (url.scheme() == "https" || (url.scheme() == "http" && here))
+    };
+    match Url::parse(&text) {
+        Ok(url) if plain(&url) => Ok(text),
+        _ => Err(de::Error::custom(
+            "this is not the address of an OpenID provider; write it as the provider does, like \"https://accounts.google.com\"; http is for providers on this machine",
+        )),
+    }
+}
+
+pub(super) fn source<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Source>, D::Error> {
+    let Some(raw) = Option::<RawSource>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let source = raw.check();
+    source
+        .map(Some)
+        .map_err(|(message, help)| de::Error::custom(format!("{message}; {help}")))
+}
+
+pub(super) fn allow<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Allowed>, D::Error> {
+    let words = Vec::<String>::deserialize(deserializer)?;
+    let one = |word: &String| {
+        let odd = |c: char| c.is_whitespace() || c.is_control() || c == '*';
+        let (local, domain) = word.rsplit_once('@')?;
+        if word.contains(odd) || local.contains('@') || domain.is_empty() {
+            return None;
+        }
+        let word = word.to_ascii_lowercase();
+        Some(match local {
+            "" => Allowed::Domain(domain.to_ascii_lowercase()),
+            _ => Allowed::Address(word),
+        })
+    };
+    let all = words.iter().map(|word| {
+        one(word).ok_or_else(|| {
+            de::Error::custom(format!(
+                "\"{word}\" is no address and no domain; write \"ada@example.org\", or \"@example.org\" for everybody there"
+            ))
+        })
+    });
+    all.collect()
+}
+
 pub(super) fn public_url<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Url>, D::Error> {
@@ -445,6 +504,9 @@ mod tests {
             "[seal]\nkey = { sealed = \"key\" }",
             "[seal]\nkey = { file = \"~/key\" }",
             "[seal]\nkey = \"AGE-SECRET-KEY-1\"",
+            "[sign_in]\nissuer = \"http://login.example.org\"",
+            "[sign_in]\nallow = [\"*@example.org\"]",
+            "[sign_in]\nclient_secret = \"GOCSPX\"",
             "browser = 3",
             "# ä\n[browser]\nä = 1",
             "[browser]\nsandbox = yes",

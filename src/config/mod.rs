@@ -32,6 +32,8 @@ pub struct Config {
     pub seal: SealConfig,
     /// The daemon's door.
     pub api: ApiConfig,
+    /// Who signs in, and where.
+    pub sign_in: SignInConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -165,6 +167,43 @@ impl Default for ApiConfig {
             proxies: Vec::new(),
         }
     }
+}
+
+/// `[sign_in]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignInConfig {
+    /// The OpenID provider, as it calls itself: `https`, or `http` on this machine.
+    #[serde(deserialize_with = "load::issuer")]
+    pub issuer: String,
+    /// What we are called there; `None`: nobody signs in with it.
+    pub client_id: Option<String>,
+    /// Where the secret that goes with it comes from; `None`: there is none.
+    #[serde(deserialize_with = "load::source")]
+    pub client_secret: Option<Source>,
+    /// Who may sign in beside the owner.
+    #[serde(deserialize_with = "load::allow")]
+    pub allow: Vec<Allowed>,
+}
+
+impl Default for SignInConfig {
+    fn default() -> Self {
+        Self {
+            issuer: "https://accounts.google.com".to_owned(),
+            client_id: None,
+            client_secret: None,
+            allow: Vec::new(),
+        }
+    }
+}
+
+/// Who may sign in. Shape: lower case, ASCII letters at least.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Allowed {
+    /// One address.
+    Address(String),
+    /// Every address of this domain, and of none below it.
+    Domain(String),
 }
 
 /// `[log]`.

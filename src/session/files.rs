@@ -195,6 +195,11 @@ impl Files {
         self.path.join(format!("{combination}_state.json"))
     }
 
+    /// Where the record of this key is.
+    pub fn record_path(&self, key: &SessionKey) -> PathBuf {
+        self.path.join(OURS).join("records").join(record_name(key))
+    }
+
     pub(super) fn place(&self, key: &SessionKey) -> Result<(Folder, String), FilesError> {
         let (sub, name) = self.name(key);
         let folder = match sub {
@@ -312,6 +317,16 @@ impl Files {
         let name = format!("{combination}_state.json");
         let bytes = shipped(state, &folder.at(&name))?;
         self.replace(&folder, &name, &bytes)
+    }
+
+    /// Reads the joined state of a combination; `None` where it was never written. The next renewal of one of its parts mends
+    /// a damaged one.
+    pub fn load_combination(
+        &self,
+        combination: &Combination,
+    ) -> Result<Option<StorageState>, FilesError> {
+        let name = format!("{combination}_state.json");
+        read_json(&self.root()?, &name, LARGEST_STATE)
     }
 
     /// Removes the file of a combination, whose parts no longer fit together. The generation before stays.

@@ -1,4 +1,4 @@
-//! People and API keys.
+//! API keys.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension as _, Row, named_params};
@@ -33,19 +33,6 @@ pub struct KeyRow {
 }
 
 impl Store {
-    /// Makes the owner, where nobody is kept yet.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub async fn make_owner(&self, id: &'static str, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write(move |connection| {
-            let make =
-                "INSERT OR IGNORE INTO people (id, role, created_at) VALUES (?1, 'owner', ?2)";
-            connection.execute(make, (id, millis(now))).map(drop)
-        })
-        .await
-    }
-
     /// Keeps a new key.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 
 mod audit;
 mod keys;
+mod people;
 mod schema;
 mod visits;
 
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use audit::{AuditRow, AuditSearch};
 pub use keys::KeyRow;
+pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use visits::VisitKind;
 
 /// How long a write waits for another process (a command beside the daemon) that is writing.

@@ -1,6 +1,7 @@
 //! The daemon's door, on the wire.
 
 mod audit;
+mod document;
 mod guard;
 mod limits;
 mod raw;
