@@ -188,16 +188,24 @@ async fn door(
         app.tools(store.clone()),
         identity.clone(),
     )?;
+    let base = Arc::default();
     let (router, _) = api::router(api::Door {
         queue: app.queue.clone(),
         identity,
         store,
         settings: app.settings.clone(),
         clock: Utc::now,
+        base: Arc::clone(&base),
     });
     let socket = sole.files.daemon_socket(&sole.lock)?;
     let served = api::serve(router, socket, root, config).await?;
     if let Some(address) = served.address {
+        let public = config.public_url.as_ref();
+        base.get_or_init(|| match public {
+            Some(public) => public.origin().ascii_serialization(),
+            None if config.tls.is_some() => format!("https://{address}"),
+            None => format!("http://{address}"),
+        });
         tracing::info!(%address, "the API is served");
     }
     Ok((served, tools))

@@ -63,6 +63,8 @@ struct Rule {
     operation: String,
     /// `None`: it is open.
     scope: Option<Scope>,
+    /// Whether it is for everybody who is known, whatever the scope.
+    whatever: bool,
     care: Care,
     accepted: Accepted,
 }
@@ -90,6 +92,15 @@ impl Rules {
         Self(Arc::new(all.collect()))
     }
 
+    /// The same for everybody who is known.
+    pub(super) fn whatever_scope(self) -> Self {
+        let mut rules = Arc::into_inner(self.0).unwrap_or_default();
+        for rule in &mut rules {
+            rule.whatever = true;
+        }
+        Self(Arc::new(rules))
+    }
+
     fn find(&self, method: &Method) -> Option<&Rule> {
         let method = match method {
             &Method::HEAD => &Method::GET,
@@ -112,6 +123,7 @@ impl Rule {
             accepted: Accepted::of(&method, path, kinds),
             operation: name,
             scope,
+            whatever: false,
             method,
         }
     }
@@ -210,7 +222,7 @@ pub(super) async fn stand(rules: Rules, mut request: Request, next: Next) -> Res
     request = Request::from_parts(parts, body);
     let peer = standing.peer;
     let admitted = match rule.scope {
-        Some(scope) => admit(&desk, scope, &request, &standing),
+        Some(scope) => admit(&desk, scope, rule.whatever, &request, &standing),
         None if shown_twice(&request) => Err(Problem::bad_request("credentials were given twice")),
         None => desk
             .limits
@@ -322,11 +334,12 @@ impl Standing {
 fn admit(
     desk: &Desk,
     scope: Scope,
+    whatever: bool,
     request: &Request,
     standing: &Standing,
 ) -> Result<Option<Principal>, Problem> {
     match &standing.known {
-        Ok(Some(principal)) if principal.may(scope) => {
+        Ok(Some(principal)) if whatever || principal.may(scope) => {
             desk.limits.known(&principal.who, scope, request.method())?;
             Ok(Some(principal.clone()))
         }

@@ -5,14 +5,18 @@
 //! SQL, Chromium, files.
 
 mod audit;
+mod base;
 mod docs;
 mod document;
 mod framing;
 mod front;
 mod gate;
 mod guard;
+mod keys;
 mod limits;
 mod mcp;
+mod me;
+mod oauth;
 mod page;
 mod people;
 mod problem;
@@ -21,11 +25,12 @@ mod sessions;
 mod sign_in;
 mod sites;
 mod span;
+mod ticket;
 mod tls;
 mod visit;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
@@ -60,6 +65,8 @@ pub struct Door {
     pub settings: watch::Receiver<Arc<Settings>>,
     /// The time.
     pub clock: fn() -> DateTime<Utc>,
+    /// Where browsers reach us, like `http://127.0.0.1:8376`; empty as long as that is nowhere.
+    pub base: Arc<OnceLock<String>>,
 }
 
 /// Mounts operations that a caller needs a scope for. There is no other way, but [`open`].
@@ -73,6 +80,21 @@ fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter
         document::refuse(operation, true);
     }
     let rules = Rules::of(&paths, Some(scope));
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
+}
+
+/// Mounts operations that a caller needs to be known for, whatever it may.
+fn known(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
+    let (schemas, mut paths, methods) = routes;
+    for operation in operations(&mut paths) {
+        let none: [&str; 0] = [];
+        operation.security = Some(vec![
+            SecurityRequirement::new("oauth2", none),
+            SecurityRequirement::new("apiKey", none),
+        ]);
+    }
+    let rules = Rules::of(&paths, Some(Scope::Profile)).whatever_scope();
     let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
     (schemas, paths, methods.route_layer(guard))
 }
@@ -112,9 +134,13 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(document::routes())
         .merge(audit::routes())
         .merge(sites::routes())
-        .merge(sessions::routes())
         .merge(sign_in::routes())
         .merge(people::routes())
+        .merge(sessions::routes())
+        .merge(keys::routes())
+        .merge(me::routes())
+        .merge(oauth::routes())
+        .merge(ticket::routes())
         .split_for_parts();
     let built = document::Built(Arc::new(document.clone()));
     document::complete(&mut document, &Endpoints::google());

@@ -234,6 +234,7 @@ impl From<IdentityError> for Problem {
                 let status = StatusCode::UNAUTHORIZED;
                 Self::new(status, "invalid-token", "Not authenticated", why)
             }
+            IdentityError::Malformed(why) => Self::bad_request(why),
             IdentityError::Refused(why) => {
                 Self::new(StatusCode::FORBIDDEN, "refused", "Not allowed", why)
             }

@@ -4,7 +4,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{HOST, LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use maud::{Markup, html};
@@ -21,7 +21,7 @@ use crate::identity::{IdentityError, Visit};
 /// What a browser shows when it comes back from the provider. `Lax`: it comes from another site.
 const BROWSER: &str = "jarkeeper_sign_in";
 /// Where browsers go that wanted nothing else.
-const HOME: &str = "/sign-in";
+pub(super) const HOME: &str = "/sign-in";
 /// Longest address to go back to, in bytes.
 const LONGEST: usize = 4096;
 
@@ -166,8 +166,8 @@ async fn callback(
             };
             let mut response = page::page(StatusCode::OK, "Signed in", body);
             let gone = cookie(&SecretString::default(), 0, secure);
-            set_cookie(&mut response, &visit::begin(&value, secure));
-            set_cookie(&mut response, &gone);
+            visit::set_cookie(&mut response, &visit::begin(&value, secure));
+            visit::set_cookie(&mut response, &gone);
             response
         }
         Err(error) => failed(error, HOME),
@@ -203,7 +203,7 @@ async fn sign_out(State(door): State<Door>, headers: HeaderMap, request: Request
     match done.await {
         Ok(true) => {
             let mut response = (StatusCode::SEE_OTHER, [(LOCATION, HOME)]).into_response();
-            set_cookie(&mut response, &visit::end());
+            visit::set_cookie(&mut response, &visit::end());
             response
         }
         Ok(false) => {
@@ -211,12 +211,6 @@ async fn sign_out(State(door): State<Door>, headers: HeaderMap, request: Request
             page::page(StatusCode::FORBIDDEN, "Not signed out", body)
         }
         Err(error) => failed(error, HOME),
-    }
-}
-
-fn set_cookie(response: &mut Response, cookie: &str) {
-    if let Ok(cookie) = HeaderValue::from_str(cookie) {
-        response.headers_mut().append(SET_COOKIE, cookie);
     }
 }
 
@@ -353,7 +347,7 @@ fn failed(error: IdentityError, return_to: &str) -> Response {
 }
 
 /// Whether this is a path of ours, whatever a browser or a parser makes of it.
-fn is_own_path(text: &str) -> bool {
+pub(super) fn is_own_path(text: &str) -> bool {
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
     let plain = |c: u8| c.is_ascii_alphanumeric() || b"/-_.~".contains(&c);
     let sent = |c: u8| c.is_ascii_graphic() && !b"\\\"'<>#`{}|^;".contains(&c);

@@ -9,7 +9,7 @@ use serde::de::{self, Deserialize, Deserializer};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{Allowed, Config, Diagnostic};
+use super::{Config, Diagnostic};
 use crate::document::{Document, Key, Length, Node, Place, Value, duration};
 use crate::source::{RawSource, Source};
 
@@ -285,63 +285,6 @@ pub(super) fn listen<'de, D: Deserializer<'de>>(
     })
 }
 
-pub(super) fn issuer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let plain = |url: &Url| {
-        let here = match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-        bare && url.password().is_none()
-            && (url.scheme() == "https" || (url.scheme() == "http" && here))
-    };
-    match Url::parse(&text) {
-        Ok(url) if plain(&url) => Ok(text),
-        _ => Err(de::Error::custom(
-            "this is not the address of an OpenID provider; write it as the provider does, like \"https://accounts.google.com\"; http is for providers on this machine",
-        )),
-    }
-}
-
-pub(super) fn source<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Source>, D::Error> {
-    let Some(raw) = Option::<RawSource>::deserialize(deserializer)? else {
-        return Ok(None);
-    };
-    let source = raw.check();
-    source
-        .map(Some)
-        .map_err(|(message, help)| de::Error::custom(format!("{message}; {help}")))
-}
-
-pub(super) fn allow<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Allowed>, D::Error> {
-    let words = Vec::<String>::deserialize(deserializer)?;
-    let one = |word: &String| {
-        let odd = |c: char| c.is_whitespace() || c.is_control() || c == '*';
-        let (local, domain) = word.rsplit_once('@')?;
-        if word.contains(odd) || local.contains('@') || domain.is_empty() {
-            return None;
-        }
-        let word = word.to_ascii_lowercase();
-        Some(match local {
-            "" => Allowed::Domain(domain.to_ascii_lowercase()),
-            _ => Allowed::Address(word),
-        })
-    };
-    let all = words.iter().map(|word| {
-        one(word).ok_or_else(|| {
-            de::Error::custom(format!(
-                "\"{word}\" is no address and no domain; write \"ada@example.org\", or \"@example.org\" for everybody there"
-            ))
-        })
-    });
-    all.collect()
-}
-
 pub(super) fn public_url<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Url>, D::Error> {
@@ -535,6 +478,9 @@ mod tests {
         config.toml:2:7: the key cannot be in the file that it opens; write { keyring = "service", user = "name" }, { file = "path" } or another source
         config.toml:2:7: "~" is known to shells only; write the whole path, or one relative to the folder of config.toml
         config.toml:2:7: "key" must be a table, not text; for example: key = { … }
+        config.toml:2:10: this is not the address of an OpenID provider; write it as the provider does, like "https://accounts.google.com"; http is for providers on this machine
+        config.toml:2:9: "*@example.org" is no address and no domain; write "ada@example.org", or "@example.org" for everybody there
+        config.toml:2:17: "client_secret" must be a table, not text; for example: client_secret = { … }
         config.toml:1:11: "browser" must be a table, not a whole number; for example: browser = { … }
         config.toml:3:1: this is not TOML: invalid unquoted key, expected letters, numbers, `-`, `_`; see https://toml.io/en/v1.0.0 for how TOML is written
         config.toml:2:11: this is not TOML: string values must be quoted, expected literal string; text stands in double quotes: sandbox = "…"

@@ -4,6 +4,7 @@
 //! environment holds comes in as an argument.
 
 mod load;
+mod sign_in;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use url::Url;
 pub use crate::document::Diagnostic;
 use crate::source::Source;
 pub use load::{Overrides, load};
+pub use sign_in::{Allowed, SignInConfig};
 
 /// Every setting. `config.toml` at the root of the repository explains them to those who set them.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -167,43 +169,6 @@ impl Default for ApiConfig {
             proxies: Vec::new(),
         }
     }
-}
-
-/// `[sign_in]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SignInConfig {
-    /// The OpenID provider, as it calls itself: `https`, or `http` on this machine.
-    #[serde(deserialize_with = "load::issuer")]
-    pub issuer: String,
-    /// What we are called there; `None`: nobody signs in with it.
-    pub client_id: Option<String>,
-    /// Where the secret that goes with it comes from; `None`: there is none.
-    #[serde(deserialize_with = "load::source")]
-    pub client_secret: Option<Source>,
-    /// Who may sign in beside the owner.
-    #[serde(deserialize_with = "load::allow")]
-    pub allow: Vec<Allowed>,
-}
-
-impl Default for SignInConfig {
-    fn default() -> Self {
-        Self {
-            issuer: "https://accounts.google.com".to_owned(),
-            client_id: None,
-            client_secret: None,
-            allow: Vec::new(),
-        }
-    }
-}
-
-/// Who may sign in. Shape: lower case, ASCII letters at least.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Allowed {
-    /// One address.
-    Address(String),
-    /// Every address of this domain, and of none below it.
-    Domain(String),
 }
 
 /// `[log]`.

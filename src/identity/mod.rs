@@ -4,11 +4,18 @@
 //! [`Reach`] of the [`Principal`] that comes out; [`Identity::begin_sign_in`] and [`Identity::finish_sign_in`]. May touch:
 //! the store, the OpenID provider. It knows no request and no answer of our own door.
 
+mod client;
+mod device;
+mod grant;
+mod kept;
 mod key;
 pub mod oidc;
 mod person;
 mod principal;
+mod redirect;
+mod refusal;
 mod scope;
+mod token;
 mod visit;
 
 use std::sync::Arc;
@@ -17,10 +24,15 @@ use chrono::{DateTime, Utc};
 
 use crate::store::{Store, StoreError};
 
+pub use client::{Client, GrantType, MadeClient, NewClient};
+pub use device::{DeviceAsk, MadeDevice};
+pub use grant::{Ask, Asked, goes_to_this_machine};
 pub use key::{Key, MadeKey, NewKey, holds_a_proof};
 pub use person::{Person, PersonChange};
 pub use principal::{PersonId, Principal, Proof, Reach, Who};
+pub use refusal::{Refusal, RefusalCode};
 pub use scope::{Scope, Scopes, UnknownScope};
+pub use token::{Introspected, Issued};
 pub use visit::Visit;
 
 /// Why a caller is not known, or may not do what it asks.
@@ -29,6 +41,9 @@ pub enum IdentityError {
     /// No key or token like this, or not any more.
     #[error("{0}")]
     Invalid(&'static str),
+    /// No such thing can be made.
+    #[error("{0}")]
+    Malformed(String),
     /// The request contradicts itself or the rules.
     #[error("{0}")]
     Refused(String),
@@ -83,10 +98,10 @@ impl Identity {
     /// `Invalid` where it is none, or has ended.
     pub async fn authenticate(&self, proof: &Proof) -> Result<Principal, IdentityError> {
         let principal = match proof {
-            Proof::Key(key) => self.by_key(key).await,
-            Proof::Bearer(token) if key::looks_like_one(token) => self.by_key(token).await,
+            Proof::Key(key) => self.by_key(key),
+            Proof::Bearer(token) if key::looks_like_one(token) => self.by_key(token),
             Proof::Bearer(token) if oidc::looks_like_one(token) => self.by_id_token(token).await,
-            Proof::Bearer(_) => Err(IdentityError::Invalid("this access token is not known")),
+            Proof::Bearer(token) => self.by_token(token),
         }?;
         self.limited(principal)
     }
@@ -99,6 +114,7 @@ impl Identity {
             scopes: Scopes::all(),
             reach: Reach::All,
             memory_of: None,
+            expires_at: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::scope::{Scope, Scopes};
@@ -79,6 +80,8 @@ pub struct Principal {
     pub reach: Reach,
     /// The only user whose memory it reaches; `None`: the person's own.
     pub memory_of: Option<String>,
+    /// When its proof ends; `None`: not by itself.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl Principal {

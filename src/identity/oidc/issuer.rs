@@ -12,6 +12,7 @@ use openidconnect::core::{
 use openidconnect::http::header::CACHE_CONTROL;
 use openidconnect::{
     AdditionalProviderMetadata, AuthType, AuthUrl, HttpResponse, ProviderMetadata, TokenUrl,
+    UserInfoUrl,
 };
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -67,6 +68,8 @@ pub(super) struct Issuer {
     /// As it is configured, and as it calls itself.
     pub(super) name: String,
     pub(super) endpoints: Endpoints,
+    /// Where it tells more of a person than in an id_token.
+    pub(super) userinfo: Option<UserInfoUrl>,
     /// Those of [`ALGORITHMS`] that it uses.
     pub(super) algorithms: Vec<CoreJwsSigningAlgorithm>,
     /// Whether it names itself in its answers (RFC 9207).
@@ -247,7 +250,9 @@ impl Issuers {
             (_, None) => return Err(wrong("has no token endpoint")),
         };
         let jwks = said.jwks_uri().url();
-        for url in [endpoints.authorize.url(), endpoints.token.url(), jwks] {
+        let userinfo = said.userinfo_endpoint().map(|userinfo| userinfo.url());
+        let named = [endpoints.authorize.url(), endpoints.token.url(), jwks];
+        for url in named.into_iter().chain(userinfo) {
             if !may_be_asked(url, &issuer) {
                 return Err(wrong(&format!(
                     "names {url}, which is not https, or is on this machine"
@@ -270,6 +275,7 @@ impl Issuers {
         Ok(Described {
             name: name.to_owned(),
             endpoints,
+            userinfo: said.userinfo_endpoint().cloned(),
             algorithms,
             says_iss: more.authorization_response_iss_parameter_supported,
             secret_by: match basic {
@@ -286,6 +292,7 @@ impl Issuers {
 struct Described {
     name: String,
     endpoints: Endpoints,
+    userinfo: Option<UserInfoUrl>,
     algorithms: Vec<CoreJwsSigningAlgorithm>,
     says_iss: bool,
     secret_by: AuthType,
@@ -298,6 +305,7 @@ impl Described {
         Self {
             name: issuer.name.clone(),
             endpoints: issuer.endpoints.clone(),
+            userinfo: issuer.userinfo.clone(),
             algorithms: issuer.algorithms.clone(),
             says_iss: issuer.says_iss,
             secret_by: issuer.secret_by.clone(),
@@ -310,6 +318,7 @@ impl Described {
         Issuer {
             name: self.name,
             endpoints: self.endpoints,
+            userinfo: self.userinfo,
             algorithms: self.algorithms,
             says_iss: self.says_iss,
             secret_by: self.secret_by,

@@ -15,12 +15,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use openidconnect::core::{
-    CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreJsonWebKeySet, CoreTokenResponse,
+    CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreJsonWebKeySet,
+    CoreTokenResponse, CoreUserInfoClaims,
 };
 use openidconnect::{
-    AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest, IssuerUrl, Nonce,
-    PkceCodeChallenge, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse, TokenResponse,
+    AccessToken, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest, HttpResponse,
+    IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, StandardErrorResponse, SubjectIdentifier, TokenResponse,
+    UserInfoError,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
@@ -31,7 +36,7 @@ use super::{Identity, IdentityError, PersonId, Principal, Who};
 use crate::config::SignInConfig;
 use crate::vault;
 use crate::watch::{Environment, Settings};
-use fetch::Wire;
+use fetch::{Unanswered, Wire};
 use issuer::{Issuer, Issuers, Need};
 use token::Asked;
 use underway::{Begun, Underway};
@@ -180,14 +185,14 @@ impl Provider {
         }
     }
 
-    /// Makes a token of a code.
+    /// Makes tokens of a code.
     async fn exchange(
         &self,
         issuer: &Issuer,
         config: &SignInConfig,
         begun: &Begun,
         code: &SecretString,
-    ) -> Result<String, SignInError> {
+    ) -> Result<CoreTokenResponse, SignInError> {
         let (name, redirect) = addresses(&begun.issuer, &begun.redirect_uri)?;
         let client_id = ClientId::new(begun.client_id.clone());
         let mut client = CoreClient::new(client_id, name, CoreJsonWebKeySet::new(Vec::new()))
@@ -198,26 +203,58 @@ impl Provider {
             client = client.set_client_secret(secret);
         }
         let code = AuthorizationCode::new(code.expose_secret().to_owned());
-        let verifier = openidconnect::PkceCodeVerifier::new(begun.verifier.secret().clone());
-        let wire = self.wire.clone();
-        let send = move |request: HttpRequest| {
-            let wire = wire.clone();
-            async move { wire.send(request).await }
-        };
+        let verifier = PkceCodeVerifier::new(begun.verifier.secret().clone());
         let asked = client.exchange_code(code).set_pkce_verifier(verifier);
-        let answer: Result<CoreTokenResponse, _> = asked.request_async(&send).await;
-        match answer {
-            Ok(answer) => answer
-                .id_token()
-                .map(ToString::to_string)
-                .ok_or_else(|| SignInError::Answer("the provider gave no id_token".to_owned())),
-            Err(error) => Err(not_exchanged(error)),
+        let answer = asked.request_async(&self.sender()).await;
+        answer.map_err(not_exchanged)
+    }
+
+    /// What the provider tells of a person beside the id_token: many put the address there alone (OpenID Connect Core
+    /// sections 5.3 and 5.4).
+    async fn ask_more(
+        &self,
+        issuer: &Issuer,
+        client_id: &str,
+        access: &AccessToken,
+        mut claims: Claims,
+    ) -> Result<Claims, SignInError> {
+        let Some(userinfo) = issuer.userinfo.clone().filter(|_| claims.email.is_none()) else {
+            return Ok(claims);
+        };
+        let wrong = |why: &str| SignInError::Provider(format!("{} {why}", userinfo.as_str()));
+        let name = IssuerUrl::new(issuer.name.clone()).map_err(|_| wrong("has no issuer"))?;
+        let client = CoreClient::new(
+            ClientId::new(client_id.to_owned()),
+            name,
+            issuer.keys.clone(),
+        )
+        .set_user_info_url(userinfo.clone());
+        // An answer about somebody else is none.
+        let subject = SubjectIdentifier::new(claims.subject.clone());
+        let asked = client.user_info(access.clone(), Some(subject));
+        let answer: Result<CoreUserInfoClaims, _> = asked.request_async(&self.sender()).await;
+        let told = answer.map_err(|error| match error {
+            UserInfoError::Request(error) => error.into(),
+            _ => wrong("does not say who this is"),
+        })?;
+        claims.name = claims.name.or(token::name(told.name()));
+        claims.email = token::verified(told.email(), told.email_verified());
+        Ok(claims)
+    }
+
+    /// How the crate sends a request.
+    fn sender(
+        &self,
+    ) -> impl Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, Unanswered>> {
+        let wire = self.wire.clone();
+        move |request| {
+            let wire = wire.clone();
+            async move { wire.send(request).await }.boxed()
         }
     }
 }
 
-type NotExchanged =
-    RequestTokenError<fetch::Unanswered, StandardErrorResponse<CoreErrorResponseType>>;
+type NotExchanged = RequestTokenError<Unanswered, StandardErrorResponse<CoreErrorResponseType>>;
 
 fn not_exchanged(error: NotExchanged) -> SignInError {
     match error {
@@ -377,7 +414,9 @@ impl Identity {
         }
         let missing = || SignInError::Answer("the answer has no code".to_owned());
         let code = answer.code.as_ref().ok_or_else(missing)?;
-        let raw = provider.exchange(&issuer, &config, &begun, code).await?;
+        let tokens = provider.exchange(&issuer, &config, &begun, code).await?;
+        let missing = || SignInError::Answer("the provider gave no id_token".to_owned());
+        let raw = tokens.id_token().ok_or_else(missing)?.to_string();
         let asked = Asked {
             nonce: &begun.nonce,
             at: begun.at,
@@ -385,7 +424,11 @@ impl Identity {
         // The provider may have taken its time: the clock is read again.
         let now = (self.clock)();
         let claims = provider
-            .check(&raw, issuer, &client_id, Some(asked), now)
+            .check(&raw, Arc::clone(&issuer), &client_id, Some(asked), now)
+            .await?;
+        let access = tokens.access_token();
+        let claims = provider
+            .ask_more(&issuer, &client_id, access, claims)
             .await?;
         let person = self.arrive(claims, &config.allow, here).await?;
         Ok(SignedIn {
@@ -439,6 +482,8 @@ impl Identity {
             scopes: person.scopes,
             reach: person.reach,
             memory_of: None,
+            // Its end is looked at each time.
+            expires_at: None,
         })
     }
 }

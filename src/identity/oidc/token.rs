@@ -12,8 +12,8 @@ use openidconnect::core::{
     CoreGenderClaim, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm,
 };
 use openidconnect::{
-    AdditionalClaims, ClaimsVerificationError, ClientId, EndUserName, IdToken, IdTokenClaims,
-    IdTokenVerifier, IssuerUrl, LocalizedClaim, Nonce, SignatureVerificationError,
+    AdditionalClaims, ClaimsVerificationError, ClientId, EndUserEmail, EndUserName, IdToken,
+    IdTokenClaims, IdTokenVerifier, IssuerUrl, LocalizedClaim, Nonce, SignatureVerificationError,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -172,15 +172,11 @@ pub(super) fn check(
     if more.scope.is_some() || more.scp.is_some() || more.typ.as_ref().is_some_and(other) {
         return Err(TokenFault::AccessToken);
     }
-    let verified = claims.email_verified() == Some(true);
     Ok(Claims {
         issuer: issuer.name.clone(),
         subject: subject(claims.subject().as_str())?,
         name: name(claims.name()),
-        email: claims
-            .email()
-            .filter(|_| verified)
-            .map(|email| email.as_str().to_owned()),
+        email: verified(claims.email(), claims.email_verified()),
         hosted_domain: more.hd.as_deref().map(str::to_ascii_lowercase),
     })
 }
@@ -241,8 +237,14 @@ fn subject(subject: &str) -> Result<String, TokenFault> {
         .ok_or(TokenFault::Unreadable)
 }
 
+/// An address, where the provider says that it is this person's.
+pub(super) fn verified(email: Option<&EndUserEmail>, verified: Option<bool>) -> Option<String> {
+    let email = email.filter(|_| verified == Some(true))?;
+    Some(email.as_str().to_owned())
+}
+
 /// A name that people can be shown.
-fn name(claim: Option<&LocalizedClaim<EndUserName>>) -> Option<String> {
+pub(super) fn name(claim: Option<&LocalizedClaim<EndUserName>>) -> Option<String> {
     let claim = claim?;
     let (_, name) = claim
         .iter()

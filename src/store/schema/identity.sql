@@ -31,6 +31,7 @@ CREATE TABLE keys (
     expires_at INTEGER,
     last_used_at INTEGER,
     revoked_at INTEGER,
-    rotated_to TEXT
+    old_hash BLOB UNIQUE,            -- of the value before the last rotation
+    old_until INTEGER                -- how long that one is still good
 ) STRICT;
 CREATE INDEX keys_person ON keys (person);
