@@ -3,8 +3,11 @@
 mod audit;
 mod document;
 mod guard;
+mod id_token;
 mod limits;
+mod people;
 mod raw;
+mod sign_in;
 mod sites;
 mod tls;
 

@@ -10,6 +10,9 @@ pub(crate) mod keeper;
 mod pages;
 
 pub(crate) mod process;
+pub(crate) mod provider;
+pub(crate) mod provider_door;
+pub(crate) mod provider_keys;
 pub(crate) mod raw;
 pub(crate) mod realsites;
 mod routes;
