@@ -248,3 +248,95 @@ impl<S: AsyncRead + Unpin> Wire<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    const ASKED: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n";
+
+    /// Both ends, and whether an answer is under way.
+    fn wire() -> (DuplexStream, Wire<DuplexStream>, Busy) {
+        let (caller, ours) = duplex(1024);
+        let busy = Busy::default();
+        (caller, Wire::new(ours, busy.clone()), busy)
+    }
+
+    /// Reads until nothing comes any more: what came, how it ended, and after how many seconds.
+    async fn read(wire: &mut Wire<DuplexStream>) -> (Vec<u8>, io::Result<usize>, u64) {
+        let (began, mut all) = (Instant::now(), Vec::new());
+        let end = wire.read_to_end(&mut all).await;
+        (all, end, began.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_header_has_ten_seconds_however_often_a_byte_comes() {
+        let (mut caller, mut wire, _) = wire();
+        let drip = tokio::spawn(async move {
+            for byte in ASKED {
+                if caller.write_all(&[*byte]).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let (all, end, seconds) = read(&mut wire).await;
+        assert!(end.is_ok() && all.len() < ASKED.len());
+        assert_eq!(seconds, 10);
+        drip.abort();
+        // Who says nothing at all has no longer.
+        let (_caller, mut silent, _) = self::wire();
+        assert_eq!(read(&mut silent).await.2, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_has_thirty_seconds_and_its_end_is_an_error() {
+        let (mut caller, mut wire, _) = wire();
+        caller.write_all(ASKED).await.unwrap();
+        caller.write_all(b"12345678").await.unwrap();
+        let (all, end, seconds) = read(&mut wire).await;
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!((all.len(), seconds), (ASKED.len() + 8, 30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_from_the_end_of_its_last_answer() {
+        let (mut caller, mut wire, busy) = wire();
+        caller.write_all(ASKED).await.unwrap();
+        caller.write_all(b"123456789").await.unwrap();
+        let mut asked = vec![0; ASKED.len() + 9];
+        wire.read_exact(&mut asked).await.unwrap();
+        let answering = busy.answering();
+        // An answer may take its time: an event stream has no end.
+        let long = tokio::time::timeout(Duration::from_secs(3600), wire.read_u8()).await;
+        assert!(long.is_err());
+        drop(answering);
+        let (_, end, seconds) = read(&mut wire).await;
+        assert!(end.is_ok());
+        assert_eq!(seconds, 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_takes_is_given_up() {
+        let (_caller, mut wire, _) = wire();
+        let began = Instant::now();
+        let end = wire.write_all(&[0; 4096]).await;
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test]
+    async fn what_may_not_stand_there_is_not_read_on() {
+        let (mut caller, mut wire, _) = wire();
+        caller
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\nGET /2 HTTP/1.1\r\n\r\n")
+            .await
+            .unwrap();
+        assert_eq!(
+            read(&mut wire).await.0,
+            b"GET / HTTP/1.1\r\nHost: a\0".as_slice()
+        );
+    }
+}
