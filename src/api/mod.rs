@@ -77,7 +77,7 @@ fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter
             SecurityRequirement::new("oauth2", [scope.word()]),
             SecurityRequirement::new("apiKey", [] as [&str; 0]),
         ]);
-        document::refuse(operation, true);
+        document::describe(operation, true);
     }
     let rules = Rules::of(&paths, Some(scope));
     let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
@@ -104,7 +104,7 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     let (schemas, mut paths, methods) = routes;
     for operation in operations(&mut paths) {
         operation.security = Some(Vec::new());
-        document::refuse(operation, false);
+        document::describe(operation, false);
     }
     let rules = Rules::of(&paths, None);
     let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
