@@ -10,20 +10,27 @@ use anyhow::Context as _;
 use chrono::Utc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use crate::api;
 use crate::browser::Browser;
 use crate::config::{LogConfig, Overrides};
+use crate::events::{self, Bus};
 use crate::identity::Identity;
 use crate::login::Prober;
+use crate::pool::Pool;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
 use crate::session::{Files, FilesError};
 use crate::store::Store;
+use crate::telemetry::{self, Health, Metrics, Traces};
 use crate::watch::{self, Environment, Settings};
+use crate::webhooks::Webhooks;
 
 /// How long a stop waits for renewals that run.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a stop waits until what happened last is kept.
+const LAST: Duration = Duration::from_secs(2);
 /// How often the daemon looks whether `.auth` is still the folder that it locked.
 const GUARD: Duration = Duration::from_secs(2);
 
@@ -97,7 +104,9 @@ pub async fn serve(
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
-    let door = door(&app, &sole, settings.config.api.listen).await?;
+    let door = door(&app, &sole).await?;
+    let loops = Loops::start(&door);
+    let served = open(&door, &sole, settings.config.api.listen).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -130,6 +139,7 @@ pub async fn serve(
                     Ok(true) => again.notify_one(),
                     Err(error) => break Err(error.into()),
                 }
+                door.health.auth(!sole.alarmed);
             }
             changed = newest.changed() => {
                 if changed.is_err() {
@@ -139,29 +149,98 @@ pub async fn serve(
                 tracing::info!(sites = settings.recipes.len(), problems = settings.problems.len(), "new settings are in force");
                 relog(&settings.config.log);
                 app.change.send_replace(settings);
+                let events = door.events.clone();
+                tokio::spawn(async move { events.publish(events::Kind::SettingsChanged, None, Default::default()).await });
             }
         }
     };
     tracing::info!("stopping");
     notify(&[sd_notify::NotifyState::Stopping]);
-    door.close().await;
+    // Those who follow would keep the door open.
+    door.events.close();
+    served.close().await;
     schedule.abort();
     app.close().await;
+    loops.close().await;
+    door.traces.close().await;
     tracing::info!("stopped");
     ended
 }
 
-/// Opens the store and the door.
-async fn door(app: &App, sole: &Sole, listen: Option<SocketAddr>) -> anyhow::Result<api::Served> {
+/// Opens the store, and builds the rooms that callers reach.
+async fn door(app: &App, sole: &Sole) -> anyhow::Result<api::Door> {
     let store = Store::open(&sole.files.store_path()?)?;
     let identity = Identity::new(store.clone(), Utc::now).await?;
-    let (router, _) = api::router(api::Door {
+    let renewer = app.queue.renewer();
+    let events = Bus::new(store.clone(), Utc::now)?;
+    let pool = Pool::open(store.clone(), renewer.clone(), events.clone(), Utc::now)?;
+    let webhooks = Webhooks::new(store.clone(), events.clone(), renewer.clone(), Utc::now)?;
+    let path = std::env::var("PATH").unwrap_or_default();
+    let health = Health::new(store.clone(), app.settings.clone(), path);
+    let traces = Traces::new(environment().as_ref())
+        .context("traces cannot be sent as the OTEL_ variables say")?;
+    Ok(api::Door {
         queue: app.queue.clone(),
         identity,
         store,
+        events,
+        pool,
+        webhooks,
+        health,
+        metrics: Metrics::default(),
+        traces,
         settings: app.settings.clone(),
         clock: Utc::now,
-    });
+    })
+}
+
+/// What goes on beside the requests.
+struct Loops {
+    /// They end when nothing more comes.
+    listeners: Vec<JoinHandle<()>>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Loops {
+    fn start(door: &api::Door) -> Self {
+        let renewer = door.queue.renewer();
+        let (metrics, traces, health) = (
+            door.metrics.clone(),
+            door.traces.clone(),
+            door.health.clone(),
+        );
+        Self {
+            listeners: vec![
+                tokio::spawn(events::record(
+                    door.events.clone(),
+                    renewer.clone(),
+                    renewer.follow(),
+                )),
+                tokio::spawn(telemetry::follow(metrics, traces, health, renewer.follow())),
+            ],
+            others: vec![
+                tokio::spawn(door.pool.clone().run()),
+                tokio::spawn(door.webhooks.clone().run()),
+            ],
+        }
+    }
+
+    async fn close(self) {
+        self.others.iter().for_each(JoinHandle::abort);
+        let ends = futures::future::join_all(self.listeners);
+        if tokio::time::timeout(LAST, ends).await.is_err() {
+            tracing::warn!("the last events were not kept in time");
+        }
+    }
+}
+
+/// Opens the door.
+async fn open(
+    door: &api::Door,
+    sole: &Sole,
+    listen: Option<SocketAddr>,
+) -> anyhow::Result<api::Served> {
+    let (router, _) = api::router(door.clone());
     let socket = sole.files.daemon_socket(&sole.lock)?;
     let served = api::serve(router, socket, listen)
         .await

@@ -69,15 +69,23 @@ pub(super) async fn authenticate(
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    let known = known(&door, &parts).await;
+    let known = known(&door, &mut parts).await;
+    let who = known
+        .as_ref()
+        .ok()
+        .and_then(|known| Some(known.as_ref()?.who.clone()));
     parts.extensions.insert(known);
-    next.run(Request::from_parts(parts, body)).await
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(who) = who {
+        response.extensions_mut().insert(who);
+    }
+    response
 }
 
 /// Who calls; `Ok(None)`: nobody says.
 type Known = Result<Option<Principal>, Problem>;
 
-async fn known(door: &Door, request: &Parts) -> Known {
+async fn known(door: &Door, request: &mut Parts) -> Known {
     let headers = &request.headers;
     let mut proofs = Vec::new();
     if let Some(QueryKeys(keys)) = request.extensions.get() {
@@ -102,7 +110,12 @@ async fn known(door: &Door, request: &Parts) -> Known {
             Some(Peer::Socket { uid }) => Ok(Some(door.identity.local(*uid))),
             _ => Ok(None),
         },
-        [proof] => Ok(Some(door.identity.authenticate(proof).await?)),
+        [proof] => {
+            let principal = door.identity.authenticate(proof).await?;
+            // What lasts longer than a request looks again whether it still holds.
+            request.extensions.insert(proof.clone());
+            Ok(Some(principal))
+        }
         _ => Err(Problem::bad_request(
             "credentials were given more than once; give one of: the query parameter key, X-API-Key, Authorization",
         )),

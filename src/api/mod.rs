@@ -4,10 +4,15 @@
 //! calls one function of a room, and shapes the answer; wire types stand beside their handlers. May touch: sockets. Never:
 //! SQL, Chromium, files.
 
+mod events;
 mod guard;
+mod health;
+mod leases;
+mod metrics;
 mod problem;
 mod serve;
 mod sites;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -20,10 +25,14 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use crate::events::Bus;
 use crate::identity::{Identity, Scope};
+use crate::pool::Pool;
 use crate::renewal::Queue;
 use crate::store::Store;
+use crate::telemetry::{Health, Metrics, Traces};
 use crate::watch::Settings;
+use crate::webhooks::Webhooks;
 
 pub use guard::Peer;
 pub use problem::Problem;
@@ -38,6 +47,18 @@ pub struct Door {
     pub identity: Identity,
     /// The audit log.
     pub store: Store,
+    /// What happens.
+    pub events: Bus,
+    /// Who has which account for itself.
+    pub pool: Pool,
+    /// Who is told of events.
+    pub webhooks: Webhooks,
+    /// Whether everything is in order.
+    pub health: Health,
+    /// Numbers.
+    pub metrics: Metrics,
+    /// Spans.
+    pub traces: Traces,
     /// The settings in force.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// The time.
@@ -90,10 +111,16 @@ fn operations(
 /// Every operation, and the document that describes them.
 pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(events::routes())
+        .merge(health::routes())
+        .merge(leases::routes())
+        .merge(metrics::routes())
         .merge(sites::routes())
+        .merge(webhooks::routes())
         .split_for_parts();
     let router = router
         .layer(from_fn_with_state(door.clone(), guard::authenticate))
+        .layer(from_fn_with_state(door.clone(), metrics::observe))
         .layer(from_fn(guard::cut_key))
         .with_state(door);
     (router, document)

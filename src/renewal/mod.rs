@@ -11,6 +11,7 @@ mod backoff;
 mod combine;
 mod ledger;
 mod life;
+mod news;
 mod order;
 mod outcome;
 mod passkey;
@@ -25,6 +26,7 @@ mod worker;
 
 pub use ledger::{Event, Ledger, line, mark, secret_tag, spent, verdict};
 pub use life::{Horizon, horizon};
+pub use news::News;
 pub use order::{Pace, Urgency, order, spread, urgency};
 pub use outcome::{Outcome, apply, hold, release};
 pub use policy::{Cause, Decision, Plan, Reason, decide, enough, next_wake};

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 
+use super::news::{News, Told};
 use super::slots::Slots;
 use super::work::{Work, plan, tag, unknown};
 use super::{Cause, Event, Outcome, Plan, Record, hold, line, release};
@@ -41,6 +42,7 @@ pub struct Renewer {
     pub(super) collisions: Arc<Mutex<HashMap<Combination, String>>>,
     pub(super) clock: fn() -> DateTime<Utc>,
     person: Arc<OnceLock<mpsc::Sender<Question>>>,
+    told: Told,
 }
 
 /// What is kept beside a state.
@@ -78,6 +80,8 @@ pub enum How {
 pub struct Report {
     /// Which session.
     pub key: SessionKey,
+    /// Why it began.
+    pub cause: Cause,
     /// How it ended.
     pub how: How,
     /// Why it did not come to a live session.
@@ -121,7 +125,18 @@ impl Renewer {
             collisions,
             clock,
             person: Arc::default(),
+            told: Told::default(),
         }
+    }
+
+    /// What happens to sessions from now on. Who does not listen for long misses some.
+    pub fn follow(&self) -> broadcast::Receiver<News> {
+        self.told.follow()
+    }
+
+    /// Tells those who follow.
+    pub(super) fn tell(&self, news: News) {
+        self.told.tell(news);
     }
 
     /// From now on a login that wants a code asks there too.
@@ -145,7 +160,7 @@ impl Renewer {
     }
 
     /// What secrets are read with.
-    pub(super) fn reach<'a>(&'a self, settings: &'a Settings) -> Reach<'a> {
+    pub fn reach<'a>(&'a self, settings: &'a Settings) -> Reach<'a> {
         Reach {
             root: &self.root,
             env: self.environment.as_ref(),
@@ -154,7 +169,10 @@ impl Renewer {
     }
 
     /// The key that seals; made, where nothing was ever sealed.
-    pub(super) async fn seal_or_new(&self, settings: &Settings) -> Result<Seal, Failure> {
+    ///
+    /// # Errors
+    /// Its source gives none, or a new one cannot be kept.
+    pub async fn seal_or_new(&self, settings: &Settings) -> Result<Seal, Failure> {
         let (seal, made) = seal_or_new(self.reach(settings)).await?;
         if let Some(place) = made {
             tracing::warn!(
@@ -260,13 +278,16 @@ impl Renewer {
             }
             _ => tracing::debug!(site, ?cause, duration_ms, ?how, "session looked at"),
         }
-        Report {
+        let report = Report {
             key: key.clone(),
+            cause,
             how,
             failure,
             artefacts,
             took,
-        }
+        };
+        self.tell(News::Ended(report.clone()));
+        report
     }
 
     /// Takes the account's lease; `None` where somebody else has it. A person's command waits for it.
@@ -338,7 +359,9 @@ impl Renewer {
                 login: false,
             },
             None,
-        )
+        )?;
+        self.tell(News::Imported(key.clone()));
+        Ok(())
     }
 
     /// Looks whether a session is alive, keeping the cookies that the site renewed.
@@ -379,7 +402,9 @@ impl Renewer {
         let work = self.by_hand(key).await?;
         let mut kept = self.kept(key)?;
         kept.record = hold((self.clock)(), kept.record, why);
-        Ok(self.files.write_record(&work.lease, key, &kept)?)
+        self.files.write_record(&work.lease, key, &kept)?;
+        self.tell(News::Held(key.clone()));
+        Ok(())
     }
 
     /// Lets a held session go on: a refused password may be submitted once more.
@@ -396,6 +421,8 @@ impl Renewer {
             .append_ledger(&work.lease, &line(now, tag, Event::Released))?;
         let mut kept = self.kept(key)?;
         kept.record = release(now, kept.record);
-        Ok(self.files.write_record(&work.lease, key, &kept)?)
+        self.files.write_record(&work.lease, key, &kept)?;
+        self.tell(News::Released(key.clone()));
+        Ok(())
     }
 }
