@@ -14,7 +14,7 @@ use super::{Stop, complain};
 use crate::codes::{self, Given, Question};
 use crate::failure::{Failure, FailureClass};
 use crate::ids::SessionKey;
-use crate::renewal::{How, Report};
+use crate::renewal::{Cause, How, Report};
 use crate::session::{Files, StorageState, Way};
 
 /// Longest wait for a renewal: longer than any login may take.
@@ -97,6 +97,7 @@ impl Daemon {
             Report {
                 key: key.clone(),
                 how: how_of(how, &failure),
+                cause: Cause::Command,
                 failure: failure.map(|failure| Failure {
                     step: renewal.as_ref().and_then(|renewal| renewal.step),
                     ..failure

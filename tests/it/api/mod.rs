@@ -2,8 +2,11 @@
 
 mod audit;
 mod document;
+mod events;
 mod guard;
+mod health;
 mod id_token;
+mod leases;
 mod limits;
 mod people;
 mod raw;
@@ -12,6 +15,7 @@ mod sessions;
 mod sign_in;
 mod sites;
 mod tls;
+mod webhooks;
 
 use chrono::Utc;
 use jarkeeper::identity::{Identity, NewKey, Reach};
