@@ -1,3 +1,7 @@
 //! The daemon's door, on the wire.
 
+mod browser;
+mod device;
+mod keys;
+mod oauth;
 mod sites;
