@@ -1,13 +1,17 @@
 //! The daemon's door, on the wire.
 
 mod audit;
+mod browser;
+mod device;
 mod document;
 mod events;
 mod guard;
 mod health;
 mod id_token;
+mod keys;
 mod leases;
 mod limits;
+mod oauth;
 mod people;
 mod raw;
 mod schema;
