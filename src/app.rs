@@ -1,7 +1,6 @@
 //! Builds every room once, starts the loops, stops them in order.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +12,10 @@ use tokio::sync::Notify;
 
 use crate::api;
 use crate::browser::Browser;
-use crate::config::{LogConfig, Overrides};
-use crate::identity::Identity;
+use crate::config::{ApiConfig, LogConfig, Overrides};
+use crate::identity::{Identity, oidc};
 use crate::login::Prober;
+use crate::mcp;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
 use crate::session::{Files, FilesError};
@@ -69,6 +69,15 @@ impl App {
         })
     }
 
+    /// The rooms that tools for language models use.
+    fn tools(&self, store: Store) -> mcp::Rooms {
+        mcp::Rooms {
+            queue: self.queue.clone(),
+            store,
+            clock: Utc::now,
+        }
+    }
+
     /// Ends what it started.
     pub async fn close(&self) {
         self.queue.close(PATIENCE).await;
@@ -86,6 +95,7 @@ pub async fn serve(
     settings: Settings,
     relog: impl Fn(&LogConfig),
 ) -> anyhow::Result<()> {
+    quiet_panics();
     let app = App::new(&root, settings.clone())?;
     let files = app.queue.renewer().files().clone();
     let mut sole = Sole {
@@ -97,7 +107,7 @@ pub async fn serve(
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
-    let door = door(&app, &sole, settings.config.api.listen).await?;
+    let (door, tools) = door(&app, &sole, &root, &settings.config.api).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -144,6 +154,7 @@ pub async fn serve(
     };
     tracing::info!("stopping");
     notify(&[sd_notify::NotifyState::Stopping]);
+    drop(tools);
     door.close().await;
     schedule.abort();
     app.close().await;
@@ -151,30 +162,67 @@ pub async fn serve(
     ended
 }
 
+/// Logs where a panic was, and not what it said: that may hold anything.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        tracing::error!(place, thread, "a panic");
+    }));
+}
+
 /// Opens the store and the door.
-async fn door(app: &App, sole: &Sole, listen: Option<SocketAddr>) -> anyhow::Result<api::Served> {
+async fn door(
+    app: &App,
+    sole: &Sole,
+    root: &Path,
+    config: &ApiConfig,
+) -> anyhow::Result<(api::Served, mcp::Listening)> {
     let store = Store::open(&sole.files.store_path()?)?;
+    let provider = oidc::Provider::new(app.settings.clone(), root.to_owned(), environment())?;
     let identity = Identity::new(store.clone(), Utc::now).await?;
+    let identity = identity.with_provider(provider);
+    let tools = mcp::listen(
+        sole.files.tools_socket(&sole.lock)?,
+        app.tools(store.clone()),
+        identity.clone(),
+    )?;
+    let base = Arc::default();
     let (router, _) = api::router(api::Door {
         queue: app.queue.clone(),
         identity,
         store,
         settings: app.settings.clone(),
         clock: Utc::now,
+        base: Arc::clone(&base),
     });
     let socket = sole.files.daemon_socket(&sole.lock)?;
-    let served = api::serve(router, socket, listen)
-        .await
-        .with_context(|| match listen {
-            Some(address) => {
-                format!("HTTP cannot be served at {address}; set another address with [api] listen")
-            }
-            None => "the socket cannot be served".to_owned(),
-        })?;
+    let served = api::serve(router, socket, root, config).await?;
     if let Some(address) = served.address {
+        let public = config.public_url.as_ref();
+        base.get_or_init(|| match public {
+            Some(public) => public.origin().ascii_serialization(),
+            None if config.tls.is_some() => format!("https://{address}"),
+            None => format!("http://{address}"),
+        });
         tracing::info!(%address, "the API is served");
     }
-    Ok(served)
+    Ok((served, tools))
+}
+
+/// What serves a language model at a pipe where no daemon runs, and in whose name.
+///
+/// # Errors
+/// The store cannot be opened.
+pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
+    let store = Store::open(&app.queue.renewer().files().store_path()?)?;
+    let identity = Identity::new(store.clone(), Utc::now).await?;
+    let caller = mcp::Caller {
+        principal: identity.local(rustix::process::geteuid().as_raw()),
+        from: "pipe".to_owned(),
+    };
+    Ok((app.tools(store), caller))
 }
 
 /// The right to be the one daemon, and whether it still means anything.

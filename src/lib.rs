@@ -18,6 +18,7 @@ pub mod failure;
 pub mod identity;
 pub mod ids;
 pub mod login;
+pub mod mcp;
 pub mod renewal;
 pub mod seal;
 pub mod secret;

@@ -14,6 +14,7 @@ mod explain;
 mod import_recording;
 mod log;
 mod login;
+mod mcp;
 mod named;
 mod passkey;
 mod secret;
@@ -190,6 +191,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
             let key = one(&settings, &site)?;
             code::run(&Files::open(&root.join(".auth"))?, &key).await
         }
+        Verb::Mcp => mcp::run(&root, settings).await,
         Verb::AutoLogin {
             auth_folder,
             site_list,

@@ -19,6 +19,8 @@ const LONGEST: usize = 70;
 
 /// The name of the daemon's socket, in a folder of its own.
 const DAEMON: &str = "daemon";
+/// The name of the socket beside it, at which it serves the tools for language models.
+const TOOLS: &str = "tools";
 
 /// The listening socket of the daemon, or of one waiting login; removed when dropped.
 #[derive(Debug)]
@@ -77,6 +79,17 @@ impl Files {
     /// The way to the daemon that runs on this folder; `None` where none does.
     pub fn daemon_way(&self) -> Result<Option<Way>, FilesError> {
         look(self.ours("api")?, DAEMON.to_owned())
+    }
+
+    /// Opens the daemon's socket for tools, in place of what a daemon that died has left.
+    pub fn tools_socket(&self, lock: &DaemonLock) -> Result<Counter, FilesError> {
+        self.still_holds(lock)?;
+        listen(self.ours("api")?, TOOLS.to_owned())
+    }
+
+    /// The way to the tools of the daemon that runs on this folder; `None` where none does.
+    pub fn tools_way(&self) -> Result<Option<Way>, FilesError> {
+        look(self.ours("api")?, TOOLS.to_owned())
     }
 
     /// The way to where a code for this session's account is waited for; `None` where nobody waits.

@@ -8,6 +8,7 @@ mod cookie_date;
 mod counter;
 mod error;
 pub mod expiry;
+mod exports;
 pub mod files;
 mod folder;
 pub mod formats;

@@ -48,6 +48,7 @@ impl Files {
             }
         }
         self.forget(&name)?;
+        self.forget_exports()?;
         if lease.account.is_none() {
             for combined in self.combined(&lease.site)? {
                 self.forget(&combined)?;
@@ -91,6 +92,7 @@ impl Files {
     pub fn forget_state(&self, lease: &Lease, key: &SessionKey) -> Result<(), FilesError> {
         lease.check(key)?;
         self.guard(lease)?;
+        self.forget_exports()?;
         let (sub, name) = place(key);
         if let Some(sub) = sub {
             self.ours(sub)?.remove(&name)?;
