@@ -2,15 +2,23 @@
 
 mod audit;
 mod document;
+mod events;
 mod guard;
+mod health;
 mod id_token;
+mod leases;
 mod limits;
 mod people;
 mod raw;
+mod schema;
 mod sessions;
 mod sign_in;
+mod sign_in_answers;
+mod sign_in_browser;
+mod sign_in_faults;
 mod sites;
 mod tls;
+mod webhooks;
 
 use chrono::Utc;
 use jarkeeper::identity::{Identity, NewKey, Reach};
