@@ -2,8 +2,11 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::error::{FilesError, io as failed};
 use super::files::{Files, hashed};
@@ -109,9 +112,13 @@ fn listen(folder: Folder, name: String) -> Result<Counter, FilesError> {
 }
 
 fn look(folder: Folder, name: String) -> Result<Option<Way>, FilesError> {
-    // A socket that nobody listens at is what a dead process left.
-    match UnixStream::connect(path(&folder, &name)) {
-        Ok(_) => Ok(Some(Way { folder, name })),
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+    let address = SocketAddrUnix::new(path(&folder, &name));
+    match socket.and_then(|socket| connect(socket, &address?)) {
+        // Where the queue is full somebody listens, and we do not wait for a place in it.
+        Ok(()) | Err(Errno::AGAIN) => Ok(Some(Way { folder, name })),
+        // A socket that nobody listens at is what a dead process left.
         Err(_) => Ok(None),
     }
 }
@@ -131,6 +138,7 @@ fn name(account: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixStream;
 
     use super::*;
 

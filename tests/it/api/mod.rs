@@ -7,6 +7,7 @@ mod id_token;
 mod limits;
 mod people;
 mod raw;
+mod sessions;
 mod sign_in;
 mod sites;
 mod tls;
