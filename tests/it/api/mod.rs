@@ -9,6 +9,9 @@ mod people;
 mod raw;
 mod sessions;
 mod sign_in;
+mod sign_in_answers;
+mod sign_in_browser;
+mod sign_in_faults;
 mod sites;
 mod tls;
 

@@ -91,6 +91,7 @@ fn principal(house: &House, id: &str) -> Principal {
         scopes,
         reach,
         memory_of: None,
+        expires_at: None,
     }
 }
 
@@ -140,7 +141,7 @@ async fn the_owner_sees_who_signed_in_and_what_they_may() {
     assert_eq!((status, &one), (200, &people[1]));
     let (status, me) = call(&house, &own, Method::GET, "/v1/me", None).await;
     assert_eq!(
-        (status, &me["name"], &me["email"]),
+        (status, &me["person"]["name"], &me["person"]["email"]),
         (200, &json!("Ada"), &json!("ada@example.org"))
     );
 
@@ -154,7 +155,7 @@ async fn the_owner_sees_who_signed_in_and_what_they_may() {
     .await;
     let (status, me) = call(&house, &bobs, Method::GET, "/v1/me", None).await;
     assert_eq!(
-        (status, &me["id"], &me["email"]),
+        (status, &me["person"]["id"], &me["person"]["email"]),
         (200, &json!(id), &json!(null)),
         "{me}"
     );
@@ -398,7 +399,11 @@ async fn when_the_owners_account_is_forgotten_the_next_becomes_the_owner() {
     .await;
     assert_eq!((gone.0, house.accounts(), house.visits()), (204, 0, 0));
     let (status, me) = call(&house, &own, Method::GET, "/v1/me", None).await;
-    assert_eq!((status, &me["id"]), (200, &json!("owner")), "the keys stay");
+    assert_eq!(
+        (status, &me["person"]["id"]),
+        (200, &json!("owner")),
+        "the keys stay"
+    );
     provider.claims(|claims| claims["sub"] = json!("ada-2"));
     assert_eq!(house.browser().sign_in(&provider).await.status, 200);
     let owner = house.identity.person("owner").unwrap();

@@ -14,6 +14,8 @@ pub(crate) mod provider;
 pub(crate) mod provider_door;
 pub(crate) mod provider_keys;
 pub(crate) mod raw;
+pub(crate) mod provider_real;
+pub(crate) mod provider_tokens;
 pub(crate) mod realsites;
 mod routes;
 pub(crate) mod site;

@@ -256,8 +256,11 @@ fn exchange(
     let mut claims = provider.usual(&code.client);
     claims["nonce"] = code.nonce;
     let make = Arc::clone(&provider.script().token);
+    let made = make(claims);
+    provider.script().sub = subject(&made);
+    let (kind, life) = ("Bearer", 3600);
     Ok(
-        json!({ "access_token": "opaque-access", "token_type": "Bearer", "expires_in": 3600, "id_token": make(claims) }),
+        json!({ "access_token": "opaque-access", "token_type": kind, "expires_in": life, "id_token": made }),
     )
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use jarkeeper::api;
-use jarkeeper::config::{Allowed, SignInConfig};
+use jarkeeper::config::{Allowed, ApiConfig, SignInConfig};
 use jarkeeper::identity::{Identity, oidc};
 use jarkeeper::session::files::DaemonLock;
 use jarkeeper::source::Source;
@@ -66,10 +66,15 @@ impl House {
             store,
             settings: keeper.settings(),
             clock,
+            base: Arc::default(),
         });
         let socket = files.daemon_socket(&lock).unwrap();
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let served = api::serve(router, socket, Some(listen)).await.unwrap();
+        let config = ApiConfig {
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            ..ApiConfig::default()
+        };
+        let served = api::serve(router, socket, keeper.root(), &config);
+        let served = served.await.unwrap();
         Self {
             base: format!("http://{}", served.address.unwrap()),
             identity,
