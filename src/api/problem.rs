@@ -262,6 +262,11 @@ impl From<Failure> for Problem {
     /// A renewal that failed: the site's fault is a 502 or 504, what a person must mend is a 409.
     fn from(failure: Failure) -> Self {
         use FailureClass::*;
+        if failure.class == Storage {
+            let mut problem = inside(&failure);
+            problem.class = Some(failure.class);
+            return problem;
+        }
         let status = match failure.class {
             SiteDown | NotProven | FormNotFound | FormChanged => StatusCode::BAD_GATEWAY,
             Timeout => StatusCode::GATEWAY_TIMEOUT,

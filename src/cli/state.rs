@@ -9,10 +9,11 @@ use url::Url;
 use super::{Stop, complain, say};
 use crate::app::App;
 use crate::ids::SessionKey;
+use crate::session::files::LARGEST_STATE;
 use crate::session::formats::{self, Format};
 
 /// Longest file that is imported, bytes.
-const MOST: u64 = 64 << 20;
+const MOST: u64 = LARGEST_STATE as u64;
 
 /// The form of an export.
 #[derive(Clone, Copy, clap::ValueEnum)]

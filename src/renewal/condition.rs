@@ -1,12 +1,13 @@
-//! The condition of a session, as `status --json` and the API have it.
+//! The condition of a session, as `status --json` and the API have it, and how fresh it is.
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Renewer, View, view};
-use crate::ids::{Combination, SessionKey};
+use super::{Freshness, Renewer, View, freshness, view};
+use crate::ids::{Combination, SessionKey, SessionName};
 use crate::session::FilesError;
 
 /// The condition of one session, or of a combination.
@@ -93,5 +94,92 @@ impl Renewer {
             parts: keys.iter().map(ToString::to_string).collect(),
             refused: self.collision(combination),
         }))
+    }
+
+    /// How fresh a session is; of a combination, how fresh the least fresh of its parts is.
+    ///
+    /// # Errors
+    /// A record cannot be read.
+    pub fn freshness(&self, name: &SessionName) -> Result<Freshness, FilesError> {
+        match name {
+            SessionName::One(key) => self.freshness_of(key),
+            SessionName::Joined(combination) => {
+                let parts = self.parts(combination);
+                let all = parts.iter().map(|key| self.freshness_of(key));
+                let all: Vec<_> = all.collect::<Result<_, _>>()?;
+                Ok(least(&all))
+            }
+        }
+    }
+
+    fn freshness_of(&self, key: &SessionKey) -> Result<Freshness, FilesError> {
+        let kept = self.known(key)?;
+        let now = (self.clock)();
+        let fresh = self.with_plan(key, &kept, |plan| freshness(now, &kept.record, plan));
+        Ok(fresh.unwrap_or_default())
+    }
+
+    /// Whether there is a session that was proven alive at most `max_age` before `asked`, and is not known to be dead.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn is_fresh(
+        &self,
+        key: &SessionKey,
+        max_age: TimeDelta,
+        asked: DateTime<Utc>,
+    ) -> Result<bool, FilesError> {
+        if self.known(key)?.record.clock_went_back(asked) {
+            return Ok(false);
+        }
+        let fresh = self.freshness_of(key)?;
+        let young = fresh
+            .proven_at
+            .is_some_and(|at| asked.signed_duration_since(at) <= max_age);
+        Ok(young && fresh.alive != Some(false) && self.stamped(key).is_some())
+    }
+}
+
+/// The least fresh in every respect.
+fn least(all: &[Freshness]) -> Freshness {
+    let earliest = |of: fn(&Freshness) -> Option<DateTime<Utc>>| {
+        let times: Option<Vec<_>> = all.iter().map(of).collect();
+        times?.into_iter().min()
+    };
+    let alive = match all {
+        all if all.iter().any(|one| one.alive == Some(false)) => Some(false),
+        all if all.iter().all(|one| one.alive == Some(true)) => Some(true),
+        _ => None,
+    };
+    Freshness {
+        alive,
+        proven_at: earliest(|one| one.proven_at),
+        captured_at: earliest(|one| one.captured_at),
+        expires_at: all.iter().filter_map(|one| one.expires_at).min(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_combination_is_as_fresh_as_the_least_fresh_of_its_parts() {
+        let at = |second| DateTime::from_timestamp(second, 0);
+        let part = |alive, proven, end| Freshness {
+            alive,
+            proven_at: at(proven),
+            captured_at: at(1),
+            expires_at: at(end),
+        };
+        let (young, old) = (part(Some(true), 20, 90), part(Some(true), 10, 50));
+        let joined = least(&[young, old]);
+        assert_eq!((joined.alive, joined.proven_at), (Some(true), at(10)));
+        assert_eq!(joined.expires_at, at(50));
+        let missing = Freshness::default();
+        assert_eq!(least(&[young, missing]).proven_at, None);
+        assert_eq!(least(&[young, missing]).alive, None);
+        let dead = part(Some(false), 30, 90);
+        assert_eq!(least(&[dead, missing]).alive, Some(false));
     }
 }

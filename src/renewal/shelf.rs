@@ -11,11 +11,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{Freshness, Kept, Renewer, freshness};
+use super::{Kept, Renewer};
 use crate::failure::{Failure, FailureClass};
 use crate::ids::{SessionKey, SessionName};
 use crate::session::formats::{Format, FormatError, export};
@@ -183,49 +183,6 @@ impl Renewer {
         Ok(kept)
     }
 
-    /// How fresh a session is; of a combination, how fresh the least fresh of its parts is.
-    ///
-    /// # Errors
-    /// A record cannot be read.
-    pub fn freshness(&self, name: &SessionName) -> Result<Freshness, FilesError> {
-        match name {
-            SessionName::One(key) => self.freshness_of(key),
-            SessionName::Joined(combination) => {
-                let parts = self.parts(combination);
-                let all = parts.iter().map(|key| self.freshness_of(key));
-                let all: Vec<_> = all.collect::<Result<_, _>>()?;
-                Ok(least(&all))
-            }
-        }
-    }
-
-    fn freshness_of(&self, key: &SessionKey) -> Result<Freshness, FilesError> {
-        let kept = self.known(key)?;
-        let now = (self.clock)();
-        let fresh = self.with_plan(key, &kept, |plan| freshness(now, &kept.record, plan));
-        Ok(fresh.unwrap_or_default())
-    }
-
-    /// Whether there is a session that was proven alive at most `max_age` before `asked`, and is not known to be dead.
-    ///
-    /// # Errors
-    /// The record cannot be read.
-    pub fn is_fresh(
-        &self,
-        key: &SessionKey,
-        max_age: TimeDelta,
-        asked: DateTime<Utc>,
-    ) -> Result<bool, FilesError> {
-        if self.known(key)?.record.clock_went_back(asked) {
-            return Ok(false);
-        }
-        let fresh = self.freshness_of(key)?;
-        let young = fresh
-            .proven_at
-            .is_some_and(|at| asked.signed_duration_since(at) <= max_age);
-        Ok(young && fresh.alive != Some(false) && self.stamped(key).is_some())
-    }
-
     /// The session in a format; with a URL, only what belongs to it. `None` where it was never captured.
     ///
     /// # Errors
@@ -288,7 +245,7 @@ impl Renewer {
     }
 
     /// The file that the state of this key is read from, and its stamp.
-    fn stamped(&self, key: &SessionKey) -> Option<(PathBuf, Stamp)> {
+    pub(super) fn stamped(&self, key: &SessionKey) -> Option<(PathBuf, Stamp)> {
         let path = self.state_path(key);
         match Stamp::of(&path) {
             Some(stamp) => Some((path, stamp)),
@@ -325,25 +282,6 @@ fn next_end(state: &StorageState, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         .iter()
         .filter_map(|cookie| DateTime::from_timestamp_millis((cookie.expires * 1000.0) as i64));
     ends.filter(|end| *end > now).min()
-}
-
-/// The least fresh in every respect.
-fn least(all: &[Freshness]) -> Freshness {
-    let earliest = |of: fn(&Freshness) -> Option<DateTime<Utc>>| {
-        let times: Option<Vec<_>> = all.iter().map(of).collect();
-        times?.into_iter().min()
-    };
-    let alive = match all {
-        all if all.iter().any(|one| one.alive == Some(false)) => Some(false),
-        all if all.iter().all(|one| one.alive == Some(true)) => Some(true),
-        _ => None,
-    };
-    Freshness {
-        alive,
-        proven_at: earliest(|one| one.proven_at),
-        captured_at: earliest(|one| one.captured_at),
-        expires_at: all.iter().filter_map(|one| one.expires_at).min(),
-    }
 }
 
 #[cfg(test)]
@@ -407,25 +345,5 @@ mod tests {
         assert!(found("http://a/", second, 50) && !found("http://a/", first, 50));
         shelf.drop_states(&file);
         assert_eq!(held(), (0, 0));
-    }
-
-    #[test]
-    fn a_combination_is_as_fresh_as_the_least_fresh_of_its_parts() {
-        let at = |second| DateTime::from_timestamp(second, 0);
-        let part = |alive, proven, end| Freshness {
-            alive,
-            proven_at: at(proven),
-            captured_at: at(1),
-            expires_at: at(end),
-        };
-        let (young, old) = (part(Some(true), 20, 90), part(Some(true), 10, 50));
-        let joined = least(&[young, old]);
-        assert_eq!((joined.alive, joined.proven_at), (Some(true), at(10)));
-        assert_eq!(joined.expires_at, at(50));
-        let missing = Freshness::default();
-        assert_eq!(least(&[young, missing]).proven_at, None);
-        assert_eq!(least(&[young, missing]).alive, None);
-        let dead = part(Some(false), 30, 90);
-        assert_eq!(least(&[dead, missing]).alive, Some(false));
     }
 }

@@ -539,7 +539,8 @@ impl Work<'_> {
 }
 
 pub(super) fn plan<'a>(recipe: &'a Recipe, learned: &Learned, secret_tag: Option<u16>) -> Plan<'a> {
-    let has_probe = rule(recipe, learned).is_some();
+    let learned_here = learned.rule.is_some() && learned.fingerprint == recipe.fingerprint;
+    let has_probe = recipe.probe.is_some() || learned_here;
     Plan {
         fingerprint: &recipe.fingerprint,
         secret_tag,

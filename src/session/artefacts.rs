@@ -100,7 +100,7 @@ fn is_name(text: &str) -> bool {
     let plain = text
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
-    plain && text.len() <= 64 && !text.starts_with('.') && !text.contains("..")
+    plain && (1..=64).contains(&text.len()) && !text.starts_with('.') && !text.contains("..")
 }
 
 /// A folder for what one failed login left to look at.

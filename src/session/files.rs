@@ -41,7 +41,7 @@ use crate::seal::{Seal, Unopened};
 
 /// Largest state that is written or read, in bytes. Chromium keeps 180 cookies of 4 KiB and 10 MiB of localStorage a
 /// site; IndexedDB is what may go beyond.
-const LARGEST_STATE: usize = 64 << 20;
+pub const LARGEST_STATE: usize = 64 << 20;
 /// Largest record or ledger, in bytes: thousands of times what they grow to.
 const LARGEST_RECORD: usize = 16 << 20;
 /// What a state commonly weighs at most, in bytes: so much must fit before a login is worth its risk.

@@ -9,15 +9,13 @@ use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
-use super::super::{Door, Problem, guarded};
-use super::{condition, reached_one};
+use super::{condition, in_time, reached_one};
+use crate::api::{Door, Problem, guarded};
 use crate::failure::{Failure, FailureClass};
 use crate::identity::{Principal, Scope};
 use crate::renewal::Condition;
+use crate::session::files::LARGEST_STATE;
 use crate::session::import;
-
-/// Largest session that is taken, bytes: the largest that is kept.
-const LARGEST: usize = 64 << 20;
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
@@ -31,7 +29,7 @@ fn large((schemas, paths, methods): UtoipaMethodRouter<Door>) -> UtoipaMethodRou
     (
         schemas,
         paths,
-        methods.layer(DefaultBodyLimit::max(LARGEST)),
+        methods.layer(DefaultBodyLimit::max(LARGEST_STATE)),
     )
 }
 
@@ -57,7 +55,7 @@ async fn hold(
     Json(asked): Json<Hold>,
 ) -> Result<Json<Condition>, Problem> {
     let key = reached_one(&door, &principal, &session)?;
-    door.queue.renewer().hold(&key, &asked.why).await?;
+    in_time(door.queue.renewer().hold(&key, &asked.why)).await??;
     condition(&door, &key.into())
 }
 
@@ -73,7 +71,7 @@ async fn release(
     Path(session): Path<String>,
 ) -> Result<Json<Condition>, Problem> {
     let key = reached_one(&door, &principal, &session)?;
-    door.queue.renewer().release(&key).await?;
+    in_time(door.queue.renewer().release(&key)).await??;
     condition(&door, &key.into())
 }
 
@@ -90,7 +88,7 @@ async fn delete(
     Path(session): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let key = reached_one(&door, &principal, &session)?;
-    door.queue.renewer().forget(&key).await?;
+    in_time(door.queue.renewer().forget(&key)).await??;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -134,7 +132,7 @@ async fn bring(
     let text = std::str::from_utf8(&body)
         .map_err(|_| Problem::bad_request("the session is not in UTF-8"))?;
     let state = import(text).map_err(|error| Problem::bad_request(error.to_string()))?;
-    let taken = door.queue.renewer().import(&key, state).await;
+    let taken = in_time(door.queue.renewer().import(&key, state)).await?;
     taken.map_err(not_live)?;
     condition(&door, &key.into())
 }

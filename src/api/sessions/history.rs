@@ -13,8 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::{Door, Problem, guarded};
 use super::reached_one;
+use crate::api::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::renewal::Entry;
 

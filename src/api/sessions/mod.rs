@@ -125,6 +125,17 @@ fn reached_one(door: &Door, principal: &Principal, name: &str) -> Result<Session
     }
 }
 
+/// What is done to a session waits its turn behind a renewal that runs, and no longer than any caller may wait.
+async fn in_time<T>(done: impl Future<Output = T>) -> Result<T, Problem> {
+    tokio::time::timeout(state::LONGEST_WAIT, done)
+        .await
+        .map_err(|_| {
+            let detail = "a renewal of the session did not end in time; nothing was changed";
+            let status = StatusCode::GATEWAY_TIMEOUT;
+            Problem::new(status, "session-busy", "Not possible now", detail).retry_after(5)
+        })
+}
+
 impl From<Unmet> for Problem {
     fn from(unmet: Unmet) -> Self {
         match unmet {

@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::span::Span;
-use super::super::{Door, Problem, guarded};
-use super::reached_one;
 use super::state::{LONGEST_WAIT, WAIT};
+use super::{in_time, reached_one};
+use crate::api::span::Span;
+use crate::api::{Door, Problem, guarded};
 use crate::codes::{self, Given};
 use crate::failure::FailureClass;
 use crate::identity::{Principal, Scope};
@@ -148,7 +148,7 @@ async fn check(
     Path(session): Path<String>,
 ) -> Result<Json<Looked>, Problem> {
     let key = reached_one(&door, &principal, &session)?;
-    let seen = door.queue.renewer().check(&key).await?.err();
+    let seen = in_time(door.queue.renewer().check(&key)).await??.err();
     let alive = seen.is_none();
     Ok(Json(Looked { alive, seen }))
 }

@@ -19,9 +19,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::span::Span;
-use super::super::{Door, Problem, guarded};
 use super::reached;
+use crate::api::span::Span;
+use crate::api::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::ids::{SessionKey, SessionName};
 use crate::renewal::{Freshness, Rendered, Unmet, Unread};

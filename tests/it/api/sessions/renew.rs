@@ -259,7 +259,7 @@ async fn a_code_is_handed_to_the_login_that_waits_and_to_nobody_else() {
     expect(hand(json!({ "code": format!(" {code} ") })), 204).await;
     let told = until(&api, "x", |x| x["alive"] == true).await;
     assert_eq!(told["waits_for_code"], false);
-    assert_eq!(site.codes(), [code.clone()]);
+    assert_eq!(site.codes(), [&*code]);
     let problem = expect(hand(json!({ "code": code })), 404).await;
     assert_eq!(problem["type"], "urn:jarkeeper:problem:nobody-waits");
     assert!(!format!("{:?}", daemon.log()).contains(&code));
