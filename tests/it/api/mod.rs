@@ -1,10 +1,13 @@
 //! The daemon's door, on the wire.
 
 mod audit;
+mod browser;
+mod canary;
 mod document;
 mod guard;
 mod id_token;
 mod limits;
+mod matrix;
 mod people;
 mod raw;
 mod sessions;
