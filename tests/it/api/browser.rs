@@ -39,7 +39,7 @@ async function main() {
     form.method = "post"; form.target = "frame"; form.enctype = "text/plain"; form.action = base + "/v1/keys?key=" + key;
     form.innerHTML = "<input name='{\"name\":\"evil\",\"x\":\"' value='\"}'>";
     document.body.append(form); form.submit();
-    await new Promise(done => { frames[0].frameElement ? (document.querySelector("iframe").onload = done) : done(); setTimeout(done, 500); });
+    await new Promise(done => { document.querySelector("iframe").onload = done; setTimeout(done, 1000); });
     await attempt("frame", () => frames[0].document.body.innerText);
   }
   document.getElementById("out").textContent = "read " + JSON.stringify(read);
@@ -116,5 +116,5 @@ async fn a_page_of_another_site_reads_nothing_and_changes_nothing() {
     let own = look(format!("http://127.0.0.1:{port}/v1/sites?key={key}")).await;
     assert!(own.contains("[]") && !own.contains("problem"), "{own}");
     let lines = answer(api.own(Method::GET, "/v1/audit")).await.1;
-    assert_eq!(lines["lines"][1]["action"], "sites.list", "{lines}");
+    assert_eq!(lines["lines"][0]["action"], "sites.list", "{lines}");
 }

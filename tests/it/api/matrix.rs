@@ -146,6 +146,7 @@ const CASES: [Case; 8] = [
         // The tools' library reads its own bodies, and pages have none.
         status: |operation| match (&*operation.path, operation.kinds.contains("text/plain")) {
             ("/docs", _) | (_, true) => 0,
+            ("/mcp", _) => 406,
             _ => 415,
         },
     },
