@@ -97,6 +97,16 @@ name! {
     AccountName, "account", underscore: false
 }
 
+/// A new id of something that is kept: 80 random bits, in lower-case hexadecimal.
+///
+/// # Errors
+/// The system gives no random numbers.
+pub fn random() -> Result<String, getrandom::Error> {
+    let mut bytes = [0_u8; 10];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// Several sites whose sessions are delivered in one file, `A.B_state.json`.
 ///
 /// Sites stand in the order in which they were asked for; [`Combination::sorted`] gives the order

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json, http};
-use utoipa::openapi::path::{Operation, Paths};
+use utoipa::openapi::path::{Operation, ParameterIn, Paths};
 use utoipa::openapi::response::Response as Answer;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, AuthorizationCode, Flow, OAuth2, Scopes, SecurityRequirement,
@@ -30,14 +30,31 @@ its endpoints at `/.well-known/oauth-authorization-server` (RFC 8414); the two a
 person signs in. Errors are problems (RFC 9457), and the `type` of a problem never changes its meaning. The same sessions are \
 served to language models at `/mcp` (Model Context Protocol, streamable HTTP).";
 
+const JSON: &str = "application/json";
+/// RFC 9457 section 3.
+const PROBLEM: &str = "application/problem+json";
+
 /// What each tag holds.
 const TAGS: &[(&str, &str)] = &[
     (
         "sessions",
         "Sites, their sessions, and the cookies in them.",
     ),
+    (
+        "leases",
+        "Accounts that an agent has for itself for a time.",
+    ),
+    ("events", "What happens to sessions, as it happens."),
+    ("webhooks", "Where events are sent."),
+    ("keys", "API keys."),
     ("people", "Who may sign in, and what they are called."),
     ("sign-in", "Pages for a person in a browser."),
+    (
+        "oauth",
+        "The authorization server: how programs get tokens of their own.",
+    ),
+    ("audit", "What was done, and by whom."),
+    ("health", "Whether the daemon does its work."),
     ("document", "What can be called."),
 ];
 
@@ -162,7 +179,7 @@ impl Refusal {
             .build();
         let mut answer = ResponseBuilder::new()
             .description(self.what)
-            .content("application/problem+json", content);
+            .content(PROBLEM, content);
         if let Some((name, what)) = self.header {
             let kind = match name {
                 "Retry-After" => Type::Integer,
@@ -183,7 +200,7 @@ impl Refusal {
         match self.status {
             S::UNAUTHORIZED => guarded,
             S::NOT_FOUND => parameters().any(|one| match one {
-                RefOr::T(one) => one.parameter_in == utoipa::openapi::path::ParameterIn::Path,
+                RefOr::T(one) => one.parameter_in == ParameterIn::Path,
                 RefOr::Ref(_) => false,
             }),
             S::PAYLOAD_TOO_LARGE
@@ -195,8 +212,33 @@ impl Refusal {
     }
 }
 
-/// Adds the refusals that an operation shares with others; what it says itself stays.
-pub(super) fn refuse(operation: &mut Operation, guarded: bool) {
+/// How a session is named: `SITE`, `SITE:ACCOUNT`, either with `@A.B`, or `A.B`.
+const SESSION: &str = "^[a-z0-9][a-z0-9_-]{0,63}(:[a-z0-9][a-z0-9-]{0,63})?(@[a-z0-9][a-z0-9_-]{0,63}([.][a-z0-9][a-z0-9_-]{0,63})+)?$|^[a-z0-9][a-z0-9_-]{0,63}([.][a-z0-9][a-z0-9_-]{0,63})+$";
+
+/// Adds what an operation shares with others: the shape of names in its path, the type of problems, and the refusals that are
+/// not its own. What it says itself stays.
+pub(super) fn describe(operation: &mut Operation, guarded: bool) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && (parameter.name.as_str(), &parameter.parameter_in) == ("session", &ParameterIn::Path)
+        {
+            let shape = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .pattern(Some(SESSION));
+            parameter.schema = Some(shape.build().into());
+        }
+    }
+    for (status, answer) in &mut operation.responses.responses {
+        if let (RefOr::T(answer), true) = (answer, status.starts_with(['4', '5']))
+            && let Some(problem) = answer.content.shift_remove(JSON)
+        {
+            answer.content.insert(PROBLEM.to_owned(), problem);
+        }
+    }
+    refuse(operation, guarded);
+}
+
+fn refuse(operation: &mut Operation, guarded: bool) {
     for refusal in REFUSALS {
         if refusal.concerns(operation, guarded) {
             let answers = &mut operation.responses.responses;

@@ -135,12 +135,18 @@ pub(super) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let known = known(&desk.door, &parts).await;
+    let (mut parts, body) = request.into_parts();
+    let known = known(&desk.door, &mut parts).await;
+    let principal = known.as_ref().ok().and_then(Option::as_ref);
+    let who = principal.map(|principal| principal.who.clone());
     request = Request::from_parts(parts, body);
     request.extensions_mut().insert(known);
     request.extensions_mut().insert(desk);
-    next.run(request).await
+    let mut response = next.run(request).await;
+    if let Some(who) = who {
+        response.extensions_mut().insert(who);
+    }
+    response
 }
 
 /// Who calls; `Ok(None)`: nobody says.
@@ -155,14 +161,18 @@ enum Unknown {
     Refused(Problem),
 }
 
-async fn known(door: &Door, request: &Parts) -> Known {
+async fn known(door: &Door, request: &mut Parts) -> Known {
     match proofs(request).map_err(Unknown::Malformed)? {
         None => match request.extensions.get() {
             Some(Peer::Socket { uid }) => Ok(Some(door.identity.local(*uid))),
             _ => Ok(None),
         },
         Some(proof) => match door.identity.authenticate(&proof).await {
-            Ok(principal) => Ok(Some(principal)),
+            Ok(principal) => {
+                // What lasts longer than a request looks again whether it still holds.
+                request.extensions.insert(proof);
+                Ok(Some(principal))
+            }
             Err(error) => Err(Unknown::Refused(error.into())),
         },
     }

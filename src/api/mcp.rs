@@ -7,12 +7,17 @@ use super::{Door, guard};
 use crate::mcp;
 
 pub(super) fn routes(door: &Door) -> Router<Door> {
-    let rooms = mcp::Rooms {
+    Router::new()
+        .route_service("/mcp", mcp::http(tools(door)))
+        .route_layer(from_fn(guard::stand_known))
+}
+
+/// The rooms that tools use.
+pub fn tools(door: &Door) -> mcp::Rooms {
+    mcp::Rooms {
         queue: door.queue.clone(),
+        pool: Some(door.pool.clone()),
         store: door.store.clone(),
         clock: door.clock,
-    };
-    Router::new()
-        .route_service("/mcp", mcp::http(rooms))
-        .route_layer(from_fn(guard::stand_known))
+    }
 }

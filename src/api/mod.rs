@@ -8,14 +8,18 @@ mod audit;
 mod base;
 mod docs;
 mod document;
+mod events;
 mod framing;
 mod front;
 mod gate;
 mod guard;
+mod health;
 mod keys;
+mod leases;
 mod limits;
 mod mcp;
 mod me;
+mod metrics;
 mod oauth;
 mod page;
 mod people;
@@ -28,6 +32,7 @@ mod span;
 mod ticket;
 mod tls;
 mod visit;
+mod webhooks;
 mod wire;
 
 use std::sync::{Arc, OnceLock};
@@ -40,15 +45,20 @@ use tokio::sync::watch;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use crate::events::Bus;
 use crate::identity::oidc::Endpoints;
 use crate::identity::{Identity, Scope};
+use crate::pool::Pool;
 use crate::renewal::Queue;
 use crate::store::Store;
+use crate::telemetry::{Health, Metrics, Traces};
 use crate::watch::Settings;
+use crate::webhooks::Webhooks;
 
 use guard::{Desk, Rules, stand};
 
 pub use guard::Peer;
+pub use mcp::tools;
 pub use problem::Problem;
 pub use serve::{ServeError, Served, serve};
 
@@ -61,6 +71,18 @@ pub struct Door {
     pub identity: Identity,
     /// The audit log.
     pub store: Store,
+    /// What happens.
+    pub events: Bus,
+    /// Who has which account for itself.
+    pub pool: Pool,
+    /// Who is told of events.
+    pub webhooks: Webhooks,
+    /// Whether everything is in order.
+    pub health: Health,
+    /// Numbers.
+    pub metrics: Metrics,
+    /// Spans.
+    pub traces: Traces,
     /// The settings in force.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// The time.
@@ -77,7 +99,7 @@ fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter
             SecurityRequirement::new("oauth2", [scope.word()]),
             SecurityRequirement::new("apiKey", [] as [&str; 0]),
         ]);
-        document::refuse(operation, true);
+        document::describe(operation, true);
     }
     let rules = Rules::of(&paths, Some(scope));
     let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
@@ -93,6 +115,7 @@ fn known(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
             SecurityRequirement::new("oauth2", none),
             SecurityRequirement::new("apiKey", none),
         ]);
+        document::describe(operation, true);
     }
     let rules = Rules::of(&paths, Some(Scope::Profile)).whatever_scope();
     let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
@@ -104,7 +127,7 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     let (schemas, mut paths, methods) = routes;
     for operation in operations(&mut paths) {
         operation.security = Some(Vec::new());
-        document::refuse(operation, false);
+        document::describe(operation, false);
     }
     let rules = Rules::of(&paths, None);
     let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
@@ -133,14 +156,19 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(document::blank())
         .merge(document::routes())
         .merge(audit::routes())
-        .merge(sites::routes())
-        .merge(sign_in::routes())
+        .merge(events::routes())
+        .merge(health::routes())
+        .merge(keys::routes())
+        .merge(leases::routes())
+        .merge(me::routes())
+        .merge(metrics::routes())
+        .merge(oauth::routes())
         .merge(people::routes())
         .merge(sessions::routes())
-        .merge(keys::routes())
-        .merge(me::routes())
-        .merge(oauth::routes())
+        .merge(sign_in::routes())
+        .merge(sites::routes())
         .merge(ticket::routes())
+        .merge(webhooks::routes())
         .split_for_parts();
     let built = document::Built(Arc::new(document.clone()));
     document::complete(&mut document, &Endpoints::google());
@@ -151,6 +179,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .layer(Extension(built))
         .layer(from_fn_with_state(Arc::clone(&desk), guard::authenticate))
         .layer(map_response(problem::shape))
+        .layer(from_fn_with_state(door.clone(), metrics::observe))
         .layer(from_fn_with_state(desk, front::front))
         .with_state(door);
     (router, document)

@@ -3,13 +3,26 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::daemon::Daemon;
 use super::{Stop, complain, say, say_json};
 use crate::app::App;
 use crate::ids::SessionKey;
 use crate::renewal::Condition;
 
-pub(super) async fn check(app: &App, key: &SessionKey, json: bool) -> Result<(), Stop> {
-    let looked = app.queue.renewer().check(key).await?;
+pub(super) async fn check(
+    app: &App,
+    daemon: Option<&Daemon>,
+    key: &SessionKey,
+    json: bool,
+) -> Result<(), Stop> {
+    let there = match daemon {
+        Some(daemon) => daemon.check(key).await,
+        None => None,
+    };
+    let looked = match there {
+        Some(looked) => looked?,
+        None => app.queue.renewer().check(key).await?,
+    };
     if json {
         say_json(&json!({ "key": key, "alive": looked.is_ok(), "seen": looked.as_ref().err() }))?;
     }

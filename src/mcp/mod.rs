@@ -9,6 +9,7 @@
 
 mod audit;
 mod failed;
+mod leases;
 mod pipe;
 mod reading;
 mod server;
@@ -23,6 +24,7 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use crate::identity::Principal;
+use crate::pool::Pool;
 use crate::renewal::Queue;
 use crate::store::Store;
 
@@ -34,6 +36,8 @@ pub use server::Server;
 pub struct Rooms {
     /// Renewals, and behind them the sessions.
     pub queue: Queue,
+    /// Who has which account; `None` where no daemon runs, which alone gives them away.
+    pub pool: Option<Pool>,
     /// The audit log.
     pub store: Store,
     /// The time.

@@ -35,16 +35,18 @@ const SCOPES: &[(&str, Scope)] = &[
     ("get_session", Scope::SessionsRead),
     ("renew_session", Scope::SessionsRenew),
     ("hand_in_code", Scope::SessionsRenew),
+    ("lease_account", Scope::SessionsLease),
+    ("extend_lease", Scope::SessionsLease),
+    ("release_lease", Scope::SessionsLease),
 ];
 
-fn may(principal: &Principal, tool: &str) -> bool {
+fn scope(tool: &str) -> Option<Scope> {
     let asked = SCOPES.iter().find(|(name, _)| *name == tool);
-    asked.is_some_and(|(_, scope)| principal.may(*scope))
+    asked.map(|(_, scope)| *scope)
 }
 
 fn only_looks(tool: &str) -> bool {
-    let asked = SCOPES.iter().find(|(name, _)| *name == tool);
-    asked.is_none_or(|(_, scope)| *scope == Scope::SessionsRead)
+    scope(tool).is_none_or(|scope| scope == Scope::SessionsRead)
 }
 
 impl Server {
@@ -58,7 +60,16 @@ impl Server {
     }
 
     fn all_tools() -> ToolRouter<Self> {
-        Self::session_tools() + Self::reading_tools()
+        Self::session_tools() + Self::reading_tools() + Self::lease_tools()
+    }
+
+    /// Whether a caller has this tool.
+    fn has(&self, principal: &Principal, tool: &str) -> bool {
+        match scope(tool) {
+            Some(Scope::SessionsLease) if self.rooms.pool.is_none() => false,
+            Some(scope) => principal.may(scope),
+            None => false,
+        }
     }
 
     async fn done(
@@ -117,7 +128,7 @@ impl ServerHandler for Server {
     ) -> Result<ListToolsResult, ErrorData> {
         let principal = &self.caller(&context)?.principal;
         let mut tools = self.tools.list_all();
-        tools.retain(|tool| may(principal, &tool.name));
+        tools.retain(|tool| self.has(principal, &tool.name));
         Ok(ListToolsResult::with_all_items(tools))
     }
 
@@ -130,7 +141,7 @@ impl ServerHandler for Server {
         let name = request.name.clone();
         let subject = audit::subject(request.arguments.as_ref());
         let looks = only_looks(&name);
-        let answer = match may(&caller.principal, &name) {
+        let answer = match self.has(&caller.principal, &name) {
             true => self.done(request, context).await,
             false => {
                 let message = format!("there is no tool {name}, or not for you");

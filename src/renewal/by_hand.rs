@@ -1,5 +1,6 @@
 //! What a person does to a session by hand: brings one, looks, holds, releases, deletes.
 
+use super::news::News;
 use super::work::{Work, tag};
 use super::{Cause, Event, Outcome, Renewer, forget, hold, line, release};
 use crate::failure::{Failure, FailureClass};
@@ -45,7 +46,9 @@ impl Renewer {
                 login: false,
             },
             None,
-        )
+        )?;
+        self.tell(News::Imported(key.clone()));
+        Ok(())
     }
 
     /// Looks whether a session is alive, keeping the cookies that the site renewed.
@@ -86,7 +89,9 @@ impl Renewer {
         let work = self.by_hand(key).await?;
         let mut kept = self.kept(key)?;
         kept.record = hold((self.clock)(), kept.record, why);
-        Ok(self.files.write_record(&work.lease, key, &kept)?)
+        self.files.write_record(&work.lease, key, &kept)?;
+        self.tell(News::Held(key.clone()));
+        Ok(())
     }
 
     /// Lets a held session go on: a refused password may be submitted once more.
@@ -103,7 +108,9 @@ impl Renewer {
             .append_ledger(&work.lease, &line(now, tag, Event::Released))?;
         let mut kept = self.kept(key)?;
         kept.record = release(now, kept.record);
-        Ok(self.files.write_record(&work.lease, key, &kept)?)
+        self.files.write_record(&work.lease, key, &kept)?;
+        self.tell(News::Released(key.clone()));
+        Ok(())
     }
 
     /// Deletes a session: its state, the generation before, the files of the combinations that it went into, and what is

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use super::news::News;
 use super::slots::Slot;
 use super::worker::{How, Kept, Renewer};
 use super::{
@@ -398,7 +399,10 @@ impl Work<'_> {
         let spend = |what: &str| self.spend(what);
         let counter = || Ok(files.counter(&self.lease)?);
         // A login that waits for a person needs no place: what remains of it afterwards is short.
-        let waits = || drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let waits = || {
+            drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+            self.renewer.tell(News::CodeWanted(self.key.clone()));
+        };
         let outside = self.outside(&counter, &waits);
         let attempt = Attempt {
             recipe,

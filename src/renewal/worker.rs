@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use super::news::{News, Told};
 use super::shelf::Shelf;
 use super::slots::Slots;
 use super::work::{Work, plan, unknown};
@@ -43,6 +44,7 @@ pub struct Renewer {
     pub(super) clock: fn() -> DateTime<Utc>,
     person: Arc<OnceLock<mpsc::Sender<Question>>>,
     pub(super) shelf: Arc<Shelf>,
+    told: Told,
 }
 
 /// What is kept beside a state.
@@ -80,6 +82,8 @@ pub enum How {
 pub struct Report {
     /// Which session.
     pub key: SessionKey,
+    /// Why it began.
+    pub cause: Cause,
     /// How it ended.
     pub how: How,
     /// Why it did not come to a live session.
@@ -124,7 +128,18 @@ impl Renewer {
             clock,
             person: Arc::default(),
             shelf: Arc::default(),
+            told: Told::default(),
         }
+    }
+
+    /// What happens to sessions from now on. Who does not listen for long misses some.
+    pub fn follow(&self) -> broadcast::Receiver<News> {
+        self.told.follow()
+    }
+
+    /// Tells those who follow.
+    pub(super) fn tell(&self, news: News) {
+        self.told.tell(news);
     }
 
     /// From now on a login that wants a code asks there too.
@@ -148,7 +163,7 @@ impl Renewer {
     }
 
     /// What secrets are read with.
-    pub(super) fn reach<'a>(&'a self, settings: &'a Settings) -> Reach<'a> {
+    pub fn reach<'a>(&'a self, settings: &'a Settings) -> Reach<'a> {
         Reach {
             root: &self.root,
             env: self.environment.as_ref(),
@@ -157,7 +172,10 @@ impl Renewer {
     }
 
     /// The key that seals; made, where nothing was ever sealed.
-    pub(super) async fn seal_or_new(&self, settings: &Settings) -> Result<Seal, Failure> {
+    ///
+    /// # Errors
+    /// Its source gives none, or a new one cannot be kept.
+    pub async fn seal_or_new(&self, settings: &Settings) -> Result<Seal, Failure> {
         let (seal, made) = seal_or_new(self.reach(settings)).await?;
         if let Some(place) = made {
             tracing::warn!(
@@ -267,13 +285,16 @@ impl Renewer {
             }
             _ => tracing::debug!(site, ?cause, duration_ms, ?how, "session looked at"),
         }
-        Report {
+        let report = Report {
             key: key.clone(),
+            cause,
             how,
             failure,
             artefacts,
             took,
-        }
+        };
+        self.tell(News::Ended(report.clone()));
+        report
     }
 
     /// Takes the account's lease; `None` where somebody else has it. A person's command waits for it.

@@ -9,11 +9,14 @@
 mod audit;
 mod clients;
 mod devices;
+mod events;
 mod keys;
+mod leases;
 mod people;
 mod schema;
 mod tokens;
 mod visits;
+mod webhooks;
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -27,10 +30,13 @@ use tokio::sync::{mpsc, oneshot};
 pub use audit::{AuditRow, AuditSearch};
 pub use clients::{ClientRow, Forget};
 pub use devices::{Asked, DeviceRow};
+pub use events::{EventRow, EventSpan};
 pub use keys::KeyRow;
+pub use leases::LeaseRow;
 pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use tokens::{FoundToken, GrantRow, Taken, TokenKind, TokenRow};
 pub use visits::VisitKind;
+pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
 
 /// How long a write waits for another process (a command beside the daemon) that is writing.
 const BUSY: Duration = Duration::from_secs(5);
@@ -153,6 +159,20 @@ impl Store {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Shows that it can be written.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn try_write(&self) -> Result<(), StoreError> {
+        // Sets what is set already, which takes the lock and a page of the log, and no sync.
+        self.submit(Durable::Handed, |connection| {
+            let known: i64 =
+                connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            connection.pragma_update(None, "user_version", known)
+        })
+        .await
     }
 
     /// Changes something; the answer comes when it is on the disk.

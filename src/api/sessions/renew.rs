@@ -1,5 +1,7 @@
 //! Having a session renewed or looked at now, and handing in what its login waits for.
 
+use std::time::Duration;
+
 use axum::extract::{Path, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
@@ -18,8 +20,11 @@ use crate::api::span::Span;
 use crate::api::{Door, Problem, guarded};
 use crate::codes::{self, Given};
 use crate::failure::FailureClass;
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Scope, Who};
 use crate::renewal::{Cause, How, Report};
+
+/// Longest wait of who is at this machine: a login may take fifteen minutes.
+const LOCAL_WAIT: Duration = Duration::from_secs(1200);
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
@@ -97,7 +102,12 @@ async fn renew(
 ) -> Result<Response, Problem> {
     let key = reached_one(&door, &principal, &session)?;
     let wait = asked.and_then(|Json(asked)| asked.wait);
-    let wait = wait.map_or(WAIT, |Span(wait)| wait.min(LONGEST_WAIT));
+    let most = match principal.who {
+        // A command at this machine waits for the whole of the longest login.
+        Who::Local(_) => LOCAL_WAIT,
+        _ => LONGEST_WAIT,
+    };
+    let wait = wait.map_or(WAIT, |Span(wait)| wait.min(most));
     let cause = match principal.may(Scope::SessionsWrite) {
         true => Cause::Command,
         false => Cause::Report,

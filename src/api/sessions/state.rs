@@ -50,6 +50,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 #[into_params(parameter_in = Query)]
 struct Asked {
     /// The format; `storage-state` where it is not given.
+    #[param(inline)]
     format: Option<Format>,
     /// Only what belongs to this URL. The format `header` is for one URL: the site's own, where none is given.
     #[param(value_type = Option<String>, format = Uri)]
@@ -60,6 +61,7 @@ struct Asked {
     /// How long to wait for that: 30 seconds where it is not given; more than 120 count as 120.
     wait: Option<Span>,
     /// `allow`: where `max_age` cannot be had, the session as it is, and why in the header `Jarkeeper-Stale`.
+    #[param(inline)]
     stale: Option<Stale>,
 }
 

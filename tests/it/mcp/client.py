@@ -5,7 +5,7 @@ Reads one JSON object from standard input: how to connect, and the calls. Writes
     {"url": "http://127.0.0.1:1/mcp", "headers": {}}    streamable HTTP
     {"command": ["jarkeeper", "mcp"], "env": {}}        standard input and output
     "mode": "auto" | "legacy"                           how the version is agreed on
-    "oauth": {"scope": "…", "ticket": "http://…"}       signs in first: discovery, registration, PKCE
+    "oauth": {"ticket": "http://…", "answer": "allow"}  signs in first: discovery, registration, PKCE
     "calls": [{"tool": "…", "arguments": {}}]           one after the other
 """
 

@@ -1,6 +1,7 @@
 //! The tools for language models, as the protocol's own Python SDK finds them.
 
 mod http;
+mod oauth;
 mod stdio;
 
 use std::collections::BTreeSet;

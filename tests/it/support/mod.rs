@@ -24,6 +24,6 @@ pub(crate) mod terminal;
 pub(crate) mod tools;
 mod wire;
 
-pub(crate) use api::{Api, answer};
+pub(crate) use api::{Api, answer, key};
 pub(crate) use keeper::{Keeper, clock, run};
 pub(crate) use site::Site;
