@@ -1,4 +1,4 @@
-//! `/v1/people` and `/v1/me`: who signs in here, and what they may.
+//! `/v1/people`: who signs in here, and what they may.
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
@@ -18,7 +18,6 @@ const LONGEST: usize = 100;
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
-        .routes(guarded(Scope::Profile, routes!(me)))
         .routes(guarded(Scope::Admin, routes!(list)))
         .routes(guarded(Scope::Admin, routes!(show, change, delete)))
         .routes(guarded(Scope::Admin, routes!(unlink)))
@@ -81,43 +80,6 @@ impl From<Person> for PersonView {
                 .collect(),
         }
     }
-}
-
-/// The caller itself.
-#[derive(Serialize, ToSchema)]
-struct Me {
-    /// The person's id.
-    id: String,
-    /// What people call it.
-    name: Option<String>,
-    /// Its address; only with the scope `email`.
-    email: Option<String>,
-    /// By what the caller is known: `key:ID`, `token:ID`, `person:ID` or `local:UID`.
-    #[schema(example = "key:0123456789abcdef0123")]
-    principal: String,
-    /// What these credentials may do.
-    scopes: Vec<&'static str>,
-    /// With which sessions: `SITE` or `SITE:ACCOUNT`; null: every one.
-    reach: Option<Vec<String>>,
-}
-
-/// Says who calls, and what these credentials may do.
-#[utoipa::path(get, path = "/v1/me", operation_id = "me.show", tag = "people",
-    responses((status = 200, body = Me), (status = 401, body = Problem), (status = 403, body = Problem)))]
-async fn me(
-    State(door): State<Door>,
-    Extension(principal): Extension<Principal>,
-) -> Result<Json<Me>, Problem> {
-    let person = door.identity.person(principal.person.as_str())?;
-    let email = person.email.filter(|_| principal.may(Scope::Email));
-    Ok(Json(Me {
-        id: person.id.to_string(),
-        name: person.name,
-        email,
-        principal: principal.who.to_string(),
-        scopes: principal.scopes.iter().map(Scope::word).collect(),
-        reach: principal.reach.words(),
-    }))
 }
 
 /// Lists everybody who has signed in.

@@ -2,8 +2,7 @@
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
-use axum::http::header::{HOST, LOCATION, SET_COOKIE};
-use axum::http::request::Parts;
+use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
@@ -14,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::base::Base;
 use super::{Door, Peer, open, page, visit};
 use crate::identity::oidc::{Answer, SignInError};
 use crate::identity::{IdentityError, Visit};
@@ -46,18 +46,20 @@ struct Wanted {
         (status = 400, content_type = "text/html", body = String)))]
 async fn show(
     State(door): State<Door>,
+    Extension(peer): Extension<Peer>,
+    base: Base,
     wanted: Result<Query<Wanted>, QueryRejection>,
-    parts: Parts,
+    headers: HeaderMap,
 ) -> Response {
     let return_to = match wanted.ok().map(|Query(wanted)| wanted.return_to) {
         Some(Some(path)) if is_own_path(&path) => path,
         Some(None) => HOME.to_owned(),
         _ => return no_way_back(),
     };
-    if let Some(there) = numbered(&parts, &format!("/sign-in?{}", query(&return_to))) {
+    if let Some(there) = numbered(peer, &base, &return_to) {
         return there;
     }
-    let visit = match visit::of(&door, &parts.headers) {
+    let visit = match visit::of(&door, &headers) {
         Ok(visit) => visit,
         Err(error) => return failed(error, &return_to),
     };
@@ -76,29 +78,23 @@ async fn show(
         (status = 503, content_type = "text/html", body = String)))]
 async fn start(
     State(door): State<Door>,
+    Extension(peer): Extension<Peer>,
+    base: Base,
     wanted: Result<Query<Wanted>, QueryRejection>,
-    parts: Parts,
 ) -> Response {
     let return_to = match wanted.ok().map(|Query(wanted)| wanted.return_to) {
         Some(Some(path)) if is_own_path(&path) => path,
         Some(None) => HOME.to_owned(),
         _ => return no_way_back(),
     };
-    if let Some(there) = numbered(&parts, &format!("/sign-in?{}", query(&return_to))) {
+    if let Some(there) = numbered(peer, &base, &return_to) {
         return there;
     }
-    let Some(base) = base(&parts) else {
-        let body = told(
-            "Open this page in a browser, at the address of the API.",
-            HOME,
-        );
-        return page::page(StatusCode::BAD_REQUEST, "Not here", body);
-    };
-    let redirect_uri = format!("{base}/sign-in/callback");
+    let redirect_uri = format!("{}/sign-in/callback", base.0);
     match door.identity.begin_sign_in(&redirect_uri, &return_to).await {
         Ok(begun) => {
             let life = begun.life.num_seconds();
-            let cookie = cookie(&begun.browser, life, base.starts_with("https:"));
+            let cookie = cookie(&begun.browser, life, base.is_secure());
             (
                 StatusCode::SEE_OTHER,
                 [(LOCATION, begun.url.to_string()), (SET_COOKIE, cookie)],
@@ -134,8 +130,9 @@ struct Brought {
 async fn callback(
     State(door): State<Door>,
     Extension(peer): Extension<Peer>,
+    base: Base,
     brought: Result<Query<Brought>, QueryRejection>,
-    parts: Parts,
+    headers: HeaderMap,
 ) -> Response {
     // A parameter that is there twice leaves no answer to believe.
     let Ok(Query(brought)) = brought else {
@@ -148,10 +145,8 @@ async fn callback(
         iss: brought.iss,
         error: brought.error.map(|word| (word, brought.error_description)),
     };
-    let browser = visit::cookie(&parts.headers, BROWSER);
-    let base = base(&parts).unwrap_or_default();
-    let here = is_here(peer, &base);
-    let secure = base.starts_with("https:");
+    let browser = visit::cookie(&headers, BROWSER);
+    let (here, secure) = (is_here(peer, &base), base.is_secure());
     let signed_in = match door.identity.finish_sign_in(answer, browser, here).await {
         Ok(signed_in) => signed_in,
         Err(error) => return failed(error, HOME),
@@ -160,11 +155,7 @@ async fn callback(
         Ok(value) => {
             tracing::info!(person = %signed_in.person, "a person signed in");
             // A page, not a redirect: a browser that comes from another site sends no strict cookie on the next hop.
-            let body = html! {
-                meta http-equiv="refresh" content=(format!("0;url={}", signed_in.return_to));
-                p { "You are signed in. " a href=(signed_in.return_to) { "Go on" } }
-            };
-            let mut response = page::page(StatusCode::OK, "Signed in", body);
+            let mut response = page::onward(&signed_in.return_to);
             let gone = cookie(&SecretString::default(), 0, secure);
             visit::set_cookie(&mut response, &visit::begin(&value, secure));
             visit::set_cookie(&mut response, &gone);
@@ -222,40 +213,34 @@ fn cookie(value: &SecretString, life_s: i64, secure: bool) -> String {
     )
 }
 
-/// Where this request was sent, without a slash at the end; `None` at the socket.
-fn base(parts: &Parts) -> Option<String> {
-    let Some(Peer::Tcp(_)) = parts.extensions.get() else {
-        return None;
-    };
-    let host = parts.headers.get(HOST)?.to_str().ok()?;
-    Some(format!("http://{host}"))
-}
-
 /// Whether the browser is on this machine.
-fn is_here(peer: Peer, base: &str) -> bool {
+fn is_here(peer: Peer, base: &Base) -> bool {
     let near = match peer {
         Peer::Tcp(address) => address.ip().to_canonical().is_loopback(),
         Peer::Socket { .. } => false,
     };
     // Behind a proxy everybody is near; what they asked for is not.
-    let host = url::Url::parse(base).ok().and_then(|url| match url.host() {
-        Some(url::Host::Domain(name)) => Some(name == "localhost"),
-        Some(url::Host::Ipv4(address)) => Some(address.is_loopback()),
-        Some(url::Host::Ipv6(address)) => Some(address.is_loopback()),
-        None => None,
-    });
+    let host = url::Url::parse(&base.0)
+        .ok()
+        .and_then(|url| match url.host() {
+            Some(url::Host::Domain(name)) => Some(name == "localhost"),
+            Some(url::Host::Ipv4(address)) => Some(address.is_loopback()),
+            Some(url::Host::Ipv6(address)) => Some(address.is_loopback()),
+            None => None,
+        });
     near && host == Some(true)
 }
 
 /// From `localhost` to the number that it stands for: a provider compares addresses letter by letter, and cookies of one
 /// name are not those of the other (RFC 8252 section 8.3).
-fn numbered(parts: &Parts, path: &str) -> Option<Response> {
-    let host = parts.headers.get(HOST)?.to_str().ok()?;
-    let port = host.strip_prefix("localhost")?;
-    match parts.extensions.get() {
-        Some(Peer::Tcp(from)) if from.is_ipv4() && (port.is_empty() || port.starts_with(':')) => {
-            let there = format!("http://127.0.0.1{port}{path}");
-            Some((StatusCode::SEE_OTHER, [(LOCATION, there)]).into_response())
+fn numbered(peer: Peer, base: &Base, return_to: &str) -> Option<Response> {
+    let port = base.0.strip_prefix("http://localhost")?;
+    match peer {
+        Peer::Tcp(from) if from.is_ipv4() && (port.is_empty() || port.starts_with(':')) => {
+            let query = query(return_to);
+            Some(visit::see(&format!(
+                "http://127.0.0.1{port}/sign-in?{query}"
+            )))
         }
         _ => None,
     }

@@ -15,6 +15,7 @@ use openidconnect::{
     UserInfoUrl,
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use url::Url;
 
 use super::fetch::{Unanswered, Wire, may_be_asked};
@@ -38,6 +39,9 @@ const KEYS_LONGEST: TimeDelta = TimeDelta::days(1);
 const PAUSE: TimeDelta = TimeDelta::seconds(30);
 /// How long a failure is believed, so that not every caller waits for the same silence.
 const SILENCE: TimeDelta = TimeDelta::seconds(5);
+
+/// Longest wait for another one's answer.
+const WAIT: TimeDelta = TimeDelta::minutes(1);
 
 /// Where an issuer takes people who sign in, and gives tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +172,7 @@ impl Issuers {
         {
             return Err(last.error.clone());
         }
+        let began = Instant::now();
         match self.read(name, need, now).await {
             Ok(issuer) => {
                 let issuer = Arc::new(issuer);
@@ -179,7 +184,7 @@ impl Issuers {
             Err(error) => {
                 *failed = Some(Failed {
                     name: name.to_owned(),
-                    at: now,
+                    at: now + TimeDelta::from_std(began.elapsed()).unwrap_or_default(),
                     error: error.clone(),
                 });
                 Err(error)
@@ -195,7 +200,7 @@ impl Issuers {
     fn fit(&self, name: &str, need: Need, now: DateTime<Utc>) -> Option<Arc<Issuer>> {
         self.kept(name).filter(|kept| match need {
             Need::Description => within(kept.described_at, now, DESCRIBED),
-            Need::Keys => kept.keys_at <= now && now < kept.keys_until,
+            Need::Keys => within(kept.keys_at, now, kept.keys_until - kept.keys_at),
             Need::NewerKeys(than) => kept.keys_at > than || within(kept.keys_at, now, PAUSE),
         })
     }
@@ -344,9 +349,10 @@ impl From<Unanswered> for SignInError {
     }
 }
 
-/// Whether `now` is less than `life` after `then`. A clock that went back makes everything old.
+/// Whether `now` is less than `life` after `then`. A clock that went back makes everything old; but who waited for another
+/// one's answer has read the clock before that one.
 fn within(then: DateTime<Utc>, now: DateTime<Utc>, life: TimeDelta) -> bool {
-    then <= now && now - then < life
+    (-WAIT..life).contains(&(now - then))
 }
 
 /// For how long an answer may be kept (RFC 9111 section 5.2.2), between [`PAUSE`] and a day.
