@@ -1,7 +1,6 @@
 //! Builds every room once, starts the loops, stops them in order.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +13,11 @@ use tokio::task::JoinHandle;
 
 use crate::api;
 use crate::browser::Browser;
-use crate::config::{LogConfig, Overrides};
+use crate::config::{ApiConfig, LogConfig, Overrides};
 use crate::events::{self, Bus};
-use crate::identity::Identity;
+use crate::identity::{Identity, oidc};
 use crate::login::Prober;
+use crate::mcp;
 use crate::pool::Pool;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
@@ -93,6 +93,7 @@ pub async fn serve(
     settings: Settings,
     relog: impl Fn(&LogConfig),
 ) -> anyhow::Result<()> {
+    quiet_panics();
     let app = App::new(&root, settings.clone())?;
     let files = app.queue.renewer().files().clone();
     let mut sole = Sole {
@@ -104,9 +105,9 @@ pub async fn serve(
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
-    let door = door(&app, &sole).await?;
+    let door = door(&app, &sole, &root).await?;
     let loops = Loops::start(&door);
-    let served = open(&door, &sole, settings.config.api.listen).await?;
+    let (served, tools) = open(&door, &sole, &root, &settings.config.api).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -156,6 +157,7 @@ pub async fn serve(
     };
     tracing::info!("stopping");
     notify(&[sd_notify::NotifyState::Stopping]);
+    drop(tools);
     // Those who follow would keep the door open.
     door.events.close();
     served.close().await;
@@ -167,10 +169,22 @@ pub async fn serve(
     ended
 }
 
+/// Logs where a panic was, and not what it said: that may hold anything.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        tracing::error!(place, thread, "a panic");
+    }));
+}
+
 /// Opens the store, and builds the rooms that callers reach.
-async fn door(app: &App, sole: &Sole) -> anyhow::Result<api::Door> {
+async fn door(app: &App, sole: &Sole, root: &Path) -> anyhow::Result<api::Door> {
     let store = Store::open(&sole.files.store_path()?)?;
+    let provider = oidc::Provider::new(app.settings.clone(), root.to_owned(), environment())?;
     let identity = Identity::new(store.clone(), Utc::now).await?;
+    let identity = identity.with_provider(provider);
     let renewer = app.queue.renewer();
     let events = Bus::new(store.clone(), Utc::now)?;
     let pool = Pool::open(store.clone(), renewer.clone(), events.clone(), Utc::now)?;
@@ -191,6 +205,7 @@ async fn door(app: &App, sole: &Sole) -> anyhow::Result<api::Door> {
         traces,
         settings: app.settings.clone(),
         clock: Utc::now,
+        base: Arc::default(),
     })
 }
 
@@ -238,22 +253,48 @@ impl Loops {
 async fn open(
     door: &api::Door,
     sole: &Sole,
-    listen: Option<SocketAddr>,
-) -> anyhow::Result<api::Served> {
+    root: &Path,
+    config: &ApiConfig,
+) -> anyhow::Result<(api::Served, mcp::Listening)> {
+    let tools = mcp::listen(
+        sole.files.tools_socket(&sole.lock)?,
+        api::tools(door),
+        door.identity.clone(),
+    )?;
     let (router, _) = api::router(door.clone());
     let socket = sole.files.daemon_socket(&sole.lock)?;
-    let served = api::serve(router, socket, listen)
-        .await
-        .with_context(|| match listen {
-            Some(address) => {
-                format!("HTTP cannot be served at {address}; set another address with [api] listen")
-            }
-            None => "the socket cannot be served".to_owned(),
-        })?;
+    let served = api::serve(router, socket, root, config).await?;
     if let Some(address) = served.address {
+        let public = config.public_url.as_ref();
+        door.base.get_or_init(|| match public {
+            Some(public) => public.origin().ascii_serialization(),
+            None if config.tls.is_some() => format!("https://{address}"),
+            None => format!("http://{address}"),
+        });
         tracing::info!(%address, "the API is served");
     }
-    Ok(served)
+    Ok((served, tools))
+}
+
+/// What serves a language model at a pipe where no daemon runs, and in whose name.
+///
+/// # Errors
+/// The store cannot be opened.
+pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
+    let store = Store::open(&app.queue.renewer().files().store_path()?)?;
+    let identity = Identity::new(store.clone(), Utc::now).await?;
+    let caller = mcp::Caller {
+        principal: identity.local(rustix::process::geteuid().as_raw()),
+        from: "pipe".to_owned(),
+    };
+    // Leases are the daemon's: two processes would give the same account away.
+    let rooms = mcp::Rooms {
+        queue: app.queue.clone(),
+        pool: None,
+        store,
+        clock: Utc::now,
+    };
+    Ok((rooms, caller))
 }
 
 /// The right to be the one daemon, and whether it still means anything.

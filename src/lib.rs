@@ -19,6 +19,7 @@ pub mod failure;
 pub mod identity;
 pub mod ids;
 pub mod login;
+pub mod mcp;
 pub mod pool;
 pub mod renewal;
 pub mod seal;

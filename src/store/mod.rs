@@ -7,10 +7,14 @@
 //! own, so that one that fails takes no other with it. An answer comes after the commit.
 
 mod audit;
+mod clients;
+mod devices;
 mod events;
 mod keys;
 mod leases;
+mod people;
 mod schema;
+mod tokens;
 mod visits;
 mod webhooks;
 
@@ -24,9 +28,13 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 pub use audit::{AuditRow, AuditSearch};
+pub use clients::{ClientRow, Forget};
+pub use devices::{Asked, DeviceRow};
 pub use events::{EventRow, EventSpan};
 pub use keys::KeyRow;
 pub use leases::LeaseRow;
+pub use people::{AccountRow, PersonRow, PersonUpdate};
+pub use tokens::{FoundToken, GrantRow, Taken, TokenKind, TokenRow};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
 
@@ -173,6 +181,27 @@ impl Store {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.submit(Durable::Yes, work).await
+    }
+
+    /// Changes something that nobody waits for; it is left out where the writer has too much to do.
+    fn hand(
+        &self,
+        durable: Durable,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) {
+        let path = self.0.path.clone();
+        let work = Box::new(move |connection: Result<&Connection, StoreError>| -> Tell {
+            let done = connection.and_then(|connection| {
+                behind_savepoint(connection, work).map_err(|e| StoreError::of(&path, &e))
+            });
+            if let Err(error) = done {
+                tracing::debug!("a note was not written: {error}");
+            }
+            Box::new(|_| {})
+        });
+        if self.0.writer.try_send(Job { durable, work }).is_err() {
+            tracing::debug!("a note was left out: the store is busy");
+        }
     }
 
     async fn submit<T: Send + 'static>(
