@@ -72,9 +72,27 @@ impl Daemon {
         let client = reqwest::Client::builder()
             .unix_socket(way.path())
             .no_proxy()
+//! The daemon that runs on this folder, asked at its socket.
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+use super::Stop;
+use crate::session::{Files, FilesError, Way};
+/// The way to a running daemon.
+    client: Client,
+    /// The socket's path leads through it.
+    /// `None` where none runs.
+    pub(super) fn of(files: &Files) -> Result<Option<Self>, Stop> {
+        let Some(way) = files.daemon_way().map_err(|e: FilesError| Stop::from(e))? else {
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| Stop::Told(1, error.to_string()))?;
         Ok(Some(Self { client, _way: way }))
+    }
+
+    /// For what is asked in another way than by [`Daemon::ask`].
+    pub(super) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Asks; `Null` for an answer without a body.
