@@ -8,15 +8,18 @@ mod add;
 mod arguments;
 mod auto_login;
 mod code;
+mod daemon;
 mod demo;
 mod doctor;
 mod explain;
 mod import_recording;
+mod key;
 mod log;
 mod login;
 mod named;
 mod passkey;
 mod secret;
+mod sign_in;
 mod sites;
 mod state;
 mod status;
@@ -132,6 +135,8 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
             })
             .await
         }
+        Verb::Key(verb) => key::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::SignIn => sign_in::run(&Files::open(&root.join(".auth"))?, json).await,
         Verb::Secret(verb) => secret::run(&root, &settings, verb, json).await,
         Verb::Sites(sites::SitesVerb::Check) => sites::check(&settings, json),
         Verb::Sites(sites::SitesVerb::Add(arguments)) => {

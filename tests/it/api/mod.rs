@@ -1,6 +1,10 @@
 //! The daemon's door, on the wire.
 
+mod browser;
+mod device;
 mod id_token;
+mod keys;
+mod oauth;
 mod people;
 mod sign_in;
 mod sign_in_answers;
