@@ -96,6 +96,9 @@ pub(crate) fn register(canaille: &RealSite, redirect_uri: &str, secret: &str) ->
         "code",
         "--token-endpoint-auth-method",
         "client_secret_basic",
+        // Canaille's own choice would be RS512.
+        "--id-token-signed-response-alg",
+        "RS256",
         "--scope",
         "openid",
         "--scope",
