@@ -42,7 +42,7 @@ struct Wanted {
     #[schema(example = "bob")]
     account: Option<String>,
     /// How long to wait for a free account: not at all unless given, at most `120s`.
-    #[schema(example = "30s")]
+    #[schema(example = "1s")]
     wait: Option<String>,
     /// What for: told to whoever lists leases. At most 200 characters.
     purpose: Option<String>,

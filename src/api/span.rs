@@ -47,6 +47,14 @@ impl Visitor<'_> for Read {
         }
     }
 
+    fn visit_f64<E: Error>(self, seconds: f64) -> Result<Span, E> {
+        // To JSON, 60.0 is an integer as 60 is.
+        match seconds.fract() == 0.0 && (0.0..1e9).contains(&seconds) {
+            true => self.visit_u64(seconds as u64),
+            false => Err(E::invalid_value(serde::de::Unexpected::Float(seconds), &self)),
+        }
+    }
+
     fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
         let read =
             seconds(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self));
