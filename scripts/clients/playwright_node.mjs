@@ -1,6 +1,6 @@
 // Playwright for Node.js with a session of Jarkeeper: node playwright_node.mjs SESSION URL
 //
-// Prints the title of the page as the signed-in user sees it.
+// Prints the text of the page as the signed-in user sees it.
 import { chromium } from "playwright-core";
 
 const [session, url] = process.argv.slice(2);
@@ -18,5 +18,5 @@ const browser = await chromium.launch({ executablePath: CHROMIUM });
 const context = await browser.newContext({ storageState, userAgent: storageState.jarkeeper?.user_agent });
 const page = await context.newPage();
 await page.goto(url);
-console.log(await page.title());
+console.log(await page.innerText("body"));
 await browser.close();

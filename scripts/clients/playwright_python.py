@@ -1,6 +1,6 @@
 """Playwright for Python with a session of Jarkeeper: playwright_python.py SESSION URL
 
-Prints the title of the page as the signed-in user sees it.
+Prints the text of the page as the signed-in user sees it.
 """
 
 import os
@@ -17,5 +17,5 @@ with sync_playwright() as playwright:
     context = browser.new_context(storage_state=state, user_agent=state.get("jarkeeper", {}).get("user_agent"))
     page = context.new_page()
     page.goto(url)
-    print(page.title())
+    print(page.inner_text("body"))
     browser.close()

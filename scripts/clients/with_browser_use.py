@@ -1,6 +1,6 @@
 """browser-use with an account of Jarkeeper for itself: with_browser_use.py SITE URL
 
-Prints the title of the page as the signed-in user sees it. An agent is the same with `Agent(task=…, llm=…, browser=browser)`.
+Prints the text of the page as the signed-in user sees it. An agent is the same with `Agent(task=…, llm=…, browser=browser)`.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ async def main(site, url):
         await browser.start()
         try:
             await browser.navigate_to(url)
-            print(await browser.get_current_page_title())
+            page = await browser.must_get_current_page()
+            print(await page.evaluate("() => document.body.innerText"))
         finally:
             await browser.kill()
 

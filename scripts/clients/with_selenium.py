@@ -1,6 +1,6 @@
 """Selenium with a session of Jarkeeper: with_selenium.py SESSION URL
 
-Prints the title of the page as the signed-in user sees it.
+Prints the text of the page as the signed-in user sees it.
 """
 
 import os
@@ -25,6 +25,6 @@ try:
     for cookie in Jarkeeper().session(session, format="selenium", url=url, max_age="10m"):
         driver.add_cookie(cookie)
     driver.get(url)
-    print(driver.title)
+    print(driver.find_element("tag name", "body").text)
 finally:
     driver.quit()

@@ -1,3 +1,4 @@
 //! The daemon's door, on the wire.
 
+mod clients;
 mod sites;
