@@ -1,7 +1,6 @@
 //! Builds every room once, starts the loops, stops them in order.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,20 +9,28 @@ use anyhow::Context as _;
 use chrono::Utc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use crate::api;
 use crate::browser::Browser;
-use crate::config::{LogConfig, Overrides};
-use crate::identity::Identity;
+use crate::config::{ApiConfig, LogConfig, Overrides};
+use crate::events::{self, Bus};
+use crate::identity::{Identity, oidc};
 use crate::login::Prober;
+use crate::mcp;
+use crate::pool::Pool;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
 use crate::session::{Files, FilesError};
 use crate::store::Store;
+use crate::telemetry::{self, Health, Metrics, Traces};
 use crate::watch::{self, Environment, Settings};
+use crate::webhooks::Webhooks;
 
 /// How long a stop waits for renewals that run.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a stop waits until what happened last is kept.
+const LAST: Duration = Duration::from_secs(2);
 /// How often the daemon looks whether `.auth` is still the folder that it locked.
 const GUARD: Duration = Duration::from_secs(2);
 
@@ -86,6 +93,7 @@ pub async fn serve(
     settings: Settings,
     relog: impl Fn(&LogConfig),
 ) -> anyhow::Result<()> {
+    quiet_panics();
     let app = App::new(&root, settings.clone())?;
     let files = app.queue.renewer().files().clone();
     let mut sole = Sole {
@@ -97,7 +105,9 @@ pub async fn serve(
     guard.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
-    let door = door(&app, &sole, settings.config.api.listen).await?;
+    let door = door(&app, &sole, &root).await?;
+    let loops = Loops::start(&door);
+    let (served, tools) = open(&door, &sole, &root, &settings.config.api).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -130,6 +140,7 @@ pub async fn serve(
                     Ok(true) => again.notify_one(),
                     Err(error) => break Err(error.into()),
                 }
+                door.health.auth(!sole.alarmed);
             }
             changed = newest.changed() => {
                 if changed.is_err() {
@@ -139,42 +150,151 @@ pub async fn serve(
                 tracing::info!(sites = settings.recipes.len(), problems = settings.problems.len(), "new settings are in force");
                 relog(&settings.config.log);
                 app.change.send_replace(settings);
+                let events = door.events.clone();
+                tokio::spawn(async move { events.publish(events::Kind::SettingsChanged, None, Default::default()).await });
             }
         }
     };
     tracing::info!("stopping");
     notify(&[sd_notify::NotifyState::Stopping]);
-    door.close().await;
+    drop(tools);
+    // Those who follow would keep the door open.
+    door.events.close();
+    served.close().await;
     schedule.abort();
     app.close().await;
+    loops.close().await;
+    door.traces.close().await;
     tracing::info!("stopped");
     ended
 }
 
-/// Opens the store and the door.
-async fn door(app: &App, sole: &Sole, listen: Option<SocketAddr>) -> anyhow::Result<api::Served> {
+/// Logs where a panic was, and not what it said: that may hold anything.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        tracing::error!(place, thread, "a panic");
+    }));
+}
+
+/// Opens the store, and builds the rooms that callers reach.
+async fn door(app: &App, sole: &Sole, root: &Path) -> anyhow::Result<api::Door> {
     let store = Store::open(&sole.files.store_path()?)?;
+    let provider = oidc::Provider::new(app.settings.clone(), root.to_owned(), environment())?;
     let identity = Identity::new(store.clone(), Utc::now).await?;
-    let (router, _) = api::router(api::Door {
+    let identity = identity.with_provider(provider);
+    let renewer = app.queue.renewer();
+    let events = Bus::new(store.clone(), Utc::now)?;
+    let pool = Pool::open(store.clone(), renewer.clone(), events.clone(), Utc::now)?;
+    let webhooks = Webhooks::new(store.clone(), events.clone(), renewer.clone(), Utc::now)?;
+    let path = std::env::var("PATH").unwrap_or_default();
+    let health = Health::new(store.clone(), app.settings.clone(), path);
+    let traces = Traces::new(environment().as_ref())
+        .context("traces cannot be sent as the OTEL_ variables say")?;
+    Ok(api::Door {
         queue: app.queue.clone(),
         identity,
         store,
+        events,
+        pool,
+        webhooks,
+        health,
+        metrics: Metrics::default(),
+        traces,
         settings: app.settings.clone(),
         clock: Utc::now,
-    });
+        base: Arc::default(),
+    })
+}
+
+/// What goes on beside the requests.
+struct Loops {
+    /// They end when nothing more comes.
+    listeners: Vec<JoinHandle<()>>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Loops {
+    fn start(door: &api::Door) -> Self {
+        let renewer = door.queue.renewer();
+        let (metrics, traces, health) = (
+            door.metrics.clone(),
+            door.traces.clone(),
+            door.health.clone(),
+        );
+        Self {
+            listeners: vec![
+                tokio::spawn(events::record(
+                    door.events.clone(),
+                    renewer.clone(),
+                    renewer.follow(),
+                )),
+                tokio::spawn(telemetry::follow(metrics, traces, health, renewer.follow())),
+            ],
+            others: vec![
+                tokio::spawn(door.pool.clone().run()),
+                tokio::spawn(door.webhooks.clone().run()),
+            ],
+        }
+    }
+
+    async fn close(self) {
+        self.others.iter().for_each(JoinHandle::abort);
+        let ends = futures::future::join_all(self.listeners);
+        if tokio::time::timeout(LAST, ends).await.is_err() {
+            tracing::warn!("the last events were not kept in time");
+        }
+    }
+}
+
+/// Opens the door.
+async fn open(
+    door: &api::Door,
+    sole: &Sole,
+    root: &Path,
+    config: &ApiConfig,
+) -> anyhow::Result<(api::Served, mcp::Listening)> {
+    let tools = mcp::listen(
+        sole.files.tools_socket(&sole.lock)?,
+        api::tools(door),
+        door.identity.clone(),
+    )?;
+    let (router, _) = api::router(door.clone());
     let socket = sole.files.daemon_socket(&sole.lock)?;
-    let served = api::serve(router, socket, listen)
-        .await
-        .with_context(|| match listen {
-            Some(address) => {
-                format!("HTTP cannot be served at {address}; set another address with [api] listen")
-            }
-            None => "the socket cannot be served".to_owned(),
-        })?;
+    let served = api::serve(router, socket, root, config).await?;
     if let Some(address) = served.address {
+        let public = config.public_url.as_ref();
+        door.base.get_or_init(|| match public {
+            Some(public) => public.origin().ascii_serialization(),
+            None if config.tls.is_some() => format!("https://{address}"),
+            None => format!("http://{address}"),
+        });
         tracing::info!(%address, "the API is served");
     }
-    Ok(served)
+    Ok((served, tools))
+}
+
+/// What serves a language model at a pipe where no daemon runs, and in whose name.
+///
+/// # Errors
+/// The store cannot be opened.
+pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
+    let store = Store::open(&app.queue.renewer().files().store_path()?)?;
+    let identity = Identity::new(store.clone(), Utc::now).await?;
+    let caller = mcp::Caller {
+        principal: identity.local(rustix::process::geteuid().as_raw()),
+        from: "pipe".to_owned(),
+    };
+    // Leases are the daemon's: two processes would give the same account away.
+    let rooms = mcp::Rooms {
+        queue: app.queue.clone(),
+        pool: None,
+        store,
+        clock: Utc::now,
+    };
+    Ok((rooms, caller))
 }
 
 /// The right to be the one daemon, and whether it still means anything.

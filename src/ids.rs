@@ -97,6 +97,16 @@ name! {
     AccountName, "account", underscore: false
 }
 
+/// A new id of something that is kept: 80 random bits, in lower-case hexadecimal.
+///
+/// # Errors
+/// The system gives no random numbers.
+pub fn random() -> Result<String, getrandom::Error> {
+    let mut bytes = [0_u8; 10];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// Several sites whose sessions are delivered in one file, `A.B_state.json`.
 ///
 /// Sites stand in the order in which they were asked for; [`Combination::sorted`] gives the order
@@ -244,6 +254,48 @@ impl fmt::Display for SessionKey {
     }
 }
 
+/// What callers name: one session, or the joined one of a combination.
+///
+/// Shape as text: that of [`SessionKey`], or `a.b`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SessionName {
+    /// One session.
+    One(SessionKey),
+    /// The sessions of several sites in one.
+    Joined(Combination),
+}
+
+impl From<SessionKey> for SessionName {
+    fn from(key: SessionKey) -> Self {
+        Self::One(key)
+    }
+}
+
+impl From<Combination> for SessionName {
+    fn from(combination: Combination) -> Self {
+        Self::Joined(combination)
+    }
+}
+
+impl FromStr for SessionName {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        match text.contains('.') && !text.contains('@') {
+            true => text.parse().map(Self::Joined),
+            false => text.parse().map(Self::One),
+        }
+    }
+}
+
+impl fmt::Display for SessionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(key) => key.fmt(f),
+            Self::Joined(combination) => combination.fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,6 +324,22 @@ mod tests {
             assert_eq!(text.parse::<SessionKey>().unwrap().to_string(), text);
         }
         assert!("gitlab@gitlab".parse::<SessionKey>().is_err());
+    }
+
+    #[test]
+    fn a_name_with_a_dot_is_a_combination_unless_a_session_is_meant_for_one() {
+        for (text, joined) in [
+            ("gitlab", false),
+            ("gitlab:bob@gitlab.reddit", false),
+            ("gitlab.reddit", true),
+        ] {
+            let name: SessionName = text.parse().unwrap();
+            assert_eq!(matches!(name, SessionName::Joined(_)), joined);
+            assert_eq!(name.to_string(), text);
+        }
+        for text in ["", "a.a", "a.", "a.b:c", "../a", "a/b"] {
+            assert!(text.parse::<SessionName>().is_err(), "{text}");
+        }
     }
 
     #[test]

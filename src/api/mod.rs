@@ -4,30 +4,63 @@
 //! calls one function of a room, and shapes the answer; wire types stand beside their handlers. May touch: sockets. Never:
 //! SQL, Chromium, files.
 
+mod audit;
+mod base;
+mod docs;
+mod document;
+mod events;
+mod framing;
+mod front;
+mod gate;
 mod guard;
+mod health;
+mod keys;
+mod leases;
+mod limits;
+mod mcp;
+mod me;
+mod metrics;
+mod oauth;
+mod page;
+mod people;
 mod problem;
 mod serve;
+mod sessions;
+mod sign_in;
 mod sites;
+mod span;
+mod ticket;
+mod tls;
+mod visit;
+mod webhooks;
+mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::{Extension, Router};
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
-use utoipa::OpenApi;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use crate::events::Bus;
+use crate::identity::oidc::Endpoints;
 use crate::identity::{Identity, Scope};
+use crate::pool::Pool;
 use crate::renewal::Queue;
 use crate::store::Store;
+use crate::telemetry::{Health, Metrics, Traces};
 use crate::watch::Settings;
+use crate::webhooks::Webhooks;
+
+use guard::{Desk, Rules, stand};
 
 pub use guard::Peer;
+pub use mcp::tools;
 pub use problem::Problem;
-pub use serve::{Served, serve};
+pub use serve::{ServeError, Served, serve};
 
 /// The rooms that handlers use.
 #[derive(Clone)]
@@ -38,15 +71,25 @@ pub struct Door {
     pub identity: Identity,
     /// The audit log.
     pub store: Store,
+    /// What happens.
+    pub events: Bus,
+    /// Who has which account for itself.
+    pub pool: Pool,
+    /// Who is told of events.
+    pub webhooks: Webhooks,
+    /// Whether everything is in order.
+    pub health: Health,
+    /// Numbers.
+    pub metrics: Metrics,
+    /// Spans.
+    pub traces: Traces,
     /// The settings in force.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// The time.
     pub clock: fn() -> DateTime<Utc>,
+    /// Where browsers reach us, like `http://127.0.0.1:8376`; empty as long as that is nowhere.
+    pub base: Arc<OnceLock<String>>,
 }
-
-#[derive(OpenApi)]
-#[openapi(info(title = "Jarkeeper"))]
-struct Document;
 
 /// Mounts operations that a caller needs a scope for. There is no other way, but [`open`].
 fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
@@ -56,8 +99,26 @@ fn guarded(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter
             SecurityRequirement::new("oauth2", [scope.word()]),
             SecurityRequirement::new("apiKey", [] as [&str; 0]),
         ]);
+        document::describe(operation, true);
     }
-    let guard = from_fn(move |request: Request, next: Next| guard::require(scope, request, next));
+    let rules = Rules::of(&paths, Some(scope));
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
+}
+
+/// Mounts operations that a caller needs to be known for, whatever it may.
+fn known(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
+    let (schemas, mut paths, methods) = routes;
+    for operation in operations(&mut paths) {
+        let none: [&str; 0] = [];
+        operation.security = Some(vec![
+            SecurityRequirement::new("oauth2", none),
+            SecurityRequirement::new("apiKey", none),
+        ]);
+        document::describe(operation, true);
+    }
+    let rules = Rules::of(&paths, Some(Scope::Profile)).whatever_scope();
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
     (schemas, paths, methods.route_layer(guard))
 }
 
@@ -66,8 +127,11 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     let (schemas, mut paths, methods) = routes;
     for operation in operations(&mut paths) {
         operation.security = Some(Vec::new());
+        document::describe(operation, false);
     }
-    (schemas, paths, methods)
+    let rules = Rules::of(&paths, None);
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
 }
 
 fn operations(
@@ -89,12 +153,34 @@ fn operations(
 
 /// Every operation, and the document that describes them.
 pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+    let (router, mut document) = OpenApiRouter::with_openapi(document::blank())
+        .merge(document::routes())
+        .merge(audit::routes())
+        .merge(events::routes())
+        .merge(health::routes())
+        .merge(keys::routes())
+        .merge(leases::routes())
+        .merge(me::routes())
+        .merge(metrics::routes())
+        .merge(oauth::routes())
+        .merge(people::routes())
+        .merge(sessions::routes())
+        .merge(sign_in::routes())
         .merge(sites::routes())
+        .merge(ticket::routes())
+        .merge(webhooks::routes())
         .split_for_parts();
+    let built = document::Built(Arc::new(document.clone()));
+    document::complete(&mut document, &Endpoints::google());
+    let desk = Desk::new(door.clone());
     let router = router
-        .layer(from_fn_with_state(door.clone(), guard::authenticate))
-        .layer(from_fn(guard::cut_key))
+        .merge(docs::routes())
+        .merge(mcp::routes(&door))
+        .layer(Extension(built))
+        .layer(from_fn_with_state(Arc::clone(&desk), guard::authenticate))
+        .layer(map_response(problem::shape))
+        .layer(from_fn_with_state(door.clone(), metrics::observe))
+        .layer(from_fn_with_state(desk, front::front))
         .with_state(door);
     (router, document)
 }

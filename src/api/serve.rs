@@ -1,26 +1,78 @@
 //! Listening, and one connection after the other.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::Peer;
+use super::gate::Gate;
+use super::limits::network;
+use super::tls::Certificate;
+use super::wire::{Answering, Busy, Wire};
+use crate::config::ApiConfig;
 use crate::session::Counter;
 
-/// Longest time for the header of a request.
-const HEADER: Duration = Duration::from_secs(10);
+/// Longest time for a TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a stop waits for answers that are being written.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of the header of a request.
+const HEADER_BYTES: usize = 32 << 10;
+/// Lines of the header of a request.
+const HEADER_LINES: usize = 100;
+/// Most connections over the network, where so many files may be open.
+const CONNECTIONS: usize = 8192;
+/// Most connections at the socket.
+const AT_SOCKET: usize = 1024;
+/// Most connections from one address that is not this machine's.
+const BY_ADDRESS: usize = 256;
+/// As many files as this the daemon asks to be allowed to open.
+const FILES: u64 = 65_536;
+
+/// Why the door does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken or not ours.
+    #[error("HTTP cannot be served at {address}; set another address with [api] listen")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// Others could read along.
+    #[error(
+        "HTTP at {address} would be readable by everyone on the way: give a certificate with [api] tls = {{ cert = \"…\", key = \"…\" }}, or listen at 127.0.0.1"
+    )]
+    Plain {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The certificate cannot be used.
+    #[error("HTTPS cannot be served: {0}")]
+    Certificate(String),
+    /// The socket cannot be used.
+    #[error("the socket cannot be served")]
+    Socket(#[source] io::Error),
+}
 
 /// The door while it is open; ends when it is told to.
 pub struct Served {
@@ -28,6 +80,7 @@ pub struct Served {
     pub address: Option<SocketAddr>,
     stop: tokio::sync::watch::Sender<bool>,
     loops: Vec<JoinHandle<()>>,
+    follower: Option<JoinHandle<()>>,
     /// Its file goes when the door closes.
     _socket: Counter,
 }
@@ -36,6 +89,9 @@ impl Served {
     /// Takes no new connection, and lets the answers that are under way end.
     pub async fn close(self) {
         self.stop.send_replace(true);
+        if let Some(follower) = self.follower {
+            follower.abort();
+        }
         let ends = futures::future::join_all(self.loops);
         if tokio::time::timeout(PATIENCE + Duration::from_secs(1), ends)
             .await
@@ -49,31 +105,47 @@ impl Served {
 /// Serves the router at a socket, and over the network where an address is given.
 ///
 /// # Errors
-/// The address is taken or not ours.
+/// The address is taken, not ours, or not loopback and without TLS; or the certificate cannot be used.
 pub async fn serve(
     router: Router,
     socket: Counter,
-    listen: Option<SocketAddr>,
-) -> io::Result<Served> {
+    root: &Path,
+    config: &ApiConfig,
+) -> Result<Served, ServeError> {
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let listening = UnixListener::from_std(socket.listener()?)?;
-    let mut loops = Vec::new();
-    let mut address = None;
-    if let Some(listen) = listen {
-        let listener = TcpListener::bind(listen).await?;
-        address = Some(listener.local_addr()?);
+    let public = config.public_url.as_ref();
+    let files = allow_files();
+    let (mut loops, mut address, mut follower) = (Vec::new(), None, None);
+    if let Some(listen) = config.listen {
+        let certificate = config.tls.as_ref();
+        let certificate = certificate.map(|tls| Certificate::load(root, tls));
+        let certificate = certificate.transpose().map_err(ServeError::Certificate)?;
+        if certificate.is_none() && !listen.ip().is_loopback() {
+            return Err(ServeError::Plain { address: listen });
+        }
+        let bound = TcpListener::bind(listen).await;
+        let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (at, listener) = bound.map_err(|source| ServeError::Address {
+            address: listen,
+            source,
+        })?;
+        let gate = Gate::network(at, certificate.is_some(), public, &config.proxies);
+        let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose();
+        let acceptor = acceptor.map_err(ServeError::Certificate)?;
+        follower = certificate.map(|certificate| tokio::spawn(certificate.follow()));
+        address = Some(at);
+        let places = Places::new(CONNECTIONS.min(files / 2));
         let accept = async move || {
             let (stream, from) = listener.accept().await?;
             // A small answer must not wait for more to send.
             stream.set_nodelay(true)?;
             Ok((stream, Peer::Tcp(from)))
         };
-        loops.push(tokio::spawn(accept_all(
-            accept,
-            router.clone(),
-            stopped.clone(),
-        )));
+        let house = House::new(router.clone(), gate, acceptor, places);
+        loops.push(tokio::spawn(accept_all(accept, house, stopped.clone())));
     }
+    let listening = socket.listener().and_then(UnixListener::from_std);
+    let listening = listening.map_err(ServeError::Socket)?;
     let own = rustix::process::geteuid().as_raw();
     let accept = async move || {
         let (stream, _) = listening.accept().await?;
@@ -84,18 +156,111 @@ pub async fn serve(
         }
         Ok((stream, Peer::Socket { uid }))
     };
-    loops.push(tokio::spawn(accept_all(accept, router, stopped)));
+    let gate = Gate::socket(public);
+    let house = House::new(router, gate, None, Places::new(AT_SOCKET));
+    loops.push(tokio::spawn(accept_all(accept, house, stopped)));
     Ok(Served {
         address,
         stop,
         loops,
+        follower,
         _socket: socket,
     })
 }
 
+/// Raises the number of files that may be open as far as the system lets us, and gives it.
+fn allow_files() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(FILES, |most| most.min(FILES));
+    let now = limit.current.unwrap_or(u64::MAX);
+    let raised = Rlimit {
+        current: Some(wanted),
+        ..limit
+    };
+    let raised = now < wanted && setrlimit(Resource::Nofile, raised).is_ok();
+    usize::try_from(if raised { wanted } else { now }).unwrap_or(usize::MAX)
+}
+
+/// What the connections of one listener share.
+struct House {
+    router: Router,
+    gate: Arc<Gate>,
+    tls: Option<TlsAcceptor>,
+    places: Arc<Places>,
+}
+
+impl House {
+    fn new(router: Router, gate: Gate, tls: Option<TlsAcceptor>, places: Places) -> Arc<Self> {
+        Arc::new(Self {
+            router,
+            gate: Arc::new(gate),
+            tls,
+            places: Arc::new(places),
+        })
+    }
+}
+
+/// How many connections there are, in all and by address.
+struct Places {
+    most: usize,
+    taken: Mutex<(usize, HashMap<IpAddr, usize>)>,
+}
+
+/// A connection's place; free again when dropped.
+struct Place {
+    places: Arc<Places>,
+    /// The address that it counts for; `None`: of this machine, where all have the same.
+    address: Option<IpAddr>,
+}
+
+impl Places {
+    fn new(most: usize) -> Self {
+        let taken = Mutex::default();
+        Self { most, taken }
+    }
+
+    fn take(self: &Arc<Self>, peer: Peer) -> Option<Place> {
+        let address = match peer {
+            Peer::Tcp(from) if !from.ip().to_canonical().is_loopback() => Some(network(from.ip())),
+            _ => None,
+        };
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let (all, by_address) = &mut *taken;
+        if *all >= self.most {
+            return None;
+        }
+        if let Some(address) = address {
+            let count = by_address.entry(address).or_default();
+            if *count >= BY_ADDRESS {
+                return None;
+            }
+            *count += 1;
+        }
+        *all += 1;
+        let places = Arc::clone(self);
+        Some(Place { places, address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let taken = self.places.taken.lock();
+        let mut taken = taken.unwrap_or_else(PoisonError::into_inner);
+        taken.0 -= 1;
+        if let Some(address) = self.address
+            && let Some(count) = taken.1.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                taken.1.remove(&address);
+            }
+        }
+    }
+}
+
 async fn accept_all<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     accept: impl AsyncFn() -> io::Result<(S, Peer)>,
-    router: Router,
+    house: Arc<House>,
     mut stopped: tokio::sync::watch::Receiver<bool>,
 ) {
     let graceful = GracefulShutdown::new();
@@ -113,19 +278,22 @@ async fn accept_all<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
                 continue;
             }
         };
-        let router = router.clone();
-        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(axum::body::Body::new);
-            request.extensions_mut().insert(peer);
-            router.clone().oneshot(request)
-        });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        let Some(place) = house.places.take(peer) else {
+            tracing::debug!("a connection too many was closed");
+            continue;
+        };
+        let (house, watcher) = (Arc::clone(&house), graceful.watcher());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let _place = place;
+            let done = match &house.tls {
+                None => converse(stream, peer, &house, watcher).await,
+                Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => converse(stream, peer, &house, watcher).await,
+                    Ok(Err(error)) => Err(error.to_string()),
+                    Err(_) => Err("no TLS came in time".to_owned()),
+                },
+            };
+            if let Err(error) = done {
                 tracing::debug!("a connection broke: {error}");
             }
         });
@@ -135,5 +303,68 @@ async fn accept_all<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .is_err()
     {
         tracing::debug!("connections that did not end are dropped");
+    }
+}
+
+/// Answers the requests of one connection.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: Peer,
+    house: &House,
+    watcher: Watcher,
+) -> Result<(), String> {
+    let busy = Busy::default();
+    let wire = Wire::new(stream, busy.clone());
+    let (router, gate) = (house.router.clone(), Arc::clone(&house.gate));
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let answering = busy.answering();
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(Arc::clone(&gate));
+        let answer = router.clone().oneshot(request);
+        async move {
+            let tracked = |body| Tracked {
+                body,
+                _answering: answering,
+            };
+            answer.await.map(|answer| answer.map(tracked))
+        }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        // The wire has its own, which tells a slow header from a caller that has nothing to ask.
+        .header_read_timeout(None)
+        .max_header_size(HEADER_BYTES)
+        .max_headers(HEADER_LINES)
+        .serve_connection(TokioIo::new(wire), service);
+    watcher
+        .watch(connection)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// The body of an answer, which is under way as long as this lives.
+struct Tracked {
+    body: Body,
+    _answering: Answering,
+}
+
+impl HttpBody for Tracked {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

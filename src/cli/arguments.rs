@@ -82,6 +82,8 @@ pub(super) enum Verb {
         /// SITE or SITE:ACCOUNT
         site: String,
     },
+    /// Serves the tools for a language model on standard input and output (Model Context Protocol)
+    Mcp,
     /// Works on the recipes in sites/
     #[command(subcommand)]
     Sites(sites::SitesVerb),

@@ -2,26 +2,16 @@
 
 use std::io::{IsTerminal, Write};
 
-use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{Stop, complain, say};
-use crate::codes::Question;
+use crate::codes::{self, Given, Question};
 use crate::ids::SessionKey;
 use crate::session::Files;
 
 /// The longest line that is read, in bytes.
 const LONGEST: usize = 16 * 1024;
-
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Handed<'a> {
-    Code(&'a str),
-    Link(&'a str),
-}
 
 pub(super) async fn run(files: &Files, key: &SessionKey) -> Result<(), Stop> {
     let nobody = || {
@@ -31,41 +21,18 @@ pub(super) async fn run(files: &Files, key: &SessionKey) -> Result<(), Stop> {
         Stop::Told(5, message)
     };
     // Before a person is asked for something that nobody wants.
-    let way = files.waits_for_code(key)?.ok_or_else(nobody)?;
+    if files.waits_for_code(key)?.is_none() {
+        return Err(nobody());
+    }
     let typed = read(key.to_string()).await?;
-    let text = typed.expose_secret().trim();
-    if text.is_empty() {
+    if typed.expose_secret().trim().is_empty() {
         let message = "there was no code; type it, or write it to standard input";
         return Err(Stop::Told(2, message.to_owned()));
     }
-    let handed = match text.contains("://") {
-        true => Handed::Link(text),
-        false => Handed::Code(text),
-    };
-    let client = reqwest::Client::builder()
-        .unix_socket(way.path())
-        .no_proxy()
-        .build()
-        .map_err(|error| Stop::Told(1, error.to_string()))?;
-    let url = format!("http://localhost/v1/sessions/{key}/code");
-    let body = Zeroizing::new(serde_json::to_vec(&handed).unwrap_or_default());
-    let sent = client
-        .post(url)
-        .header("content-type", "application/json")
-        .body(body.to_vec())
-        .send()
-        .await;
-    // What answers no more has just stopped waiting.
-    let answer = sent.map_err(|_| nobody())?;
-    match answer.status() {
-        StatusCode::NO_CONTENT => say(&format!("{key}: handed in")),
-        StatusCode::NOT_FOUND => Err(nobody()),
-        _ => {
-            let problem = answer.bytes().await.unwrap_or_default();
-            let problem: Value = serde_json::from_slice(&problem).unwrap_or_default();
-            let detail = problem["detail"].as_str().unwrap_or("it was not taken");
-            Err(Stop::Told(2, detail.to_owned()))
-        }
+    match codes::hand_in(files, key, &typed).await? {
+        Given::Taken => say(&format!("{key}: handed in")),
+        Given::NobodyWaits => Err(nobody()),
+        Given::Refused(why) => Err(Stop::Told(2, why)),
     }
 }
 

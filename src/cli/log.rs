@@ -23,6 +23,7 @@ const SILENT: &[&str] = &[
     "keyring_core",
     "mail_parser",
     "reqwest",
+    "rmcp",
     "rustls",
     "secret_service",
     "tokio_rustls",

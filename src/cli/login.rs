@@ -6,31 +6,46 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::daemon::Daemon;
 use super::{Stop, complain, say, say_json};
 use crate::app::App;
 use crate::ids::SessionKey;
 use crate::renewal::{Cause, How, Report};
 
-pub(super) async fn run(app: &App, keys: Vec<SessionKey>, json: bool) -> Result<(), Stop> {
+pub(super) async fn run(
+    app: &App,
+    daemon: Option<&Daemon>,
+    keys: Vec<SessionKey>,
+    json: bool,
+) -> Result<(), Stop> {
     let bars = MultiProgress::new();
     let shown = !json && std::io::stderr().is_terminal();
     let asked = shown && std::io::stdin().is_terminal();
     let (ask, questions) = tokio::sync::mpsc::channel(1);
-    if asked {
-        app.queue.renewer().asks(ask);
+    let ask = asked.then_some(ask);
+    if let (Some(ask), None) = (&ask, daemon) {
+        app.queue.renewer().asks(ask.clone());
     }
     let waiting = keys.into_iter().map(|key| {
         let bar = shown.then(|| bar(&bars, &key));
-        let told = app.queue.submit(key, Cause::Command);
+        let ask = ask.clone();
         async move {
-            let report = told.await.ok();
+            let there = match daemon {
+                Some(daemon) => daemon.renew(app.queue.renewer().files(), &key, ask).await,
+                None => None,
+            };
+            let report = match there {
+                Some(report) => Some(report),
+                None => app.queue.submit(key, Cause::Command).await.ok(),
+            };
             if let Some(bar) = bar {
                 bar.finish_and_clear();
             }
             report
         }
     });
-    let done = futures::future::join_all(waiting);
+    let done = futures::future::join_all(waiting.collect::<Vec<_>>());
+    drop(ask);
     // The bars would be drawn over what is typed.
     let answers = super::code::answer(questions, |_| {
         let _ = bars.clear();

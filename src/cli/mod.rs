@@ -8,12 +8,14 @@ mod add;
 mod arguments;
 mod auto_login;
 mod code;
+mod daemon;
 mod demo;
 mod doctor;
 mod explain;
 mod import_recording;
 mod log;
 mod login;
+mod mcp;
 mod named;
 mod passkey;
 mod secret;
@@ -36,6 +38,7 @@ use crate::session::Files;
 use crate::watch::{self, Settings};
 
 use arguments::{Arguments, Verb};
+use daemon::Daemon;
 use log::log;
 use named::{one, wanted};
 use stop::Stop;
@@ -149,14 +152,14 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Login { sites, all } => {
             let keys = wanted(&settings, &sites, all)?;
             with_app(&root, settings, async |app| {
-                login::run(app, keys, json).await
+                login::run(app, Daemon::of(&root)?.as_ref(), keys, json).await
             })
             .await
         }
         Verb::Check { site } => {
             let key = one(&settings, &site)?;
             with_app(&root, settings, async |app| {
-                status::check(app, &key, json).await
+                status::check(app, Daemon::of(&root)?.as_ref(), &key, json).await
             })
             .await
         }
@@ -171,25 +174,29 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Import { site, file } => {
             let key = one(&settings, &site)?;
             with_app(&root, settings, async |app| {
-                state::import(app, &key, &file).await
+                state::import(app, Daemon::of(&root)?.as_ref(), &key, &file).await
             })
             .await
         }
         Verb::Hold { site, why } => {
             let key = one(&settings, &site)?;
             with_app(&root, settings, async |app| {
-                state::hold(app, &key, &why).await
+                state::hold(app, Daemon::of(&root)?.as_ref(), &key, &why).await
             })
             .await
         }
         Verb::Release { site } => {
             let key = one(&settings, &site)?;
-            with_app(&root, settings, async |app| state::release(app, &key).await).await
+            with_app(&root, settings, async |app| {
+                state::release(app, Daemon::of(&root)?.as_ref(), &key).await
+            })
+            .await
         }
         Verb::Code { site } => {
             let key = one(&settings, &site)?;
             code::run(&Files::open(&root.join(".auth"))?, &key).await
         }
+        Verb::Mcp => mcp::run(&root, settings).await,
         Verb::AutoLogin {
             auth_folder,
             site_list,

@@ -6,13 +6,15 @@ use std::path::Path;
 use chrono::Utc;
 use url::Url;
 
+use super::daemon::Daemon;
 use super::{Stop, complain, say};
 use crate::app::App;
 use crate::ids::SessionKey;
+use crate::session::files::LARGEST_STATE;
 use crate::session::formats::{self, Format};
 
 /// Longest file that is imported, bytes.
-const MOST: u64 = 64 << 20;
+const MOST: u64 = LARGEST_STATE as u64;
 
 /// The form of an export.
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -66,7 +68,12 @@ pub(super) async fn export(
     say(&exported.text)
 }
 
-pub(super) async fn import(app: &App, key: &SessionKey, file: &Path) -> Result<(), Stop> {
+pub(super) async fn import(
+    app: &App,
+    daemon: Option<&Daemon>,
+    key: &SessionKey,
+    file: &Path,
+) -> Result<(), Stop> {
     let read = || -> std::io::Result<String> {
         let mut text = String::new();
         match file.as_os_str() == "-" {
@@ -81,22 +88,52 @@ pub(super) async fn import(app: &App, key: &SessionKey, file: &Path) -> Result<(
         read().map_err(|e| Stop::Told(1, format!("{} cannot be read: {e}", file.display())))?;
     let state = crate::session::import(&text)
         .map_err(|e| Stop::Told(1, format!("{}: {e}", file.display())))?;
-    app.queue.renewer().import(key, state).await?;
+    let there = match daemon {
+        Some(daemon) => daemon.import(key, &state).await,
+        None => None,
+    };
+    match there {
+        Some(taken) => taken?,
+        None => app.queue.renewer().import(key, state).await?,
+    }
     say(&format!(
         "{key}: alive, {}",
         app.queue.renewer().state_path(key).display()
     ))
 }
 
-pub(super) async fn hold(app: &App, key: &SessionKey, why: &str) -> Result<(), Stop> {
-    app.queue.renewer().hold(key, why).await?;
+pub(super) async fn hold(
+    app: &App,
+    daemon: Option<&Daemon>,
+    key: &SessionKey,
+    why: &str,
+) -> Result<(), Stop> {
+    let there = match daemon {
+        Some(daemon) => daemon.hold(key, why).await,
+        None => None,
+    };
+    match there {
+        Some(held) => held?,
+        None => app.queue.renewer().hold(key, why).await?,
+    }
     say(&format!(
         "{key} is left alone until: jarkeeper release {key}"
     ))
 }
 
-pub(super) async fn release(app: &App, key: &SessionKey) -> Result<(), Stop> {
-    app.queue.renewer().release(key).await?;
+pub(super) async fn release(
+    app: &App,
+    daemon: Option<&Daemon>,
+    key: &SessionKey,
+) -> Result<(), Stop> {
+    let there = match daemon {
+        Some(daemon) => daemon.release(key).await,
+        None => None,
+    };
+    match there {
+        Some(released) => released?,
+        None => app.queue.renewer().release(key).await?,
+    }
     say(&format!(
         "{key} is released; the daemon goes on with it, or: jarkeeper login {key}"
     ))

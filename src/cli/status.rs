@@ -1,15 +1,28 @@
 //! `status` and `check`.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::daemon::Daemon;
 use super::{Stop, complain, say, say_json};
 use crate::app::App;
 use crate::ids::SessionKey;
-use crate::renewal::{View, view};
+use crate::renewal::Condition;
 
-pub(super) async fn check(app: &App, key: &SessionKey, json: bool) -> Result<(), Stop> {
-    let looked = app.queue.renewer().check(key).await?;
+pub(super) async fn check(
+    app: &App,
+    daemon: Option<&Daemon>,
+    key: &SessionKey,
+    json: bool,
+) -> Result<(), Stop> {
+    let there = match daemon {
+        Some(daemon) => daemon.check(key).await,
+        None => None,
+    };
+    let looked = match there {
+        Some(looked) => looked?,
+        None => app.queue.renewer().check(key).await?,
+    };
     if json {
         say_json(&json!({ "key": key, "alive": looked.is_ok(), "seen": looked.as_ref().err() }))?;
     }
@@ -31,27 +44,18 @@ pub(super) fn run(app: &App, json: bool) -> Result<(), Stop> {
     let now = Utc::now();
     let mut rows = Vec::new();
     for key in renewer.keys() {
-        let kept = renewer.kept(&key)?;
-        let Some(view) = renewer.with_plan(&key, &kept, |plan| view(now, &kept.record, plan))
-        else {
-            continue;
-        };
-        rows.push((key, view));
+        rows.extend(renewer.condition(&key)?);
     }
     let combinations: Vec<_> = settings.recipes.combinations().into_iter().collect();
     if json {
-        let sessions: Vec<Value> = rows
-            .iter()
-            .map(|(key, view)| value(app, key, view))
-            .collect();
-        return say_json(&sessions);
+        return say_json(&rows);
     }
     let mut table = vec![
         ["ACCOUNT", "ALIVE", "EXPIRES", "NEXT RENEWAL", "LAST RESULT"]
             .map(str::to_owned)
             .to_vec(),
     ];
-    for (key, view) in &rows {
+    for Condition { key, view, .. } in &rows {
         let alive = match (&view.hold, view.alive) {
             (Some(hold), _) => format!("held ({})", hold.class),
             (None, Some(true)) => "yes".to_owned(),
@@ -65,7 +69,7 @@ pub(super) fn run(app: &App, json: bool) -> Result<(), Stop> {
                 .map_or_else(|| "-".to_owned(), |r| r.word().replace('_', " ")),
         };
         table.push(vec![
-            key.to_string(),
+            key.clone(),
             alive,
             when(now, view.expires_at),
             when(now, view.next_renewal_at),
@@ -89,7 +93,7 @@ pub(super) fn run(app: &App, json: bool) -> Result<(), Stop> {
             .collect();
         say(cells.join("  ").trim_end())?;
     }
-    for (key, view) in &rows {
+    for Condition { key, view, .. } in &rows {
         if let Some(hold) = &view.hold {
             say(&format!(
                 "\n{key} is held: {}\nWhen that is mended: jarkeeper release {key}",
@@ -97,8 +101,13 @@ pub(super) fn run(app: &App, json: bool) -> Result<(), Stop> {
             ))?;
         }
     }
-    for (key, _) in &rows {
-        if renewer.files().waits_for_code(key)?.is_some() {
+    for Condition {
+        key,
+        waits_for_code,
+        ..
+    } in &rows
+    {
+        if *waits_for_code {
             say(&format!("\n{key} waits for a code: jarkeeper code {key}"))?;
         }
     }
@@ -114,18 +123,6 @@ pub(super) fn run(app: &App, json: bool) -> Result<(), Stop> {
         complain(&problem.to_string());
     }
     Ok(())
-}
-
-fn value(app: &App, key: &SessionKey, view: &View) -> Value {
-    let mut value = serde_json::to_value(view).unwrap_or_default();
-    value["key"] = json!(key);
-    value["site"] = json!(key.site);
-    value["account"] = json!(key.account);
-    let renewer = app.queue.renewer();
-    let waits = renewer.files().waits_for_code(key);
-    value["waits_for_code"] = json!(waits.is_ok_and(|way| way.is_some()));
-    value["file"] = json!(renewer.state_path(key));
-    value
 }
 
 fn when(now: DateTime<Utc>, at: Option<DateTime<Utc>>) -> String {

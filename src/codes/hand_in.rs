@@ -1,6 +1,8 @@
-//! Where a code or a link is handed in while a login waits: HTTP on a Unix socket that only this user reaches.
+//! Where a code or a link is handed in while a login waits, in whatever process: HTTP on a Unix socket that only this user
+//! reaches. Both ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -8,18 +10,22 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
-use secrecy::SecretString;
-use serde::Deserialize;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::Told;
-use crate::session::Counter;
+use crate::ids::SessionKey;
+use crate::session::{Counter, Files, FilesError};
 
 /// The longest body that is read, in bytes.
 const LONGEST: usize = 16 * 1024;
+/// Longest wait for the other end.
+const ANSWER: Duration = Duration::from_secs(10);
 /// The longest code, in characters.
 const LONGEST_CODE: usize = 64;
 
@@ -39,6 +45,72 @@ struct Waiting {
 struct Handed {
     code: Option<String>,
     link: Option<String>,
+}
+
+/// What became of a code or a link.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Given {
+    /// The login has it.
+    Taken,
+    /// No login of this account waits for one.
+    NobodyWaits,
+    /// It is none: why.
+    Refused(String),
+}
+
+/// What is handed in, to be sent.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Sent<'a> {
+    Code(&'a str),
+    Link(&'a str),
+}
+
+/// Hands a code, or a link where there is `://` in it, to the login that waits for it.
+///
+/// # Errors
+/// The sockets cannot be looked at.
+pub async fn hand_in(
+    files: &Files,
+    key: &SessionKey,
+    text: &SecretString,
+) -> Result<Given, FilesError> {
+    let Some(way) = files.waits_for_code(key)? else {
+        return Ok(Given::NobodyWaits);
+    };
+    let text = text.expose_secret().trim();
+    let sent = match text.contains("://") {
+        true => Sent::Link(text),
+        false => Sent::Code(text),
+    };
+    let body = Zeroizing::new(serde_json::to_vec(&sent).unwrap_or_default());
+    let client = reqwest::Client::builder()
+        .unix_socket(way.path())
+        .no_proxy()
+        .build();
+    let account = SessionKey {
+        within: None,
+        ..key.clone()
+    };
+    let url = format!("http://localhost/v1/sessions/{account}/code");
+    // What answers no more has just stopped waiting.
+    let answer = async {
+        let request = client.ok()?.post(url);
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let answer = request.body(body.to_vec()).timeout(ANSWER).send().await;
+        let answer = answer.ok()?;
+        let (status, body) = (answer.status(), answer.bytes().await.ok()?);
+        Some((status, body))
+    };
+    Ok(match answer.await {
+        Some((StatusCode::NO_CONTENT, _)) => Given::Taken,
+        None | Some((StatusCode::NOT_FOUND, _)) => Given::NobodyWaits,
+        Some((_, body)) => {
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+            let detail = problem["detail"].as_str().unwrap_or("it was not taken");
+            Given::Refused(detail.to_owned())
+        }
+    })
 }
 
 /// Serves the counter until something good was handed in.

@@ -29,6 +29,7 @@ use crate::vault;
 use letter::Letter;
 
 use hand_in::spelled;
+pub use hand_in::{Given, hand_in};
 
 /// What came.
 pub enum Told {

@@ -16,13 +16,14 @@ use crate::source::{RawSource, Source};
 /// What environment variables that are settings begin with.
 const PREFIX: &str = "JARKEEPER_";
 /// Sections and keys that variables are compared with, to notice one underscore where two were meant.
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 8] = [
     "BROWSER",
     "LOGIN",
     "RENEWAL",
     "ARTEFACTS",
     "SEAL",
     "API",
+    "SIGN_IN",
     "LOG",
 ];
 
@@ -62,8 +63,9 @@ impl Overrides {
                     value,
                     from: name.clone(),
                 });
-            } else if let Some((section, key)) = rest.split_once('_')
-                && SECTIONS.contains(&section)
+            } else if let Some((section, key)) = SECTIONS
+                .iter()
+                .find_map(|section| Some((section, rest.strip_prefix(section)?.strip_prefix('_')?)))
             {
                 return Err(Diagnostic::of(
                     Path::new(name),
@@ -283,6 +285,36 @@ pub(super) fn listen<'de, D: Deserializer<'de>>(
     })
 }
 
+pub(super) fn public_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Url>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let url = Url::parse(&text).map_err(|error| format!("this is not a URL ({error})"));
+    let checked = url.and_then(|url| {
+        let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        match (
+            url.scheme(),
+            bare && url.username().is_empty() && url.password().is_none(),
+        ) {
+            ("https", true) => Ok(url),
+            ("http", true) if local => Ok(url),
+            ("http", true) => Err("off this machine it must be https".to_owned()),
+            ("https" | "http", false) => {
+                Err("only scheme, host and port may stand in it".to_owned())
+            }
+            (other, _) => Err(format!("\"{other}\" is not its scheme")),
+        }
+    });
+    checked.map(Some).map_err(|what| {
+        de::Error::custom(format!(
+            "{what}; write it like \"https://sessions.example.org\""
+        ))
+    })
+}
+
 pub(super) fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     match EnvFilter::try_new(&text) {
@@ -415,6 +447,9 @@ mod tests {
             "[seal]\nkey = { sealed = \"key\" }",
             "[seal]\nkey = { file = \"~/key\" }",
             "[seal]\nkey = \"AGE-SECRET-KEY-1\"",
+            "[sign_in]\nissuer = \"http://login.example.org\"",
+            "[sign_in]\nallow = [\"*@example.org\"]",
+            "[sign_in]\nclient_secret = \"GOCSPX\"",
             "browser = 3",
             "# ä\n[browser]\nä = 1",
             "[browser]\nsandbox = yes",
@@ -443,6 +478,9 @@ mod tests {
         config.toml:2:7: the key cannot be in the file that it opens; write { keyring = "service", user = "name" }, { file = "path" } or another source
         config.toml:2:7: "~" is known to shells only; write the whole path, or one relative to the folder of config.toml
         config.toml:2:7: "key" must be a table, not text; for example: key = { … }
+        config.toml:2:10: this is not the address of an OpenID provider; write it as the provider does, like "https://accounts.google.com"; http is for providers on this machine
+        config.toml:2:9: "*@example.org" is no address and no domain; write "ada@example.org", or "@example.org" for everybody there
+        config.toml:2:17: "client_secret" must be a table, not text; for example: client_secret = { … }
         config.toml:1:11: "browser" must be a table, not a whole number; for example: browser = { … }
         config.toml:3:1: this is not TOML: invalid unquoted key, expected letters, numbers, `-`, `_`; see https://toml.io/en/v1.0.0 for how TOML is written
         config.toml:2:11: this is not TOML: string values must be quoted, expected literal string; text stands in double quotes: sandbox = "…"

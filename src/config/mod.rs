@@ -4,8 +4,9 @@
 //! environment holds comes in as an argument.
 
 mod load;
+mod sign_in;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
@@ -15,6 +16,7 @@ use url::Url;
 pub use crate::document::Diagnostic;
 use crate::source::Source;
 pub use load::{Overrides, load};
+pub use sign_in::{Allowed, SignInConfig};
 
 /// Every setting. `config.toml` at the root of the repository explains them to those who set them.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -32,6 +34,8 @@ pub struct Config {
     pub seal: SealConfig,
     /// The daemon's door.
     pub api: ApiConfig,
+    /// Who signs in, and where.
+    pub sign_in: SignInConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -137,12 +141,32 @@ pub struct ApiConfig {
     /// Where HTTP is served, beside the socket; `None`: only at the socket.
     #[serde(deserialize_with = "load::listen")]
     pub listen: Option<SocketAddr>,
+    /// The certificate and key of HTTPS; `None`: plain HTTP, on loopback alone.
+    pub tls: Option<TlsConfig>,
+    /// Where others reach the daemon: an origin, no path. `None`: where it listens.
+    #[serde(deserialize_with = "load::public_url")]
+    pub public_url: Option<Url>,
+    /// Addresses of proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpAddr>,
+}
+
+/// `[api] tls`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// PEM: the certificate, and those that vouch for it behind it. Relative to the folder of `config.toml`.
+    pub cert: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
 }
 
 impl Default for ApiConfig {
     fn default() -> Self {
         Self {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 8376))),
+            tls: None,
+            public_url: None,
+            proxies: Vec::new(),
         }
     }
 }

@@ -1,20 +1,38 @@
 //! Who calls, and what they may.
 //!
 //! Owns: people, API keys, tokens, clients; every proof, as a hash. Door: [`Identity::authenticate`], and [`Scopes`] and
-//! [`Reach`] of the [`Principal`] that comes out. May touch: the store. It knows no HTTP.
+//! [`Reach`] of the [`Principal`] that comes out; [`Identity::begin_sign_in`] and [`Identity::finish_sign_in`]. May touch:
+//! the store, the OpenID provider. It knows no request and no answer of our own door.
 
+mod client;
+mod device;
+mod grant;
+mod kept;
 mod key;
+pub mod oidc;
+mod person;
 mod principal;
+mod redirect;
+mod refusal;
 mod scope;
+mod token;
 mod visit;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use crate::store::{Store, StoreError};
 
-pub use key::{Key, MadeKey, NewKey};
+pub use client::{Client, GrantType, MadeClient, NewClient};
+pub use device::{DeviceAsk, MadeDevice};
+pub use grant::{Ask, Asked, goes_to_this_machine};
+pub use key::{Key, MadeKey, NewKey, holds_a_proof};
+pub use person::{Person, PersonChange};
 pub use principal::{PersonId, Principal, Proof, Reach, Who};
+pub use refusal::{Refusal, RefusalCode};
 pub use scope::{Scope, Scopes, UnknownScope};
+pub use token::{Introspected, Issued};
 pub use visit::Visit;
 
 /// Why a caller is not known, or may not do what it asks.
@@ -23,6 +41,9 @@ pub enum IdentityError {
     /// No key or token like this, or not any more.
     #[error("{0}")]
     Invalid(&'static str),
+    /// No such thing can be made.
+    #[error("{0}")]
+    Malformed(String),
     /// The request contradicts itself or the rules.
     #[error("{0}")]
     Refused(String),
@@ -34,6 +55,9 @@ pub enum IdentityError {
         /// Its id.
         name: String,
     },
+    /// A sign-in with the provider, or an id_token of it, that leads to nobody.
+    #[error(transparent)]
+    SignIn(#[from] oidc::SignInError),
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -44,6 +68,7 @@ pub enum IdentityError {
 pub struct Identity {
     store: Store,
     clock: fn() -> DateTime<Utc>,
+    provider: Option<Arc<oidc::Provider>>,
 }
 
 impl Identity {
@@ -53,19 +78,32 @@ impl Identity {
     /// The store cannot be read or written.
     pub async fn new(store: Store, clock: fn() -> DateTime<Utc>) -> Result<Self, IdentityError> {
         store.make_owner(OWNER, clock()).await?;
-        Ok(Self { store, clock })
+        Ok(Self {
+            store,
+            clock,
+            provider: None,
+        })
     }
 
-    /// The caller behind a proof that came over the network: an API key, or an access token.
+    /// The same, and people may sign in with an OpenID provider.
+    pub fn with_provider(self, provider: oidc::Provider) -> Self {
+        let provider = Some(Arc::new(provider));
+        Self { provider, ..self }
+    }
+
+    /// The caller behind a proof that came over the network: an API key, an access token, or an id_token
+    /// of the provider.
     ///
     /// # Errors
     /// `Invalid` where it is none, or has ended.
     pub async fn authenticate(&self, proof: &Proof) -> Result<Principal, IdentityError> {
-        match proof {
-            Proof::Key(key) => self.by_key(key).await,
-            Proof::Bearer(token) if key::looks_like_one(token) => self.by_key(token).await,
-            Proof::Bearer(_) => Err(IdentityError::Invalid("this access token is not known")),
-        }
+        let principal = match proof {
+            Proof::Key(key) => self.by_key(key),
+            Proof::Bearer(token) if key::looks_like_one(token) => self.by_key(token),
+            Proof::Bearer(token) if oidc::looks_like_one(token) => self.by_id_token(token).await,
+            Proof::Bearer(token) => self.by_token(token),
+        }?;
+        self.limited(principal)
     }
 
     /// The owner at this machine: who reaches the socket has the same user id as the daemon.
@@ -76,6 +114,7 @@ impl Identity {
             scopes: Scopes::all(),
             reach: Reach::All,
             memory_of: None,
+            expires_at: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::scope::{Scope, Scopes};
@@ -51,6 +52,8 @@ pub enum Who {
     Token(String),
     /// A process of this user id, at the socket or on standard input.
     Local(u32),
+    /// A person, by an id_token of the provider.
+    Person(PersonId),
 }
 
 impl fmt::Display for Who {
@@ -58,6 +61,7 @@ impl fmt::Display for Who {
         match self {
             Self::Key(id) => write!(f, "key:{id}"),
             Self::Token(id) => write!(f, "token:{id}"),
+            Self::Person(id) => write!(f, "person:{id}"),
             Self::Local(uid) => write!(f, "local:{uid}"),
         }
     }
@@ -76,6 +80,8 @@ pub struct Principal {
     pub reach: Reach,
     /// The only user whose memory it reaches; `None`: the person's own.
     pub memory_of: Option<String>,
+    /// When its proof ends; `None`: not by itself.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl Principal {
@@ -125,6 +131,29 @@ impl Reach {
                 })
             }
         }
+    }
+
+    /// What both reach.
+    pub fn within(&self, limit: &Self) -> Self {
+        let (own, limit) = match (self, limit) {
+            (_, Self::All) => return self.clone(),
+            (Self::All, Self::Only(_)) => return limit.clone(),
+            (Self::Only(own), Self::Only(limit)) => (own, limit),
+        };
+        let mut both: Vec<(SiteName, Option<AccountName>)> = Vec::new();
+        for (site, account) in own {
+            for (other, only) in limit.iter().filter(|(other, _)| other == site) {
+                let narrow = match (account, only) {
+                    (Some(a), Some(b)) if a != b => continue,
+                    (account, only) => account.as_ref().or(only.as_ref()),
+                };
+                let one = (other.clone(), narrow.cloned());
+                if !both.contains(&one) {
+                    both.push(one);
+                }
+            }
+        }
+        Self::Only(both)
     }
 
     /// The list, as it is kept; `None` for all.
@@ -194,5 +223,16 @@ mod tests {
         assert!(!reach(&["a"]).is_within(&reach(&["a:x"])));
         assert!(!Reach::All.is_within(&reach(&["a"])));
         assert!(reach(&[]).is_within(&reach(&[])));
+    }
+
+    #[test]
+    fn what_both_reach_is_within_both() {
+        let both = |a: &[&str], b: &[&str]| reach(a).within(&reach(b)).words().unwrap().join(" ");
+        assert_eq!(both(&["a", "b:x", "c"], &["a:y", "b", "d"]), "a:y b:x");
+        assert_eq!(both(&["a:x"], &["a:y"]), "");
+        assert_eq!(both(&["a", "a:x"], &["a:x"]), "a:x");
+        assert_eq!(Reach::All.within(&reach(&["a"])), reach(&["a"]));
+        assert_eq!(reach(&["a"]).within(&Reach::All), reach(&["a"]));
+        assert_eq!(both(&["a"], &[]), "");
     }
 }

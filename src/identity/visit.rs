@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 use super::key::{fresh, hash};
-use super::{Identity, IdentityError, PersonId};
+use super::{Identity, IdentityError, PersonId, Principal};
 use crate::store::VisitKind;
 
 /// How long a browser stays signed in.
@@ -55,12 +55,21 @@ impl Identity {
         Ok(ended.await.map(drop)?)
     }
 
-    /// A ticket that begins a visit, once, for a person who is known otherwise: at the socket.
+    /// A ticket that begins a visit, once, for a person who is known otherwise: at the socket; and how long it is good.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub async fn ticket(&self, person: &PersonId) -> Result<SecretString, IdentityError> {
-        self.one(VisitKind::Ticket, person, TICKET).await
+    /// `Refused` where the principal may less than its person: who is signed in in a browser may all of that.
+    pub async fn ticket(&self, by: &Principal) -> Result<(SecretString, TimeDelta), IdentityError> {
+        let (scopes, reach) = self.limits(&by.person)?;
+        let all = scopes.are_within(&by.scopes) && reach.is_within(&by.reach);
+        if !all || by.memory_of.is_some() {
+            let message = "a browser would be let in to more than these credentials allow";
+            return Err(IdentityError::Refused(message.to_owned()));
+        }
+        Ok((
+            self.one(VisitKind::Ticket, &by.person, TICKET).await?,
+            TICKET,
+        ))
     }
 
     /// Who may begin a visit with this ticket; it is used up.

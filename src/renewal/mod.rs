@@ -8,9 +8,13 @@
 //! [`next_wake`] says when to ask again, and [`Ledger::permit`] has the last word before a submit.
 
 mod backoff;
+mod by_hand;
 mod combine;
+mod condition;
+mod demand;
 mod ledger;
 mod life;
+mod news;
 mod order;
 mod outcome;
 mod passkey;
@@ -18,19 +22,24 @@ mod policy;
 mod queue;
 mod record;
 pub mod schedule;
+mod shelf;
 mod slots;
 mod trial;
+mod view;
 mod work;
 mod worker;
 
+pub use condition::Condition;
+pub use demand::Unmet;
 pub use ledger::{Event, Ledger, line, mark, secret_tag, spent, verdict};
 pub use life::{Horizon, horizon};
+pub use news::News;
 pub use order::{Pace, Urgency, order, spread, urgency};
-pub use outcome::{Outcome, apply, hold, release};
+pub use outcome::{Outcome, apply, forget, hold, release};
 pub use policy::{Cause, Decision, Plan, Reason, decide, enough, next_wake};
 pub use queue::Queue;
-pub use record::{
-    Backoff, Entry, Happened, Held, Hold, LastFailure, Life, Parked, Record, View, view,
-};
+pub use record::{Backoff, Entry, Happened, Hold, LastFailure, Life, Parked, Record};
+pub use shelf::{Rendered, Unread};
 pub use trial::{Lost, Trial};
+pub use view::{Freshness, Held, View, freshness, held, view};
 pub use worker::{How, Kept, Renewer, Report};

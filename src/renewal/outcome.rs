@@ -96,6 +96,24 @@ pub fn release(now: DateTime<Utc>, mut record: Record) -> Record {
     record
 }
 
+/// The record after a person deleted the session: nothing is known of one any more. What failed and what holds stays, and so
+/// does what was learned of how long sessions live.
+pub fn forget(now: DateTime<Utc>, record: Record) -> Record {
+    let mut record = Record {
+        captured_at: None,
+        logged_in_at: None,
+        expires_at: None,
+        expires_seen_at: None,
+        proven_at: None,
+        next_probe_at: None,
+        died_at: None,
+        soft_deaths: 0,
+        ..record
+    };
+    record.remember(now, Happened::Deleted, None);
+    record
+}
+
 /// Notes the end of the cookies. A new life begins where it has moved with the clock, as that of a sliding session
 /// does; an end that stays, give or take, ends the life that is running, however often its cookie is set again.
 fn set_end(now: DateTime<Utc>, record: &mut Record, expires_at: Option<DateTime<Utc>>) {

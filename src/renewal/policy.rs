@@ -3,6 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::life::{cron_due, horizon, later, probe_interval};
 use super::outcome::{Outcome, apply};
@@ -31,7 +33,8 @@ pub struct Plan<'a> {
 }
 
 /// Why somebody asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The loop woke up.
     Schedule,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::{Cause, Renewer, Report};
+use super::{Cause, News, Renewer, Report};
 use crate::ids::SessionKey;
 
 /// Clones share the queue.
@@ -117,6 +117,16 @@ impl Queue {
         self.with(|state| state.running.contains_key(key))
     }
 
+    /// How many sessions are being renewed, or wait for a place.
+    pub fn len(&self) -> usize {
+        self.with(|state| state.running.len())
+    }
+
+    /// Whether nothing is being renewed.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Takes nothing new, lets what runs end within `patience`, and cancels the rest: a state file is written whole or
     /// not at all, and a submission is in the ledger before it is made.
     pub async fn close(&self, patience: std::time::Duration) {
@@ -135,6 +145,7 @@ impl Queue {
             );
             tasks.shutdown().await;
         }
+        self.0.renewer.tell(News::Over);
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {

@@ -1,15 +1,18 @@
 //! What is remembered of one session between two looks at it. Holds no secret.
 
+use std::path::Path;
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
-use super::life::{horizon, probe_interval, sooner};
-use super::policy::{Decision, Plan, decide};
-use super::{Cause, life};
+use super::Cause;
+use super::life::sooner;
 use crate::failure::FailureClass;
 
-/// How many outcomes are remembered.
-const HISTORY: usize = 20;
+/// How many outcomes are remembered: a day of a session that lives for half an hour.
+const HISTORY: usize = 100;
 
 /// How many seen deaths are remembered.
 const LIVES: usize = 20;
@@ -114,7 +117,7 @@ pub struct Parked {
 }
 
 /// A failure as it is remembered.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LastFailure {
     /// Its class.
     pub class: FailureClass,
@@ -146,7 +149,7 @@ pub struct Life {
 }
 
 /// One remembered outcome.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Entry {
     /// When.
     pub at: DateTime<Utc>,
@@ -155,10 +158,19 @@ pub struct Entry {
     /// The class, where it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<FailureClass>,
+    /// How long the work had taken by then, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
+    /// Why the work was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The last part of the path of the folder with what was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artefacts: Option<String>,
 }
 
 /// The outcomes worth remembering; that a live session is still alive is not one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Happened {
     /// Credentials were submitted and the new session is proven.
@@ -175,6 +187,8 @@ pub enum Happened {
     Parked,
     /// A person released it.
     Released,
+    /// A person deleted it.
+    Deleted,
 }
 
 impl Happened {
@@ -188,6 +202,7 @@ impl Happened {
             Self::Failed => "failed",
             Self::Parked => "parked",
             Self::Released => "released",
+            Self::Deleted => "deleted",
         }
     }
 }
@@ -279,7 +294,33 @@ impl Record {
         if self.history.len() >= HISTORY {
             self.history.drain(..=self.history.len() - HISTORY);
         }
-        self.history.push(Entry { at, result, class });
+        self.history.push(Entry {
+            at,
+            result,
+            class,
+            took_ms: None,
+            cause: None,
+            artefacts: None,
+        });
+    }
+
+    /// Adds to what happened at `at` how long the work had taken, why it was done, and the folder with what was seen.
+    pub fn tell_more(
+        &mut self,
+        at: DateTime<Utc>,
+        took: Duration,
+        cause: Cause,
+        artefacts: Option<&str>,
+    ) {
+        let newest = self.history.iter_mut().rev();
+        for entry in newest.take_while(|entry| entry.at == at && entry.took_ms.is_none()) {
+            entry.took_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            entry.cause = Some(cause);
+            // Of several folders one is kept track of: that of the failure.
+            entry.artefacts = artefacts
+                .filter(|_| entry.result == Happened::Failed)
+                .and_then(|path| Some(Path::new(path).file_name()?.to_str()?.to_owned()));
+        }
     }
 
     pub(super) fn learn(&mut self, at: DateTime<Utc>, life: TimeDelta) {
@@ -290,90 +331,5 @@ impl Record {
             at,
             seconds: life.num_seconds(),
         });
-    }
-}
-
-/// What `status` shows of one session.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct View {
-    /// `None`: not looked at lately, or never.
-    pub alive: Option<bool>,
-    /// When it was last seen alive.
-    pub proven_at: Option<DateTime<Utc>>,
-    /// When the state was last renewed.
-    pub captured_at: Option<DateTime<Utc>>,
-    /// When it ends, as far as is known.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// When the next renewal is to come; `None` while held.
-    pub next_renewal_at: Option<DateTime<Utc>>,
-    /// The newest outcome.
-    pub last_result: Option<Happened>,
-    /// The newest failure that no success has followed.
-    pub last_error: Option<LastFailure>,
-    /// Why it waits for a person.
-    pub hold: Option<Held>,
-}
-
-/// A hold as `status` shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Held {
-    /// A failure class, `gave_up`, or `person`.
-    pub class: String,
-    /// What happened.
-    pub why: String,
-    /// Since when.
-    pub since: DateTime<Utc>,
-}
-
-/// What `status` shows of one session.
-pub fn view(now: DateTime<Utc>, record: &Record, plan: &Plan<'_>) -> View {
-    let horizon = horizon(record, plan);
-    let end = horizon.as_ref().and_then(|horizon| horizon.end);
-    let hold = match (&record.parked, &record.hold) {
-        (Some(parked), _) => Some(Held {
-            class: "person".to_owned(),
-            why: parked.why.clone(),
-            since: parked.since,
-        }),
-        (None, Some(hold)) => Some(Held {
-            class: if hold.gave_up {
-                "gave_up".to_owned()
-            } else {
-                hold.class.word().to_owned()
-            },
-            why: hold.why.clone(),
-            since: hold.since,
-        }),
-        (None, None) => None,
-    };
-    let next_renewal_at = match decide(now, record, plan, Cause::Schedule) {
-        _ if hold.is_some() => None,
-        Decision::Renew(_) => Some(now),
-        Decision::Hold { until, .. } => until,
-        Decision::Keep { .. } | Decision::Probe(_) => {
-            let due = horizon.as_ref().map(|horizon| horizon.due);
-            let cron = life::cron_due(record, plan);
-            due.into_iter().chain(cron).min().map(|at| at.max(now))
-        }
-    };
-    let alive = if record.died_at.is_some() || end.is_some_and(|end| end <= now) {
-        record.captured_at.map(|_| false)
-    } else {
-        // An answer is believed for two intervals, so that one probe that is late does not blank the table.
-        let young = probe_interval(record, plan) * 2;
-        let proven = record
-            .proven_at
-            .filter(|at| now.signed_duration_since(*at) <= young);
-        proven.map(|_| true)
-    };
-    View {
-        alive,
-        proven_at: record.proven_at,
-        captured_at: record.captured_at,
-        expires_at: end,
-        next_renewal_at,
-        last_result: record.history.last().map(|entry| entry.result),
-        last_error: record.last_failure.clone(),
-        hold,
     }
 }

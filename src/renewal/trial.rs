@@ -77,6 +77,7 @@ impl Renewer {
             settings,
             lease,
             cause: Cause::Command,
+            began: (Instant::now(), Cause::Command),
             artefacts: None,
         };
         self.files

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
+use super::news::News;
 use super::slots::Slot;
 use super::worker::{How, Kept, Renewer};
 use super::{
@@ -41,6 +42,8 @@ pub(super) struct Work<'a> {
     pub(super) settings: Arc<Settings>,
     pub(super) lease: Lease,
     pub(super) cause: Cause,
+    /// When it began, and why: [`Work::cause`] changes on the way.
+    pub(super) began: (Instant, Cause),
     /// The folder with what was seen, where the login failed.
     pub(super) artefacts: Option<PathBuf>,
 }
@@ -396,7 +399,10 @@ impl Work<'_> {
         let spend = |what: &str| self.spend(what);
         let counter = || Ok(files.counter(&self.lease)?);
         // A login that waits for a person needs no place: what remains of it afterwards is short.
-        let waits = || drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let waits = || {
+            drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+            self.renewer.tell(News::CodeWanted(self.key.clone()));
+        };
         let outside = self.outside(&counter, &waits);
         let attempt = Attempt {
             recipe,
@@ -456,6 +462,9 @@ impl Work<'_> {
 
     pub(super) fn write(&self, state: &StorageState) -> Result<(), Failure> {
         self.files.write(&self.lease, self.key, state)?;
+        self.renewer
+            .shelf
+            .drop_states(&self.files.state_path(self.key));
         self.renewer.combine(self.key);
         Ok(())
     }
@@ -468,13 +477,16 @@ impl Work<'_> {
     ) -> Result<(), Failure> {
         let learned = kept.learned.clone();
         let plan = plan(&self.recipe, &learned, tag);
-        kept.record = apply(
-            self.now(),
-            std::mem::take(&mut kept.record),
-            &plan,
-            outcome,
-            &mut rand::rng(),
-        );
+        let now = self.now();
+        let record = std::mem::take(&mut kept.record);
+        kept.record = apply(now, record, &plan, outcome, &mut rand::rng());
+        let artefacts = match outcome {
+            Outcome::Failed { artefacts, .. } => artefacts,
+            _ => None,
+        };
+        let (began, cause) = self.began;
+        kept.record
+            .tell_more(now, began.elapsed(), cause, artefacts);
         Ok(self
             .renewer
             .files
@@ -531,7 +543,8 @@ impl Work<'_> {
 }
 
 pub(super) fn plan<'a>(recipe: &'a Recipe, learned: &Learned, secret_tag: Option<u16>) -> Plan<'a> {
-    let has_probe = rule(recipe, learned).is_some();
+    let learned_here = learned.rule.is_some() && learned.fingerprint == recipe.fingerprint;
+    let has_probe = recipe.probe.is_some() || learned_here;
     Plan {
         fingerprint: &recipe.fingerprint,
         secret_tag,

@@ -7,22 +7,24 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
+use super::news::{News, Told};
+use super::shelf::Shelf;
 use super::slots::Slots;
-use super::work::{Work, plan, tag, unknown};
-use super::{Cause, Event, Outcome, Plan, Record, hold, line, release};
+use super::work::{Work, plan, unknown};
+use super::{Cause, Plan, Record};
 use crate::browser::Browser;
 use crate::codes::Question;
-use crate::failure::{Failure, FailureClass};
+use crate::failure::Failure;
 use crate::ids::{Combination, SessionKey};
-use crate::login::{Learned, Liveness, Prober};
+use crate::login::{Learned, Prober};
 use crate::seal::Seal;
-use crate::session::expiry::ends_at;
 use crate::session::files::sealed_name;
 use crate::session::{Files, FilesError, StorageState};
-use crate::vault::{self, Reach, must_seal, seal_or_new};
+use crate::vault::{Reach, must_seal, seal_or_new};
 use crate::watch::{Environment, Settings};
 
 /// How long a command waits for somebody else's renewal of the same account, beyond the time of one login.
@@ -41,6 +43,8 @@ pub struct Renewer {
     pub(super) collisions: Arc<Mutex<HashMap<Combination, String>>>,
     pub(super) clock: fn() -> DateTime<Utc>,
     person: Arc<OnceLock<mpsc::Sender<Question>>>,
+    pub(super) shelf: Arc<Shelf>,
+    told: Told,
 }
 
 /// What is kept beside a state.
@@ -54,7 +58,7 @@ pub struct Kept {
 }
 
 /// How a renewal ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// The session was fresh enough; nothing was done.
@@ -78,6 +82,8 @@ pub enum How {
 pub struct Report {
     /// Which session.
     pub key: SessionKey,
+    /// Why it began.
+    pub cause: Cause,
     /// How it ended.
     pub how: How,
     /// Why it did not come to a live session.
@@ -121,7 +127,19 @@ impl Renewer {
             collisions,
             clock,
             person: Arc::default(),
+            shelf: Arc::default(),
+            told: Told::default(),
         }
+    }
+
+    /// What happens to sessions from now on. Who does not listen for long misses some.
+    pub fn follow(&self) -> broadcast::Receiver<News> {
+        self.told.follow()
+    }
+
+    /// Tells those who follow.
+    pub(super) fn tell(&self, news: News) {
+        self.told.tell(news);
     }
 
     /// From now on a login that wants a code asks there too.
@@ -145,7 +163,7 @@ impl Renewer {
     }
 
     /// What secrets are read with.
-    pub(super) fn reach<'a>(&'a self, settings: &'a Settings) -> Reach<'a> {
+    pub fn reach<'a>(&'a self, settings: &'a Settings) -> Reach<'a> {
         Reach {
             root: &self.root,
             env: self.environment.as_ref(),
@@ -154,7 +172,10 @@ impl Renewer {
     }
 
     /// The key that seals; made, where nothing was ever sealed.
-    pub(super) async fn seal_or_new(&self, settings: &Settings) -> Result<Seal, Failure> {
+    ///
+    /// # Errors
+    /// Its source gives none, or a new one cannot be kept.
+    pub async fn seal_or_new(&self, settings: &Settings) -> Result<Seal, Failure> {
         let (seal, made) = seal_or_new(self.reach(settings)).await?;
         if let Some(place) = made {
             tracing::warn!(
@@ -178,15 +199,19 @@ impl Renewer {
     /// # Errors
     /// It is damaged, or does not open.
     pub async fn state(&self, key: &SessionKey) -> Result<Option<StorageState>, Failure> {
+        Ok(self.files_of(key).await?.load(key)?)
+    }
+
+    /// The files, as the recipe of this key wants its states kept.
+    pub(super) async fn files_of(&self, key: &SessionKey) -> Result<Files, Failure> {
         let settings = self.settings();
-        let files = match settings.recipes.is_sealed(&key.site) {
+        match settings.recipes.is_sealed(&key.site) {
             true => {
                 let seal = must_seal(self.reach(&settings)).await?;
-                self.files.sealed(seal)
+                Ok(self.files.sealed(seal))
             }
-            false => self.files.clone(),
-        };
-        Ok(files.load(key)?)
+            false => Ok(self.files.clone()),
+        }
     }
 
     /// Every session that the recipes ask for.
@@ -260,21 +285,25 @@ impl Renewer {
             }
             _ => tracing::debug!(site, ?cause, duration_ms, ?how, "session looked at"),
         }
-        Report {
+        let report = Report {
             key: key.clone(),
+            cause,
             how,
             failure,
             artefacts,
             took,
-        }
+        };
+        self.tell(News::Ended(report.clone()));
+        report
     }
 
     /// Takes the account's lease; `None` where somebody else has it. A person's command waits for it.
-    async fn open<'w>(
+    pub(super) async fn open<'w>(
         &'w self,
         key: &'w SessionKey,
         cause: Cause,
     ) -> Result<Option<Work<'w>>, Failure> {
+        let began = Instant::now();
         let settings = self.settings();
         let recipe = settings.recipes.get(&key.site).cloned();
         let recipe = recipe.ok_or_else(|| unknown(key))?;
@@ -290,6 +319,7 @@ impl Renewer {
             }
             _ => self.files.lease(&key.site, key.account.as_ref())?,
         };
+        let began = (began, cause);
         Ok(lease.map(|lease| Work {
             renewer: self,
             files: self.files.clone(),
@@ -299,103 +329,8 @@ impl Renewer {
             settings,
             lease,
             cause,
+            began,
             artefacts: None,
         }))
-    }
-
-    /// The same for a person, who is told where it does not come free.
-    pub(super) async fn by_hand<'w>(&'w self, key: &'w SessionKey) -> Result<Work<'w>, Failure> {
-        let work = self.open(key, Cause::Command).await?;
-        work.ok_or_else(|| {
-            let message = format!("another process is at {key} and did not finish in time");
-            Failure::new(FailureClass::Timeout, message)
-        })
-    }
-
-    /// Takes a session that a person brings, after it has been seen to be logged in.
-    ///
-    /// # Errors
-    /// The session is not alive, or cannot be written. The present one stays.
-    pub async fn import(&self, key: &SessionKey, state: StorageState) -> Result<(), Failure> {
-        let mut work = self.by_hand(key).await?;
-        work.settle().await?;
-        let mut kept = self.kept(key)?;
-        let state = match work.look(&kept.learned, &state).await? {
-            Liveness::In(renewed) => renewed.unwrap_or(state),
-            Liveness::Out(seen) => {
-                let message =
-                    format!("the imported session is not logged in: {seen}; nothing was changed");
-                return Err(Failure::new(FailureClass::NotProven, message));
-            }
-            Liveness::Unknown(failure) => return Err(failure),
-        };
-        work.write(&state)?;
-        let expires_at = ends_at(&state, work.matter(&kept));
-        work.note(
-            &mut kept,
-            Outcome::Renewed {
-                expires_at,
-                login: false,
-            },
-            None,
-        )
-    }
-
-    /// Looks whether a session is alive, keeping the cookies that the site renewed.
-    ///
-    /// # Errors
-    /// The site does not tell, or there is no such session.
-    pub async fn check(&self, key: &SessionKey) -> Result<Result<(), String>, Failure> {
-        let mut work = self.by_hand(key).await?;
-        work.settle().await?;
-        let mut kept = self.kept(key)?;
-        let Some(state) = work.files.load(key)? else {
-            return Ok(Err(format!(
-                "there is no session yet; `jarkeeper login {key}` makes one"
-            )));
-        };
-        match work.look(&kept.learned, &state).await? {
-            Liveness::In(renewed) => {
-                if let Some(renewed) = &renewed {
-                    work.write(renewed)?;
-                }
-                let expires_at = ends_at(renewed.as_ref().unwrap_or(&state), work.matter(&kept));
-                work.note(&mut kept, Outcome::Alive { expires_at }, None)?;
-                Ok(Ok(()))
-            }
-            Liveness::Out(seen) => {
-                work.note(&mut kept, Outcome::Dead, None)?;
-                Ok(Err(seen))
-            }
-            Liveness::Unknown(failure) => Err(failure),
-        }
-    }
-
-    /// Leaves a session alone until it is released.
-    ///
-    /// # Errors
-    /// Another process is at the session, or the record cannot be written.
-    pub async fn hold(&self, key: &SessionKey, why: &str) -> Result<(), Failure> {
-        let work = self.by_hand(key).await?;
-        let mut kept = self.kept(key)?;
-        kept.record = hold((self.clock)(), kept.record, why);
-        Ok(self.files.write_record(&work.lease, key, &kept)?)
-    }
-
-    /// Lets a held session go on: a refused password may be submitted once more.
-    ///
-    /// # Errors
-    /// Another process is at the session, or the record cannot be written.
-    pub async fn release(&self, key: &SessionKey) -> Result<(), Failure> {
-        let work = self.by_hand(key).await?;
-        let credentials = vault::credentials(&work.account, self.reach(&work.settings)).await;
-        let credentials = credentials.ok();
-        let tag = credentials.map(|credentials| tag(key, &credentials));
-        let now = (self.clock)();
-        self.files
-            .append_ledger(&work.lease, &line(now, tag, Event::Released))?;
-        let mut kept = self.kept(key)?;
-        kept.record = release(now, kept.record);
-        Ok(self.files.write_record(&work.lease, key, &kept)?)
     }
 }

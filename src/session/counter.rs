@@ -2,8 +2,11 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::error::{FilesError, io as failed};
 use super::files::{Files, hashed};
@@ -16,6 +19,8 @@ const LONGEST: usize = 70;
 
 /// The name of the daemon's socket, in a folder of its own.
 const DAEMON: &str = "daemon";
+/// The name of the socket beside it, at which it serves the tools for language models.
+const TOOLS: &str = "tools";
 
 /// The listening socket of the daemon, or of one waiting login; removed when dropped.
 #[derive(Debug)]
@@ -76,6 +81,17 @@ impl Files {
         look(self.ours("api")?, DAEMON.to_owned())
     }
 
+    /// Opens the daemon's socket for tools, in place of what a daemon that died has left.
+    pub fn tools_socket(&self, lock: &DaemonLock) -> Result<Counter, FilesError> {
+        self.still_holds(lock)?;
+        listen(self.ours("api")?, TOOLS.to_owned())
+    }
+
+    /// The way to the tools of the daemon that runs on this folder; `None` where none does.
+    pub fn tools_way(&self) -> Result<Option<Way>, FilesError> {
+        look(self.ours("api")?, TOOLS.to_owned())
+    }
+
     /// The way to where a code for this session's account is waited for; `None` where nobody waits.
     pub fn waits_for_code(&self, key: &SessionKey) -> Result<Option<Way>, FilesError> {
         let name = name(&account_text(&key.site, key.account.as_ref()));
@@ -96,9 +112,13 @@ fn listen(folder: Folder, name: String) -> Result<Counter, FilesError> {
 }
 
 fn look(folder: Folder, name: String) -> Result<Option<Way>, FilesError> {
-    // A socket that nobody listens at is what a dead process left.
-    match UnixStream::connect(path(&folder, &name)) {
-        Ok(_) => Ok(Some(Way { folder, name })),
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+    let address = SocketAddrUnix::new(path(&folder, &name));
+    match socket.and_then(|socket| connect(socket, &address?)) {
+        // Where the queue is full somebody listens, and we do not wait for a place in it.
+        Ok(()) | Err(Errno::AGAIN) => Ok(Some(Way { folder, name })),
+        // A socket that nobody listens at is what a dead process left.
         Err(_) => Ok(None),
     }
 }
@@ -118,6 +138,7 @@ fn name(account: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixStream;
 
     use super::*;
 

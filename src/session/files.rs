@@ -41,7 +41,7 @@ use crate::seal::{Seal, Unopened};
 
 /// Largest state that is written or read, in bytes. Chromium keeps 180 cookies of 4 KiB and 10 MiB of localStorage a
 /// site; IndexedDB is what may go beyond.
-const LARGEST_STATE: usize = 64 << 20;
+pub const LARGEST_STATE: usize = 64 << 20;
 /// Largest record or ledger, in bytes: thousands of times what they grow to.
 const LARGEST_RECORD: usize = 16 << 20;
 /// What a state commonly weighs at most, in bytes: so much must fit before a login is worth its risk.
@@ -195,6 +195,11 @@ impl Files {
         self.path.join(format!("{combination}_state.json"))
     }
 
+    /// Where the record of this key is.
+    pub fn record_path(&self, key: &SessionKey) -> PathBuf {
+        self.path.join(OURS).join("records").join(record_name(key))
+    }
+
     pub(super) fn place(&self, key: &SessionKey) -> Result<(Folder, String), FilesError> {
         let (sub, name) = self.name(key);
         let folder = match sub {
@@ -312,6 +317,16 @@ impl Files {
         let name = format!("{combination}_state.json");
         let bytes = shipped(state, &folder.at(&name))?;
         self.replace(&folder, &name, &bytes)
+    }
+
+    /// Reads the joined state of a combination; `None` where it was never written. The next renewal of one of its parts mends
+    /// a damaged one.
+    pub fn load_combination(
+        &self,
+        combination: &Combination,
+    ) -> Result<Option<StorageState>, FilesError> {
+        let name = format!("{combination}_state.json");
+        read_json(&self.root()?, &name, LARGEST_STATE)
     }
 
     /// Removes the file of a combination, whose parts no longer fit together. The generation before stays.

@@ -103,6 +103,25 @@ impl Folder {
         Self::checked(self.path.join(name), fd)
     }
 
+    /// The folder of this name inside; `None` where there is none.
+    pub(super) fn sub_if_there(&self, name: &str) -> Result<Option<Self>, FilesError> {
+        match self.openat(name, OFlags::RDONLY | OFlags::DIRECTORY) {
+            Err(FilesError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            other => Self::checked(self.path.join(name), other?).map(Some),
+        }
+    }
+
+    /// The size of a file, bytes; `None` where there is none.
+    pub(super) fn size(&self, name: &str) -> Result<Option<u64>, FilesError> {
+        let Some(file) = self.open_file(name, OFlags::RDONLY)? else {
+            return Ok(None);
+        };
+        let size = file.metadata().map(|metadata| Some(metadata.len()));
+        size.map_err(|source| io("looking at", &self.at(name), source))
+    }
+
     /// The open folder.
     pub(super) fn fd(&self) -> &OwnedFd {
         &self.fd

@@ -19,8 +19,10 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use url::Url;
+use utoipa::ToSchema;
 
 use super::error::Damage;
 use super::jar::{Jar, is_of_site};
@@ -28,7 +30,8 @@ use super::sanitise::Dropped;
 use super::state::{Cookie, SameSite, StorageState};
 
 /// The shapes that a state can be exported in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Playwright's JSON.
     StorageState,

@@ -48,6 +48,7 @@ impl Files {
             }
         }
         self.forget(&name)?;
+        self.forget_exports()?;
         if lease.account.is_none() {
             for combined in self.combined(&lease.site)? {
                 self.forget(&combined)?;
@@ -81,6 +82,29 @@ impl Files {
             plain.write(lease, &key, &state)?;
         }
         self.forget(&(name + SEALED))
+    }
+
+    /// Removes everything that is kept of a session's state, plain or sealed: the state, the generation before, what was set
+    /// aside, and the files of the combinations that it went into.
+    ///
+    /// # Errors
+    /// Something cannot be removed, or the lease is on another account.
+    pub fn forget_state(&self, lease: &Lease, key: &SessionKey) -> Result<(), FilesError> {
+        lease.check(key)?;
+        self.guard(lease)?;
+        self.forget_exports()?;
+        let (sub, name) = place(key);
+        if let Some(sub) = sub {
+            self.ours(sub)?.remove(&name)?;
+        }
+        self.forget(&name)?;
+        self.forget(&(name + SEALED))?;
+        let combined = match (&key.within, &key.account) {
+            (Some(within), _) => vec![format!("{within}_state.json")],
+            (None, None) => self.combined(&key.site)?,
+            (None, Some(_)) => Vec::new(),
+        };
+        combined.iter().try_for_each(|name| self.forget(name))
     }
 
     /// Removes a state, the generation before, and what was set aside of it.

@@ -7,9 +7,16 @@
 //! own, so that one that fails takes no other with it. An answer comes after the commit.
 
 mod audit;
+mod clients;
+mod devices;
+mod events;
 mod keys;
+mod leases;
+mod people;
 mod schema;
+mod tokens;
 mod visits;
+mod webhooks;
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -21,8 +28,15 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 pub use audit::{AuditRow, AuditSearch};
+pub use clients::{ClientRow, Forget};
+pub use devices::{Asked, DeviceRow};
+pub use events::{EventRow, EventSpan};
 pub use keys::KeyRow;
+pub use leases::LeaseRow;
+pub use people::{AccountRow, PersonRow, PersonUpdate};
+pub use tokens::{FoundToken, GrantRow, Taken, TokenKind, TokenRow};
 pub use visits::VisitKind;
+pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
 
 /// How long a write waits for another process (a command beside the daemon) that is writing.
 const BUSY: Duration = Duration::from_secs(5);
@@ -147,12 +161,47 @@ impl Store {
         &self.0.path
     }
 
+    /// Shows that it can be written.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn try_write(&self) -> Result<(), StoreError> {
+        // Sets what is set already, which takes the lock and a page of the log, and no sync.
+        self.submit(Durable::Handed, |connection| {
+            let known: i64 =
+                connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            connection.pragma_update(None, "user_version", known)
+        })
+        .await
+    }
+
     /// Changes something; the answer comes when it is on the disk.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.submit(Durable::Yes, work).await
+    }
+
+    /// Changes something that nobody waits for; it is left out where the writer has too much to do.
+    fn hand(
+        &self,
+        durable: Durable,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) {
+        let path = self.0.path.clone();
+        let work = Box::new(move |connection: Result<&Connection, StoreError>| -> Tell {
+            let done = connection.and_then(|connection| {
+                behind_savepoint(connection, work).map_err(|e| StoreError::of(&path, &e))
+            });
+            if let Err(error) = done {
+                tracing::debug!("a note was not written: {error}");
+            }
+            Box::new(|_| {})
+        });
+        if self.0.writer.try_send(Job { durable, work }).is_err() {
+            tracing::debug!("a note was left out: the store is busy");
+        }
     }
 
     async fn submit<T: Send + 'static>(

@@ -33,6 +33,8 @@ mod laws;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
 mod patterns;
 #[cfg(test)]
 mod policy;

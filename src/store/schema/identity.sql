@@ -10,6 +10,15 @@ CREATE TABLE people (
     last_seen_at INTEGER,
     disabled_at INTEGER
 ) STRICT;
+-- By which accounts at an OpenID provider a person is known: never by an address, which may go to another one.
+CREATE TABLE identities (
+    issuer TEXT NOT NULL,            -- iss
+    subject TEXT NOT NULL,           -- sub
+    person TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (issuer, subject)
+) STRICT;
+CREATE INDEX identities_person ON identities (person);
 CREATE TABLE keys (
     id TEXT PRIMARY KEY,
     hash BLOB NOT NULL UNIQUE,       -- SHA-256 of the key
@@ -22,6 +31,7 @@ CREATE TABLE keys (
     expires_at INTEGER,
     last_used_at INTEGER,
     revoked_at INTEGER,
-    rotated_to TEXT
+    old_hash BLOB UNIQUE,            -- of the value before the last rotation
+    old_until INTEGER                -- how long that one is still good
 ) STRICT;
 CREATE INDEX keys_person ON keys (person);

@@ -187,11 +187,11 @@ fn a_record_of_a_newer_version_is_refused_and_unknown_fields_are_passed_over() {
 #[test]
 fn the_history_is_bounded_and_tells_the_newest_last() {
     let mut story = Story::new(plan(&PLAIN));
-    for _ in 0..50 {
+    for _ in 0..150 {
         story.fail_with(FailureClass::SiteDown);
     }
     story.login(Some(hours(24)));
-    assert_eq!(story.record.history.len(), 20);
+    assert_eq!(story.record.history.len(), 100);
     let shown = view(story.now, &story.record, &story.plan);
     assert_eq!(
         (shown.last_result, shown.last_error),

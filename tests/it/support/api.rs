@@ -1,7 +1,11 @@
 //! A daemon's API, as its callers reach it.
 
+use chrono::{TimeDelta, Utc};
+use jarkeeper::identity::{Identity, NewKey, Principal, Reach};
 use jarkeeper::session::Files;
+use jarkeeper::store::Store;
 use reqwest::{Client, Method, RequestBuilder};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::process::{Daemon, Root};
@@ -45,6 +49,26 @@ impl Api {
         self.socket
             .request(method, format!("http://localhost{path}"))
     }
+}
+
+/// An API key of the owner, made beside the daemon; it reaches these sites, or all where none is named, and ends after
+/// `life`.
+pub(crate) async fn key(root: &Root, scopes: &str, sites: &[&str], life: TimeDelta) -> String {
+    let path = Files::open(&root.auth()).unwrap().store_path().unwrap();
+    let identity = Identity::new(Store::open(&path).unwrap(), Utc::now)
+        .await
+        .unwrap();
+    let owner: Principal = identity.local(0);
+    let sites: Vec<String> = sites.iter().map(|site| (*site).to_owned()).collect();
+    let new = NewKey {
+        name: "test".to_owned(),
+        scopes: scopes.parse().unwrap(),
+        reach: Reach::of((!sites.is_empty()).then_some(sites.as_slice())).unwrap(),
+        memory_of: None,
+        expires_at: Some(Utc::now() + life),
+    };
+    let made = identity.make_key(&owner, new).await.unwrap();
+    made.value.expose_secret().to_owned()
 }
 
 /// Sends it; the status and the JSON of the answer, `Null` where it has none.

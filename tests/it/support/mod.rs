@@ -8,7 +8,14 @@ mod faults;
 mod foreign;
 pub(crate) mod keeper;
 mod pages;
+
 pub(crate) mod process;
+pub(crate) mod provider;
+pub(crate) mod provider_door;
+pub(crate) mod provider_keys;
+pub(crate) mod raw;
+pub(crate) mod provider_real;
+pub(crate) mod provider_tokens;
 pub(crate) mod realsites;
 mod routes;
 pub(crate) mod site;
@@ -17,6 +24,6 @@ pub(crate) mod terminal;
 pub(crate) mod tools;
 mod wire;
 
-pub(crate) use api::{Api, answer};
+pub(crate) use api::{Api, answer, key};
 pub(crate) use keeper::{Keeper, clock, run};
 pub(crate) use site::Site;

@@ -174,6 +174,15 @@ impl RealSite {
         self.scripts.state.join(name)
     }
 
+    /// One of the application's own programs, to be run in its folder.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.scripts.state.join(name));
+        command
+            .current_dir(&self.scripts.state)
+            .stdin(Stdio::null());
+        command
+    }
+
     /// The URL of a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)

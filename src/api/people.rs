@@ -1,0 +1,206 @@
+//! `/v1/people`: who signs in here, and what they may.
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Door, Problem, guarded};
+use crate::identity::{Person, PersonChange, Principal, Reach, Scope, Scopes};
+
+/// Longest name of a person, in characters.
+const LONGEST: usize = 100;
+
+pub(super) fn routes() -> OpenApiRouter<Door> {
+    OpenApiRouter::new()
+        .routes(guarded(Scope::Admin, routes!(list)))
+        .routes(guarded(Scope::Admin, routes!(show, change, delete)))
+        .routes(guarded(Scope::Admin, routes!(unlink)))
+}
+
+/// A person.
+#[derive(Serialize, ToSchema)]
+struct PersonView {
+    /// Its id.
+    id: String,
+    /// `owner` (of this machine's daemon, who may do everything) or `member`.
+    #[schema(example = "member")]
+    role: &'static str,
+    /// What people call it.
+    name: Option<String>,
+    /// Its address, where the provider has verified it.
+    email: Option<String>,
+    /// What its keys and tokens can at most do.
+    scopes: Vec<&'static str>,
+    /// With which sessions: `SITE` or `SITE:ACCOUNT`; null: every one.
+    reach: Option<Vec<String>>,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it last signed in.
+    last_seen_at: Option<DateTime<Utc>>,
+    /// Since when it may not come any more.
+    disabled_at: Option<DateTime<Utc>>,
+    /// By which accounts at providers it is known.
+    accounts: Vec<AccountView>,
+}
+
+/// An account at a provider.
+#[derive(Serialize, ToSchema)]
+struct AccountView {
+    /// The provider, `iss`.
+    issuer: String,
+    /// The account there, `sub`.
+    subject: String,
+}
+
+impl From<Person> for PersonView {
+    fn from(person: Person) -> Self {
+        Self {
+            id: person.id.to_string(),
+            role: if person.owner { "owner" } else { "member" },
+            name: person.name,
+            email: person.email,
+            scopes: person.scopes.iter().map(Scope::word).collect(),
+            reach: person.reach.words(),
+            created_at: person.created_at,
+            last_seen_at: person.last_seen_at,
+            disabled_at: person.disabled_at,
+            accounts: person
+                .accounts
+                .into_iter()
+                .map(|account| AccountView {
+                    issuer: account.issuer,
+                    subject: account.subject,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Lists everybody who has signed in.
+#[utoipa::path(get, path = "/v1/people", operation_id = "people.list", tag = "people",
+    responses((status = 200, body = Vec<PersonView>), (status = 401, body = Problem), (status = 403, body = Problem)))]
+async fn list(State(door): State<Door>) -> Result<Json<Vec<PersonView>>, Problem> {
+    let people = door.identity.people()?;
+    Ok(Json(people.into_iter().map(PersonView::from).collect()))
+}
+
+/// Shows one person.
+#[utoipa::path(get, path = "/v1/people/{id}", operation_id = "people.show", tag = "people",
+    params(("id" = String, Path, description = "The person's id")),
+    responses((status = 200, body = PersonView), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
+async fn show(
+    State(door): State<Door>,
+    Path(id): Path<String>,
+) -> Result<Json<PersonView>, Problem> {
+    Ok(Json(door.identity.person(&id)?.into()))
+}
+
+/// What shall change; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PersonPatch {
+    /// What people call it.
+    #[schema(max_length = 100)]
+    name: Option<String>,
+    /// What its keys and tokens can at most do; those that it has may do no more from the next request on.
+    scopes: Option<Vec<String>>,
+    /// With which sessions: `SITE` or `SITE:ACCOUNT`; null: every one.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<String>>)]
+    reach: Option<Option<Vec<String>>>,
+    /// Whether it may not come any more: keys, tokens and visits stop working at once.
+    disabled: Option<bool>,
+}
+
+/// Tells null from a field that is not there.
+fn given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<Vec<String>>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Changes what a member may, or whether it may come.
+#[utoipa::path(patch, path = "/v1/people/{id}", operation_id = "people.change", tag = "people",
+    params(("id" = String, Path, description = "The person's id")), request_body = PersonPatch,
+    responses((status = 200, body = PersonView), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 415, body = Problem),
+        (status = 422, body = Problem)))]
+async fn change(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<String>,
+    patch: Result<Json<PersonPatch>, JsonRejection>,
+) -> Result<Json<PersonView>, Problem> {
+    let Json(patch) = patch.map_err(unreadable)?;
+    let change = patch.read().map_err(Problem::bad_request)?;
+    let person = door.identity.change_person(&principal, &id, change).await?;
+    Ok(Json(person.into()))
+}
+
+impl PersonPatch {
+    fn read(self) -> Result<PersonChange, String> {
+        if let Some(name) = &self.name {
+            let length = name.chars().count();
+            if name.trim().is_empty() || length > LONGEST || name.contains(char::is_control) {
+                return Err(format!(
+                    "name has 1 to {LONGEST} characters, and no control characters"
+                ));
+            }
+        }
+        let scopes = |words: Vec<String>| -> Result<Scopes, String> {
+            let words = words
+                .iter()
+                .map(|word| word.parse().map_err(|e| format!("{e}")));
+            words
+                .collect::<Result<Vec<Scope>, _>>()
+                .map(Scopes::from_iter)
+        };
+        Ok(PersonChange {
+            name: self.name,
+            scopes: self.scopes.map(scopes).transpose()?,
+            reach: self
+                .reach
+                .map(|words| Reach::of(words.as_deref()))
+                .transpose()?,
+            disabled: self.disabled,
+        })
+    }
+}
+
+fn unreadable(rejection: JsonRejection) -> Problem {
+    let title = "The request is not valid";
+    Problem::new(
+        rejection.status(),
+        "invalid-request",
+        title,
+        rejection.body_text(),
+    )
+}
+
+/// Deletes a member, with its keys, tokens and visits.
+#[utoipa::path(delete, path = "/v1/people/{id}", operation_id = "people.delete", tag = "people",
+    params(("id" = String, Path, description = "The person's id")),
+    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
+async fn delete(State(door): State<Door>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    door.identity.delete_person(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Forgets by which accounts at providers a person is known, and ends its visits. Of the owner's: who signs in next becomes
+/// the owner, as at the first time.
+#[utoipa::path(delete, path = "/v1/people/{id}/accounts", operation_id = "people.unlink", tag = "people",
+    params(("id" = String, Path, description = "The person's id")),
+    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
+async fn unlink(State(door): State<Door>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    door.identity.unlink_person(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

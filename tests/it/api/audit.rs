@@ -1,0 +1,91 @@
+//! The audit log: what is in it, and what is not done without it.
+
+use jarkeeper::session::Files;
+use reqwest::Method;
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::api::key;
+use crate::support::process::Root;
+use crate::support::{Api, answer};
+
+/// The lines that this query finds, newest first.
+async fn lines(api: &Api, query: &str) -> Vec<Value> {
+    let (status, page) = answer(api.own(Method::GET, &format!("/v1/audit{query}"))).await;
+    assert_eq!(status, 200, "{page}");
+    page["lines"].as_array().unwrap().clone()
+}
+
+/// Makes every new line fail.
+fn break_log(root: &Root) {
+    let files = Files::open(&root.auth()).unwrap();
+    let connection = Connection::open(files.store_path().unwrap()).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TRIGGER no_more BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'broken for a test'); END",
+        )
+        .unwrap();
+}
+
+#[tokio::test]
+async fn who_did_what_and_how_it_ended_is_written_down() {
+    let root = Root::new();
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let key = key(&root, "read").await;
+    let calls = [
+        api.call(Method::GET, "/v1/sites").bearer_auth(&key),
+        api.call(Method::GET, "/v1/audit").bearer_auth(&key),
+        api.call(Method::GET, "/v1/sites").bearer_auth("wrong"),
+        api.call(Method::GET, "/v1/sites"),
+        api.own(Method::GET, "/v1/sites"),
+    ];
+    for call in calls {
+        call.send().await.unwrap();
+    }
+    let all = lines(&api, "").await;
+    let told: Vec<_> = all
+        .iter()
+        .map(|line| {
+            let who = line["principal"].as_str().unwrap();
+            let kind = who.split(':').next().unwrap();
+            format!(
+                "{kind} {} {} {}",
+                line["peer"].as_str().unwrap(),
+                line["action"].as_str().unwrap(),
+                line["result"]
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    local socket sites.list 200
+    anonymous 127.0.0.1 sites.list 401
+    key 127.0.0.1 audit.list 403
+    key 127.0.0.1 sites.list 200
+    ");
+    let who = all[3]["principal"].as_str().unwrap();
+    assert_eq!(lines(&api, &format!("?principal={who}")).await, all[2..]);
+    let page = answer(api.own(Method::GET, "/v1/audit?limit=1")).await.1;
+    assert_eq!(page["lines"][0]["action"], "audit.list");
+    let before = format!("?limit=2&before={}", all[1]["id"]);
+    assert_eq!(lines(&api, &before).await, all[2..]);
+    for bad in ["?limit=0", "?limit=1001", "?limit=x", "?nonsense=1"] {
+        let (status, _) = answer(api.own(Method::GET, &format!("/v1/audit{bad}"))).await;
+        assert_eq!(status, 400, "{bad}");
+    }
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        let (status, _) = answer(api.own(method, "/v1/audit")).await;
+        assert_eq!(status, 405);
+    }
+}
+
+#[tokio::test]
+async fn lists_are_given_when_the_log_is_broken_and_the_daemon_complains() {
+    let root = Root::new();
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    break_log(&root);
+    let (status, _) = answer(api.own(Method::GET, "/v1/sites")).await;
+    assert_eq!(status, 200);
+    daemon.hears("the audit log cannot be written");
+}

@@ -1,0 +1,66 @@
+//! What the document says is what the daemon does: schemathesis tries every operation, as somebody known and as nobody.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::key;
+use crate::support::process::Root;
+use crate::support::tools::say;
+use crate::support::{Api, Site};
+
+/// Runs schemathesis with all its checks; `false`, and one line on stderr, where none is named.
+async fn tried(api: &Api, key: Option<&str>) -> bool {
+    let Some(program) = std::env::var_os("JARKEEPER_TEST_SCHEMATHESIS") else {
+        say("JARKEEPER_TEST_SCHEMATHESIS=PROGRAM names schemathesis");
+        return false;
+    };
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/api");
+    let settings = own.join(match key {
+        Some(_) => "schemathesis.toml",
+        None => "schemathesis_nobody.toml",
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(program);
+    command
+        .arg("--config-file")
+        .arg(settings)
+        .arg("run")
+        .arg(format!("{}/openapi.json", api.base))
+        .args(["--checks", "all", "--max-examples", "8", "--seed", "1"])
+        .args([
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--continue-on-failure",
+        ])
+        .args(["--request-timeout", "20", "--no-color"])
+        .args(["--generation-database", "none"])
+        .env("JARKEEPER_KEY", key.unwrap_or_default())
+        .current_dir(dir.path());
+    let ended = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let ended = ended.await.unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let end = said.lines().rev().take(400).collect::<Vec<_>>();
+    let end = end.into_iter().rev().collect::<Vec<_>>().join("\n");
+    assert!(ended.status.success(), "{end}");
+    true
+}
+
+#[tokio::test]
+async fn nothing_is_answered_that_the_document_does_not_say() {
+    let site = Site::start();
+    let root = Root::of(&site);
+    let daemon = root.daemon();
+    daemon.hears("session renewed");
+    let api = Api::of(&root, &daemon);
+    let key = key(&root, "read write email admin sessions:reveal").await;
+    if tried(&api, Some(&key)).await {
+        tried(&api, None).await;
+    }
+    // Nothing of that was a fault of the daemon's.
+    let faults = daemon.log();
+    let faults: Vec<_> = faults
+        .iter()
+        .filter(|line| line["level"] == "ERROR")
+        .collect();
+    assert!(faults.is_empty(), "{faults:?}");
+}
