@@ -62,7 +62,9 @@ pub enum TokenFault {
     #[error("the id_token has the header {0}, by which it would choose its own key")]
     KeyHeader(&'static str),
     /// `none`, a shared secret, or another one than the provider uses.
-    #[error("the id_token is signed by an algorithm that is not taken here")]
+    #[error(
+        "the id_token is signed by an algorithm that is not taken here; have the provider sign with RS256 or ES256"
+    )]
     Algorithm,
     /// No key of the provider has its `kid`.
     #[error("the id_token is signed with a key that the provider does not have")]

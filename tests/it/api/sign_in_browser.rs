@@ -90,6 +90,8 @@ fn people_sign_in_with_oidc_provider_in_chromium() {
             person.reads("Sign in with localhost").await;
             // The provider remembers who this is: no password again.
             person.clicks("#sign-in").await;
+            person.reads("previously given authorization").await;
+            person.clicks("button[type=submit]").await;
             person.reads("You are signed in as Doctor ada.").await;
         })
         .await;
