@@ -1,14 +1,18 @@
 //! The daemon's door, on the wire.
 
 mod audit;
+mod browser;
 mod clients;
+mod device;
 mod document;
 mod events;
 mod guard;
 mod health;
 mod id_token;
+mod keys;
 mod leases;
 mod limits;
+mod oauth;
 mod people;
 mod raw;
 mod schema;

@@ -7,15 +7,16 @@ mod entry;
 mod faults;
 mod foreign;
 pub(crate) mod keeper;
+pub(crate) mod oauth;
 mod pages;
 
 pub(crate) mod process;
 pub(crate) mod provider;
 pub(crate) mod provider_door;
 pub(crate) mod provider_keys;
-pub(crate) mod raw;
 pub(crate) mod provider_real;
 pub(crate) mod provider_tokens;
+pub(crate) mod raw;
 pub(crate) mod realsites;
 mod routes;
 pub(crate) mod site;
