@@ -343,7 +343,7 @@ async fn people_see_their_own_keys_and_the_owner_all() {
             .collect()
     };
     let (_, list) = answer(api.call(Method::GET, "/v1/keys").bearer_auth(&value)).await;
-    assert_eq!(ids(&list), [id.clone()]);
+    assert_eq!(ids(&list), std::slice::from_ref(&id));
     let (_, list) = answer(api.own(Method::GET, "/v1/keys")).await;
     assert_eq!(ids(&list), [mine.clone(), id.clone()]);
     for (method, path) in [
