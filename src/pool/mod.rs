@@ -16,7 +16,7 @@ mod table;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -157,7 +157,7 @@ impl Pool {
                 Err(PoolError::NoneFree { next_end, .. }) if Instant::now() < deadline => next_end,
                 other => return other,
             };
-            let until_end = (next_end - (self.0.clock)()).to_std().unwrap_or_default();
+            let until_end = (next_end - self.now()).to_std().unwrap_or_default();
             let again = Instant::now() + until_end.min(LOOK);
             tokio::select! {
                 _ = freed.changed() => {}
@@ -180,7 +180,7 @@ impl Pool {
     ) -> Result<Lease, PoolError> {
         let inner = &*self.0;
         let turn = inner.turn.lock().await;
-        let now = (inner.clock)();
+        let now = self.now();
         self.expire(now).await?;
         let free: Vec<_> = {
             let table = self.table();
@@ -289,7 +289,7 @@ impl Pool {
             if pool.get(&by, &id)?.ended.is_some() {
                 return Err(PoolError::Ended(id));
             }
-            let now = (pool.0.clock)();
+            let now = pool.now();
             // In the store first: where that fails, the lease must not last longer than a restart would have it.
             pool.0.store.extend_lease(id.clone(), now + ttl).await?;
             let extended = pool.table().extend(&id, now + ttl, now);
@@ -309,7 +309,7 @@ impl Pool {
             if pool.get(&by, &id)?.ended.is_some() {
                 return Ok(());
             }
-            let now = (pool.0.clock)();
+            let now = pool.now();
             let ended = vec![(id.clone(), now)];
             pool.0.store.end_leases(ended, RETURNED).await?;
             let lease = pool.table().take_out(&id);
@@ -328,7 +328,7 @@ impl Pool {
     /// # Errors
     /// `Unknown`.
     pub fn get(&self, by: &Principal, id: &str) -> Result<Past, PoolError> {
-        let now = (self.0.clock)();
+        let now = self.now();
         let running = self.table().lease(id, now).cloned();
         let past = match running {
             Some(lease) => Some(Past { lease, ended: None }),
@@ -346,7 +346,7 @@ impl Pool {
 
     /// The leases of this caller that run, the oldest first; who has the scope `admin` sees all.
     pub fn list(&self, by: &Principal) -> Vec<Lease> {
-        let now = (self.0.clock)();
+        let now = self.now();
         let mut leases: Vec<_> = self.table().running(now).cloned().collect();
         leases.retain(|lease| sees(by, lease));
         leases.sort_by(|a, b| (a.taken_at, &a.id).cmp(&(b.taken_at, &b.id)));
@@ -355,14 +355,14 @@ impl Pool {
 
     /// Until when a session is leased, by whomever; `None`: it is not.
     pub fn leased_until(&self, session: &SessionKey) -> Option<DateTime<Utc>> {
-        let now = (self.0.clock)();
+        let now = self.now();
         let table = self.table();
         table.lease_on(session, now).map(|lease| lease.expires_at)
     }
 
     /// How many leases run.
     pub fn running(&self) -> usize {
-        self.table().running((self.0.clock)()).count()
+        self.table().running(self.now()).count()
     }
 
     /// Ends leases at their end, for ever. A lease is over without it; this tells those who wait and those who follow.
@@ -370,7 +370,7 @@ impl Pool {
         let mut freed = self.0.freed.subscribe();
         loop {
             freed.mark_unchanged();
-            let now = (self.0.clock)();
+            let now = self.now();
             {
                 let _turn = self.0.turn.lock().await;
                 if let Err(error) = self.expire(now).await {
@@ -424,6 +424,11 @@ impl Pool {
         self.0
             .freed
             .send_modify(|times| *times = times.wrapping_add(1));
+    }
+
+    /// The time, to what the store keeps of it.
+    fn now(&self) -> DateTime<Utc> {
+        (self.0.clock)().trunc_subsecs(3)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::process::{Root, eventually};
-use crate::support::{Api, Site, answer, key};
+use crate::support::{Api, Site, answer, key, with};
 
 const HOUR: TimeDelta = TimeDelta::hours(1);
-/// Longest wait for one frame.
+/// Longest wait for one event.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One frame of a stream.
@@ -43,11 +43,16 @@ impl Stream {
 
     /// The next event; `None`: the stream has ended.
     async fn next(&mut self) -> Option<Frame> {
+        let next = tokio::time::timeout(PATIENCE, self.read()).await;
+        next.expect("no event came")
+    }
+
+    async fn read(&mut self) -> Option<Frame> {
         loop {
             while let Some(end) = self.buffer.find("\n\n") {
                 let block: String = self.buffer.drain(..end + 2).collect();
                 let mut frame = Frame::default();
-                for line in block.lines() {
+                for line in block.trim_end().lines() {
                     match line.split_once(": ") {
                         Some(("id", id)) => frame.id = Some(id.parse().unwrap()),
                         Some(("event", event)) => frame.event = event.to_owned(),
@@ -62,8 +67,7 @@ impl Stream {
                     return Some(frame);
                 }
             }
-            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await;
-            let chunk = chunk.expect("no event came").ok().flatten()?;
+            let chunk = self.response.chunk().await.ok().flatten()?;
             self.buffer += std::str::from_utf8(&chunk).unwrap();
         }
     }
@@ -89,7 +93,9 @@ async fn what_happens_to_a_session_is_told_as_it_happens_and_again_to_who_comes_
     let root = Root::of(&site);
     let mut daemon = root.daemon();
     let api = Api::of(&root, &daemon);
-    let mut stream = Stream::open(api.own(Method::GET, "/v1/events?after=0&session=x")).await;
+    let kinds = "session.renewed,session.failed,session.held,lease.taken,lease.ended";
+    let path = format!("/v1/events?after=0&kind={kinds}");
+    let mut stream = Stream::open(api.own(Method::GET, &path)).await;
     let renewed = stream.next().await.unwrap();
     assert_eq!(renewed.event, "session.renewed");
     assert_eq!(renewed.data["session"], "x");
@@ -108,22 +114,21 @@ async fn what_happens_to_a_session_is_told_as_it_happens_and_again_to_who_comes_
     }
 
     // A lease, and the site's refusal.
-    let (_, lease) = answer(api.own(Method::POST, "/v1/sites/x/leases").json(&json!({}))).await;
+    let (_, lease) = answer(with(
+        api.own(Method::POST, "/v1/sites/x/leases"),
+        &json!({}),
+    ))
+    .await;
     let id = lease["id"].as_str().unwrap();
     let gone = answer(api.own(Method::DELETE, &format!("/v1/leases/{id}"))).await;
     assert_eq!(gone.0, 204);
     assert_eq!(stream.kinds(2).await, ["lease.taken", "lease.ended"]);
-    site.set_password("changed");
-    site.invalidate();
-    let login = root.run(&["login", "x"]);
-    assert_ne!(login.code, Some(0));
-    root.save(
-        "sites/x.toml",
-        &(site.recipe("PASSWORD") + "# saved again\n"),
-    );
+    let stranger = site.recipe("PASSWORD").replace(Site::USER, "nobody");
+    root.recipe("y", &stranger);
     let failed = stream.next().await.unwrap();
     assert_eq!(failed.event, "session.failed", "{failed:?}");
     assert_eq!(failed.data["class"], "wrong_credentials");
+    assert_eq!(failed.data["session"], "y");
     let held = stream.next().await.unwrap();
     assert_eq!(
         (held.event.as_str(), &held.data["class"]),
@@ -165,7 +170,7 @@ async fn a_caller_hears_only_of_sessions_that_it_reaches_and_only_as_long_as_its
     };
     for site in ["one", "two"] {
         let path = format!("/v1/sites/{site}/leases");
-        let taken = answer(api.own(Method::POST, &path).json(&json!({}))).await;
+        let taken = answer(with(api.own(Method::POST, &path), &json!({}))).await;
         assert_eq!(taken.0, 201, "{taken:?}");
     }
     root.save("config.toml", "[log]\nfilter = \"debug\"\n");

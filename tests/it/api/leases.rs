@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::process::{Daemon, Root, all};
-use crate::support::{Api, answer, key};
+use crate::support::{Api, answer, key, with};
 
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
@@ -38,7 +38,7 @@ impl Agent<'_> {
     async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
         let request = self.api.call(method, path).bearer_auth(&self.key);
         answer(match body {
-            Some(body) => request.json(&body),
+            Some(body) => with(request, &body),
             None => request,
         })
         .await
@@ -106,7 +106,7 @@ async fn a_lease_is_taken_shown_extended_and_given_back_by_its_holder_alone() {
     sessions.sort_unstable();
     assert_eq!(sessions, ["pool", "pool:a1"]);
     let request = api.call(Method::POST, "/v1/sites/pool/leases");
-    let request = request.bearer_auth(&two.key).json(&json!({}));
+    let request = with(request.bearer_auth(&two.key), &json!({}));
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 409);
     let wait: i64 = response.headers()["retry-after"]
@@ -115,7 +115,7 @@ async fn a_lease_is_taken_shown_extended_and_given_back_by_its_holder_alone() {
         .parse()
         .unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
-    let problem: Value = response.json().await.unwrap();
+    let problem: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
     assert_eq!(kind(&problem), "none-free");
     let end = lease["expires_at"].as_str().unwrap();
     assert!(
@@ -324,9 +324,8 @@ async fn a_hundred_agents_on_ten_accounts_never_share_one_and_wait_for_none_that
 
 async fn one_turn(api: &Api, key: &str, seen: &Mutex<Seen>, dice: usize) {
     let request = api.call(Method::POST, "/v1/sites/pool/leases");
-    let request = request
-        .bearer_auth(key)
-        .json(&json!({ "ttl": "10s", "wait": "20s" }));
+    let body = json!({ "ttl": "10s", "wait": "20s" });
+    let request = with(request.bearer_auth(key), &body);
     if dice % 11 == 0 {
         // It loses patience, and its connection with it.
         let asked = tokio::time::timeout(Duration::from_millis(5), request.send());

@@ -2,16 +2,19 @@
 
 mod audit;
 mod browser;
+mod canary;
 mod clients;
 mod device;
 mod document;
 mod events;
+mod foreign_page;
 mod guard;
 mod health;
 mod id_token;
 mod keys;
 mod leases;
 mod limits;
+mod matrix;
 mod oauth;
 mod people;
 mod raw;

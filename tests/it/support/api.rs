@@ -71,6 +71,14 @@ pub(crate) async fn key(root: &Root, scopes: &str, sites: &[&str], life: TimeDel
     made.value.expose_secret().to_owned()
 }
 
+/// The request with a JSON body.
+pub(crate) fn with(request: RequestBuilder, body: &Value) -> RequestBuilder {
+    let kind = reqwest::header::CONTENT_TYPE;
+    request
+        .header(kind, "application/json")
+        .body(body.to_string())
+}
+
 /// Sends it; the status and the JSON of the answer, `Null` where it has none.
 pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();

@@ -25,6 +25,6 @@ pub(crate) mod terminal;
 pub(crate) mod tools;
 mod wire;
 
-pub(crate) use api::{Api, answer, key};
+pub(crate) use api::{Api, answer, key, with};
 pub(crate) use keeper::{Keeper, clock, run};
 pub(crate) use site::Site;
