@@ -17,6 +17,9 @@ use crate::renewal::Condition;
 use crate::session::files::LARGEST_STATE;
 use crate::session::import;
 
+/// Longest reason of a hold, characters: it stands in the session's record, which is written often.
+const LONGEST_REASON: usize = 1000;
+
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
         .routes(guarded(Scope::SessionsWrite, routes!(hold)))
@@ -36,8 +39,8 @@ fn large((schemas, paths, methods): UtoipaMethodRouter<Door>) -> UtoipaMethodRou
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Hold {
-    /// Why, for those who wonder later.
-    #[schema(example = "the password is being changed")]
+    /// Why, for those who wonder later; at most 1000 characters.
+    #[schema(max_length = 1000, example = "the password is being changed")]
     why: String,
 }
 
@@ -55,6 +58,10 @@ async fn hold(
     Json(asked): Json<Hold>,
 ) -> Result<Json<Condition>, Problem> {
     let key = reached_one(&door, &principal, &session)?;
+    if asked.why.chars().count() > LONGEST_REASON {
+        let detail = format!("why may have {LONGEST_REASON} characters");
+        return Err(Problem::bad_request(detail));
+    }
     in_time(door.queue.renewer().hold(&key, &asked.why)).await??;
     condition(&door, &key.into())
 }

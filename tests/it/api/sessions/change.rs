@@ -15,6 +15,8 @@ async fn a_held_session_is_left_alone_until_it_is_released() {
     let agent = key(&root, "sessions:read sessions:renew", None).await;
     let (_daemon, api) = logged_in(&root).await;
     let post = |verb: &str| api.own(Method::POST, &format!("/v1/sessions/x/{verb}"));
+    let long = json!({ "why": "x".repeat(1001) });
+    expect(post("hold").body_of(&long), 400).await;
     let held = expect(
         post("hold").body_of(&json!({ "why": "the site moves" })),
         200,
