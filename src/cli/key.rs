@@ -171,7 +171,7 @@ enum Keys {
 
 impl Keys {
     async fn open(files: &Files) -> Result<Self, Stop> {
-        if let Some(daemon) = Daemon::at(files)? {
+        if let Some(daemon) = Daemon::of(files)? {
             return Ok(Self::Daemon(daemon));
         }
         let broken = |error: &dyn std::fmt::Display| Stop::Told(1, error.to_string());

@@ -7,7 +7,7 @@ use super::{Stop, complain, say, say_json};
 use crate::session::Files;
 
 pub(super) async fn run(files: &Files, json: bool) -> Result<(), Stop> {
-    let Some(daemon) = Daemon::at(files)? else {
+    let Some(daemon) = Daemon::of(files)? else {
         let message =
             "no daemon runs on this folder, and so nobody can sign in; start `jarkeeper serve`";
         return Err(Stop::Told(1, message.to_owned()));
