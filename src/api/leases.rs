@@ -15,6 +15,7 @@ use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::ids::{AccountName, SiteName};
 use crate::pool::{LONGEST, Lease, Past, PoolError, SHORTEST, TTL, Wish};
+use crate::renewal::Condition;
 
 /// Longest wait for a free account.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
@@ -142,6 +143,16 @@ impl From<PoolError> for Problem {
                 Self::new(status, "storage", "Storage failed", error.to_string())
             }
         }
+    }
+}
+
+/// The condition of a session, with the lease on it.
+pub(super) fn shown(door: &Door, condition: Condition) -> Condition {
+    let key = condition.key.parse().ok();
+    let leased_until = key.and_then(|key| door.pool.leased_until(&key));
+    Condition {
+        leased_until,
+        ..condition
     }
 }
 

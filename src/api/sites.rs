@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::leases::shown;
 use super::{Door, Problem, guarded};
 use crate::config::Diagnostic;
 use crate::identity::{Principal, Scope};
@@ -79,7 +80,9 @@ async fn list(
         let Some(condition) = renewer.condition(key)? else {
             continue;
         };
-        of(&mut sites, key.site.as_str()).sessions.push(condition);
+        of(&mut sites, key.site.as_str())
+            .sessions
+            .push(shown(&door, condition));
     }
     if principal.may(Scope::Admin) {
         for problem in &door.settings.borrow().problems {

@@ -133,6 +133,7 @@ impl Renewer {
                 .find(|part| part.site == key.site && *part != key);
             other.inspect(|part| self.combine(part));
         }
+        self.tell(News::Deleted(key.clone()));
         Ok(())
     }
 }

@@ -25,6 +25,9 @@ pub struct Condition {
     pub view: View,
     /// Whether a login waits for a code or a link that the site has sent.
     pub waits_for_code: bool,
+    /// Until when the account is leased, see `/v1/leases`; absent: it is not. A lease keeps nobody from reading it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leased_until: Option<DateTime<Utc>>,
     /// Where its state is kept on the daemon's machine.
     #[schema(value_type = String)]
     pub file: PathBuf,
@@ -54,6 +57,7 @@ impl Renewer {
                 .files
                 .waits_for_code(key)
                 .is_ok_and(|way| way.is_some()),
+            leased_until: None,
             file: self.state_path(key),
             parts: Vec::new(),
             refused: None,
@@ -90,6 +94,7 @@ impl Renewer {
                 hold: parts.iter().find_map(|part| part.view.hold.clone()),
             },
             waits_for_code: parts.iter().any(|part| part.waits_for_code),
+            leased_until: None,
             file: self.files.combination_path(combination),
             parts: keys.iter().map(ToString::to_string).collect(),
             refused: self.collision(combination),

@@ -14,6 +14,7 @@ use axum::{Extension, Json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::leases::shown;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::ids::{SessionKey, SessionName};
@@ -42,7 +43,7 @@ async fn list(
     let mut all = Vec::new();
     let keys = renewer.keys();
     for key in keys.iter().filter(|key| principal.reaches(key)) {
-        all.extend(renewer.condition(key)?);
+        all.extend(renewer.condition(key)?.map(|it| shown(&door, it)));
     }
     for combination in renewer.settings().recipes.combinations() {
         let parts = renewer.parts(&combination);
@@ -69,7 +70,7 @@ async fn show(
 fn condition(door: &Door, name: &SessionName) -> Result<Json<Condition>, Problem> {
     let renewer = door.queue.renewer();
     let condition = match name {
-        SessionName::One(key) => renewer.condition(key)?,
+        SessionName::One(key) => renewer.condition(key)?.map(|it| shown(door, it)),
         SessionName::Joined(combination) => renewer.condition_of_all(combination)?,
     };
     condition

@@ -136,6 +136,12 @@ async fn a_lease_is_taken_shown_extended_and_given_back_by_its_holder_alone() {
     let (_, mine) = one.ask(Method::GET, "/v1/leases", None).await;
     assert_eq!(mine, json!([lease]));
 
+    let path = format!("/v1/sessions/{}", lease["session"].as_str().unwrap());
+    let (_, condition) = answer(api.own(Method::GET, &path)).await;
+    assert_eq!(
+        condition["leased_until"], lease["expires_at"],
+        "{condition}"
+    );
     let (status, longer) = one.extend(id, "2h").await;
     assert_eq!(status, 200, "{longer}");
     assert!(time(&longer["expires_at"]) > expires_at + TimeDelta::minutes(100));
@@ -144,6 +150,8 @@ async fn a_lease_is_taken_shown_extended_and_given_back_by_its_holder_alone() {
     }
     let (status, ended) = one.show(id).await;
     assert_eq!((status, &ended["ended"]), (200, &json!("returned")));
+    let (_, condition) = answer(api.own(Method::GET, &path)).await;
+    assert_eq!(condition.get("leased_until"), None, "{condition}");
     let (status, problem) = one.extend(id, "1h").await;
     assert_eq!((status, kind(&problem)), (409, "lease-ended"));
     let (status, again) = two.take(json!({})).await;
