@@ -235,11 +235,8 @@ async fn an_account_is_leased_to_one_agent_and_given_back() {
     let lease = gave(&seen, 0)["lease"].as_str().unwrap().to_owned();
     assert_eq!(gave(&seen, 0)["session"], "x");
     let own = |tool| (tool, json!({ "lease": lease }));
-    let seen = agent(
-        with(&api, &second),
-        &[take.clone(), own("extend_lease"), own("release_lease")],
-    );
-    let seen = seen.await.unwrap();
+    let tried = [take.clone(), own("extend_lease"), own("release_lease")];
+    let seen = agent(with(&api, &second), &tried).await.unwrap();
     assert!(failed(&seen, 0).starts_with("none_free: "), "{seen}");
     assert!(failed(&seen, 1).starts_with("unknown_lease: "), "{seen}");
     assert!(failed(&seen, 2).starts_with("unknown_lease: "), "{seen}");
