@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::process::{Daemon, Root};
 use crate::support::tools::say;
-use crate::support::{Api, Site, answer};
+use crate::support::{Api, Site, answer, with};
 
 /// A daemon with a live session, and a key that may read, renew and lease it.
 struct Stand {
@@ -29,7 +29,7 @@ impl Stand {
             "name": "clients",
             "scopes": ["sessions:read", "sessions:renew", "sessions:lease"],
         });
-        let made = answer(api.own(Method::POST, "/v1/keys").json(&wanted)).await;
+        let made = answer(with(api.own(Method::POST, "/v1/keys"), &wanted)).await;
         let key = made.1["value"]
             .as_str()
             .unwrap_or_else(|| panic!("{made:?}"));
