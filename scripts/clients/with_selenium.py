@@ -5,7 +5,6 @@ Prints the text of the page as the signed-in user sees it.
 
 import os
 import sys
-from urllib.parse import urljoin
 
 from jarkeeper import Jarkeeper
 from selenium import webdriver
@@ -20,10 +19,10 @@ if chromium := os.environ.get("CHROMIUM"):
     options.binary_location = chromium
 driver = webdriver.Chrome(options, Service(os.environ.get("CHROMEDRIVER")))
 try:
-    # Selenium takes cookies only for the site that it is at; a path that is not there will do.
-    driver.get(urljoin(url, "/jarkeeper-sets-cookies"))
-    for cookie in Jarkeeper().session(session, format="selenium", url=url, max_age="10m"):
-        driver.add_cookie(cookie)
+    # `add_cookie` (with format="selenium") takes cookies only for the site of the page that is open, and where that one sends to
+    # a login elsewhere, it takes none; this takes all of them at once. Browsers other than Chromium need the former.
+    cookies = Jarkeeper().session(session, format="puppeteer", max_age="10m")
+    driver.execute_cdp_cmd("Network.setCookies", {"cookies": cookies})
     driver.get(url)
     print(driver.find_element("tag name", "body").text)
 finally:
