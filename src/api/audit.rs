@@ -26,6 +26,11 @@ const SUBJECT: usize = 200;
 /// Most lines of one answer.
 const PAGE: u32 = 1000;
 
+/// Open operations that are asked with GET and do something nevertheless.
+const DOINGS: [&str; 1] = ["signin.callback"];
+/// What the names of operations begin with that change who may do what.
+const CREDENTIALS: [&str; 4] = ["keys.", "people.", "tickets.", "webhooks."];
+
 /// What becomes of an operation whose line cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Care {
@@ -42,9 +47,13 @@ pub(super) enum Care {
 impl Care {
     /// Of an operation; `scope`: `None` for an open one.
     pub(super) fn of(method: &Method, operation: &str, scope: Option<Scope>) -> Self {
+        let of_credentials = |name: &&str| operation.starts_with(*name);
         match scope {
-            None if method.is_safe() => Self::None,
+            None if method.is_safe() && !DOINGS.contains(&operation) => Self::None,
             Some(Scope::Admin) if !method.is_safe() => Self::Credentials,
+            Some(_) if !method.is_safe() && CREDENTIALS.iter().any(of_credentials) => {
+                Self::Credentials
+            }
             Some(_) if method.is_safe() && operation.ends_with(".list") => Self::Lists,
             _ => Self::Closed,
         }

@@ -18,8 +18,7 @@ const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Pages to which another site may send a person: they change nothing before the person has agreed.
-pub(super) const PAGES: &[&str] = &[
-    "/",
+const PAGES: &[&str] = &[
     "/docs",
     "/device",
     "/oauth/authorize",

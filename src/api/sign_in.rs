@@ -35,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 
 /// Where a browser wants to go.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Wanted {
     /// A path of this daemon, to go on to after the sign-in.
     return_to: Option<String>,
@@ -107,6 +108,7 @@ async fn start(
 
 /// What the provider sends the browser back with (RFC 6749 section 4.1.2).
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Brought {
     /// What was given along.
     state: Option<String>,

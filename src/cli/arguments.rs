@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{passkey, secret, sites, state};
+use super::{key, passkey, secret, sites, state};
 
 /// Keeps logged-in sessions fresh for agents, jobs and scripts.
 #[derive(Parser)]
@@ -98,6 +98,11 @@ pub(super) enum Verb {
     /// Works on the secrets of the sealed file, secrets.age
     #[command(subcommand)]
     Secret(secret::SecretVerb),
+    /// Works on API keys
+    #[command(subcommand)]
+    Key(key::KeyVerb),
+    /// Prints a link that signs you in in a browser, as the owner
+    SignIn,
     /// Works on passkeys
     #[command(subcommand)]
     Passkey(passkey::PasskeyVerb),

@@ -13,17 +13,20 @@ mod demo;
 mod doctor;
 mod explain;
 mod import_recording;
+mod key;
 mod log;
 mod login;
 mod mcp;
 mod named;
 mod passkey;
 mod secret;
+mod sign_in;
 mod sites;
 mod state;
 mod status;
 mod stop;
 mod terminal;
+mod work;
 
 use std::io::Write;
 use std::path::Path;
@@ -135,6 +138,8 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
             })
             .await
         }
+        Verb::Key(verb) => key::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::SignIn => sign_in::run(&Files::open(&root.join(".auth"))?, json).await,
         Verb::Secret(verb) => secret::run(&root, &settings, verb, json).await,
         Verb::Sites(sites::SitesVerb::Check) => sites::check(&settings, json),
         Verb::Sites(sites::SitesVerb::Add(arguments)) => {
@@ -152,14 +157,26 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Login { sites, all } => {
             let keys = wanted(&settings, &sites, all)?;
             with_app(&root, settings, async |app| {
-                login::run(app, Daemon::of(&root)?.as_ref(), keys, json).await
+                login::run(
+                    app,
+                    Daemon::of(app.queue.renewer().files())?.as_ref(),
+                    keys,
+                    json,
+                )
+                .await
             })
             .await
         }
         Verb::Check { site } => {
             let key = one(&settings, &site)?;
             with_app(&root, settings, async |app| {
-                status::check(app, Daemon::of(&root)?.as_ref(), &key, json).await
+                status::check(
+                    app,
+                    Daemon::of(app.queue.renewer().files())?.as_ref(),
+                    &key,
+                    json,
+                )
+                .await
             })
             .await
         }
@@ -174,21 +191,33 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Import { site, file } => {
             let key = one(&settings, &site)?;
             with_app(&root, settings, async |app| {
-                state::import(app, Daemon::of(&root)?.as_ref(), &key, &file).await
+                state::import(
+                    app,
+                    Daemon::of(app.queue.renewer().files())?.as_ref(),
+                    &key,
+                    &file,
+                )
+                .await
             })
             .await
         }
         Verb::Hold { site, why } => {
             let key = one(&settings, &site)?;
             with_app(&root, settings, async |app| {
-                state::hold(app, Daemon::of(&root)?.as_ref(), &key, &why).await
+                state::hold(
+                    app,
+                    Daemon::of(app.queue.renewer().files())?.as_ref(),
+                    &key,
+                    &why,
+                )
+                .await
             })
             .await
         }
         Verb::Release { site } => {
             let key = one(&settings, &site)?;
             with_app(&root, settings, async |app| {
-                state::release(app, Daemon::of(&root)?.as_ref(), &key).await
+                state::release(app, Daemon::of(app.queue.renewer().files())?.as_ref(), &key).await
             })
             .await
         }

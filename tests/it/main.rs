@@ -9,6 +9,8 @@ mod canary;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod cli_daemon;
+#[cfg(test)]
 mod combinations;
 #[cfg(test)]
 mod crash;

@@ -93,9 +93,10 @@ async fn every_operation_says_who_may_call_it_and_nobody_is_let_in_by_accident()
         let security = operation["security"].as_array().unwrap();
         let answers = operation["responses"].as_object().unwrap();
         match security.as_slice() {
-            [] => assert!(!answers.contains_key("403") || id != "sessions.list"),
+            [] => assert!(!name.contains(" /v1/"), "{name} is open to everybody"),
             [oauth2, key] => {
-                assert_eq!(oauth2["oauth2"].as_array().unwrap().len(), 1, "{name}");
+                // None: whoever is known may call it, whatever it may do.
+                assert!(oauth2["oauth2"].as_array().unwrap().len() <= 1, "{name}");
                 assert_eq!(key, &json!({ "apiKey": [] }), "{name}");
                 for status in ["400", "401", "403", "429", "503"] {
                     assert!(answers.contains_key(status), "{name} without {status}");

@@ -75,7 +75,7 @@ async fn shown(house: &House, token: &str) -> (u16, String) {
         status,
         body["type"]
             .as_str()
-            .or(body["id"].as_str())
+            .or(body["person"]["id"].as_str())
             .unwrap_or_default()
             .to_owned(),
     )

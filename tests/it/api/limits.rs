@@ -131,3 +131,70 @@ async fn those_who_drip_are_cut_off_and_others_do_not_notice() {
     let allowed = (before * 2).max(Duration::from_millis(500));
     assert!(meanwhile <= allowed, "{before:?} {meanwhile:?}");
 }
+
+#[tokio::test]
+async fn bodies_are_read_up_to_their_limits() {
+    let root = Root::new();
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let key = key(&root, "read write admin").await;
+    let send = async |method: Method, path: &str, kind: &str, body: Vec<u8>| {
+        let request = api.call(method, path).bearer_auth(&key);
+        answer(request.header("content-type", kind).body(body))
+            .await
+            .0
+    };
+    let json = "application/json";
+    let deep = |levels: usize| {
+        let body = format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        format!("{{\"name\":{body}}}").into_bytes()
+    };
+    assert_eq!(
+        send(Method::POST, "/v1/keys", json, vec![b' '; (1 << 20) + 1]).await,
+        413
+    );
+    assert_eq!(
+        send(Method::POST, "/v1/keys", json, deep(1_000_000 / 2)).await,
+        400
+    );
+    assert_eq!(send(Method::POST, "/v1/keys", json, deep(64)).await, 400);
+    let form = "application/x-www-form-urlencoded";
+    assert_eq!(
+        send(
+            Method::POST,
+            "/oauth/token",
+            form,
+            vec![b'a'; (16 << 10) + 1]
+        )
+        .await,
+        413
+    );
+    assert_eq!(
+        send(Method::POST, "/oauth/token", json, b"{}".to_vec()).await,
+        415
+    );
+    let state = "/v1/sessions/wiki/state";
+    // Larger than others may be, and looked at: there is no such session.
+    assert_eq!(
+        send(Method::PUT, state, json, vec![b' '; 2 << 20]).await,
+        404
+    );
+    assert_eq!(
+        send(Method::PUT, state, json, vec![b' '; (64 << 20) + 1]).await,
+        413
+    );
+    let packed = api.call(Method::POST, "/v1/keys").bearer_auth(&key);
+    let packed = packed
+        .header("content-encoding", "gzip")
+        .header("content-type", json);
+    assert_eq!(answer(packed.body(vec![0; 10])).await.0, 415);
+    // A body without an end and without a length.
+    let port = port(&api);
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+    let endless = format!(
+        "POST /v1/keys HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\nContent-Type: {json}\r\n\
+         Transfer-Encoding: chunked\r\n\r\n{}",
+        chunk.repeat(40)
+    );
+    assert_eq!(crate::support::raw::say(&api, endless).await.status(), 413);
+}

@@ -1,13 +1,20 @@
 //! The daemon's door, on the wire.
 
 mod audit;
+mod browser;
+mod canary;
+mod device;
 mod document;
 mod events;
+mod foreign_page;
 mod guard;
 mod health;
 mod id_token;
+mod keys;
 mod leases;
 mod limits;
+mod matrix;
+mod oauth;
 mod people;
 mod raw;
 mod schema;

@@ -215,3 +215,47 @@ async fn a_stranger_hears_where_to_sign_in_and_a_page_is_not_served() {
         assert!((400..500).contains(&status) || status == 200, "{problem}");
     }
 }
+
+#[tokio::test]
+async fn an_account_is_leased_to_one_agent_and_given_back() {
+    let site = Site::start();
+    let root = Root::of(&site);
+    let daemon = root.daemon();
+    daemon.hears("session renewed");
+    let api = Api::of(&root, &daemon);
+    let first = key(&root, "sessions:read sessions:lease", None).await;
+    let second = key(&root, "sessions:lease", None).await;
+    let take = (
+        "lease_account",
+        json!({ "site": "x", "ttl_s": 60, "purpose": "a test" }),
+    );
+    let Some(seen) = agent(with(&api, &first), std::slice::from_ref(&take)).await else {
+        return;
+    };
+    let lease = gave(&seen, 0)["lease"].as_str().unwrap().to_owned();
+    assert_eq!(gave(&seen, 0)["session"], "x");
+    let own = |tool| (tool, json!({ "lease": lease }));
+    let tried = [take.clone(), own("extend_lease"), own("release_lease")];
+    let seen = agent(with(&api, &second), &tried).await.unwrap();
+    assert!(failed(&seen, 0).starts_with("none_free: "), "{seen}");
+    assert!(failed(&seen, 1).starts_with("unknown_lease: "), "{seen}");
+    assert!(failed(&seen, 2).starts_with("unknown_lease: "), "{seen}");
+    let calls = [
+        ("extend_lease", json!({ "lease": lease, "ttl_s": 120 })),
+        ("extend_lease", json!({ "lease": lease, "ttl_s": 1 })),
+        own("release_lease"),
+        own("release_lease"),
+        own("extend_lease"),
+    ];
+    let seen = agent(with(&api, &first), &calls).await.unwrap();
+    assert_eq!(gave(&seen, 0)["lease"], lease);
+    assert!(
+        failed(&seen, 1).starts_with("invalid_arguments: "),
+        "{seen}"
+    );
+    assert_eq!(gave(&seen, 2)["released"], true);
+    assert_eq!(gave(&seen, 3)["released"], true);
+    assert!(failed(&seen, 4).starts_with("lease_ended: "), "{seen}");
+    let seen = agent(with(&api, &second), &[take]).await.unwrap();
+    assert_eq!(gave(&seen, 0)["session"], "x");
+}

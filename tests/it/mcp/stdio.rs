@@ -59,6 +59,8 @@ async fn without_a_daemon_the_command_logs_in_by_itself() {
     let Some(seen) = agent(command(&root), &calls).await else {
         return;
     };
+    // Leases are a daemon's.
+    assert!(!tools(&seen).contains("lease_account"));
     assert!(failed(&seen, 0).starts_with("no_session: "));
     assert_eq!(gave(&seen, 1)["how"], "logged_in");
     assert_eq!(gave(&seen, 2)["alive"], true);

@@ -7,6 +7,7 @@ mod entry;
 mod faults;
 mod foreign;
 pub(crate) mod keeper;
+pub(crate) mod oauth;
 mod pages;
 
 pub(crate) mod process;

@@ -7,10 +7,14 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, Utc};
 use jarkeeper::api;
 use jarkeeper::config::{Allowed, ApiConfig, SignInConfig};
+use jarkeeper::events::Bus;
 use jarkeeper::identity::{Identity, oidc};
+use jarkeeper::pool::Pool;
 use jarkeeper::session::files::DaemonLock;
 use jarkeeper::source::Source;
 use jarkeeper::store::Store;
+use jarkeeper::telemetry::{Health, Metrics, Traces};
+use jarkeeper::webhooks::Webhooks;
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use url::Url;
 
@@ -60,7 +64,17 @@ impl House {
         let given = oidc::Provider::new(keeper.settings(), root, nothing).unwrap();
         let identity = Identity::new(store.clone(), clock).await.unwrap();
         let identity = identity.with_provider(given);
+        let renewer = keeper.queue.renewer();
+        let events = Bus::new(store.clone(), clock).unwrap();
+        let pool = Pool::open(store.clone(), renewer.clone(), events.clone(), clock).unwrap();
+        let webhooks = Webhooks::new(store.clone(), events.clone(), renewer.clone(), clock);
         let (router, _) = api::router(api::Door {
+            events,
+            pool,
+            webhooks: webhooks.unwrap(),
+            health: Health::new(store.clone(), keeper.settings(), String::new()),
+            metrics: Metrics::default(),
+            traces: Traces::new(&|_: &str| None).unwrap(),
             queue: keeper.queue.clone(),
             identity: identity.clone(),
             store,

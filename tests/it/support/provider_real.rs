@@ -45,6 +45,8 @@ impl NodeProvider {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut lines = lines.map_while(Result::ok);
         let issuer = lines.find_map(|line| line.strip_prefix("READY ").map(str::to_owned));
+        // It goes on talking, and would die of a pipe that nobody reads.
+        std::thread::spawn(move || lines.for_each(drop));
         Some(Self {
             issuer: issuer.expect("oidc-provider does not start"),
             child,
