@@ -11,8 +11,8 @@ use utoipa::openapi::security::{
     SecurityScheme,
 };
 use utoipa::openapi::{
-    Components, ContentBuilder, Header, Info, ObjectBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
-    Server, Tag, Type,
+    Components, Content, ContentBuilder, Header, Info, ObjectBuilder, OpenApi, Ref, RefOr,
+    ResponseBuilder, Server, Tag, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -31,6 +31,7 @@ person signs in. Errors are problems (RFC 9457), and the `type` of a problem nev
 served to language models at `/mcp` (Model Context Protocol, streamable HTTP).";
 
 const JSON: &str = "application/json";
+const STREAM: &str = "text/event-stream";
 /// RFC 9457 section 3.
 const PROBLEM: &str = "application/problem+json";
 
@@ -229,13 +230,31 @@ pub(super) fn describe(operation: &mut Operation, guarded: bool) {
         }
     }
     for (status, answer) in &mut operation.responses.responses {
-        if let (RefOr::T(answer), true) = (answer, status.starts_with(['4', '5']))
+        let RefOr::T(answer) = answer else { continue };
+        if let Some(RefOr::T(stream)) = answer.content.get_mut(STREAM) {
+            // Each event has a schema of its own, which OpenAPI 3.1 has no place for here.
+            stream.schema = None;
+        }
+        let is_problem = answer.content.get(JSON).is_some_and(is_problem);
+        if is_problem
+            && status.starts_with(['4', '5'])
             && let Some(problem) = answer.content.shift_remove(JSON)
         {
             answer.content.insert(PROBLEM.to_owned(), problem);
         }
     }
     refuse(operation, guarded);
+}
+
+/// OAuth has errors of another shape (RFC 6749 section 5.2).
+fn is_problem(content: &RefOr<Content>) -> bool {
+    let RefOr::T(content) = content else {
+        return false;
+    };
+    match &content.schema {
+        Some(RefOr::Ref(schema)) => schema.ref_location.ends_with("/Problem"),
+        _ => false,
+    }
 }
 
 fn refuse(operation: &mut Operation, guarded: bool) {
