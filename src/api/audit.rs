@@ -71,6 +71,22 @@ pub(super) struct Told {
     pub(super) detail: Option<String>,
 }
 
+impl Told {
+    /// About a person.
+    pub(super) fn of(person: impl ToString) -> Self {
+        Self {
+            person: Some(person.to_string()),
+            ..Self::default()
+        }
+    }
+
+    /// Puts it beside an answer.
+    pub(super) fn on(self, mut answer: Response) -> Response {
+        answer.extensions_mut().insert(self);
+        answer
+    }
+}
+
 /// One operation of one caller, as it will stand in the log.
 pub(super) struct Line {
     desk: Arc<Desk>,

@@ -44,10 +44,7 @@ pub(super) async fn front(
     let gate = request.extensions().get::<Arc<Gate>>().cloned();
     let tls = gate.as_ref().is_some_and(|gate| gate.tls);
     let answer = match pass(&desk, gate.as_deref(), &mut request, key) {
-        Ok(_place) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-            Ok(answer) => answer,
-            Err(_) => panicked().into_response(),
-        },
+        Ok(_place) => survive(next.run(request)).await,
         Err(problem) => problem.into_response(),
     };
     // Where it leads, the browser could take the key along.
@@ -111,6 +108,14 @@ fn with_query(uri: &Uri, query: &str) -> Uri {
     parts.path_and_query = path.parse().ok();
     // It was a URI, and a shorter query leaves it one.
     Uri::from_parts(parts).unwrap_or_default()
+}
+
+/// A panic ends its request and nothing else.
+async fn survive(answer: impl Future<Output = Response>) -> Response {
+    match AssertUnwindSafe(answer).catch_unwind().await {
+        Ok(answer) => answer,
+        Err(_) => panicked().into_response(),
+    }
 }
 
 /// 500, with what finds its line in the log. What the panic said stays out of both: it may hold anything.
@@ -212,5 +217,20 @@ mod tests {
         let plain = finish(StatusCode::OK.into_response(), false);
         assert_eq!(plain.headers()[CONTENT_SECURITY_POLICY], NOTHING);
         assert!(!plain.headers().contains_key(STRICT_TRANSPORT_SECURITY));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_says_nothing_of_what_it_said() {
+        let answer = survive(async { panic!("hunter2") }).await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(answer.into_body(), 1000).await;
+        let body = String::from_utf8(body.unwrap().to_vec()).unwrap();
+        assert!(body.contains("has the id ") && !body.contains("hunter2"));
+        assert_eq!(
+            survive(async { StatusCode::OK.into_response() })
+                .await
+                .status(),
+            200
+        );
     }
 }

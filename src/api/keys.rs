@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::audit::Told;
 use super::span::Span;
 use super::{Door, Problem, guarded};
 use crate::identity::{Key, MadeKey, NewKey, Principal, Reach, Scope, Scopes};
@@ -148,10 +149,14 @@ async fn create(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
     Json(body): Json<NewKeyBody>,
-) -> Result<(StatusCode, Json<MadeKeyView>), Problem> {
+) -> Result<(StatusCode, Extension<Told>, Json<MadeKeyView>), Problem> {
     let new = body.read((door.clock)())?;
     let made = door.identity.make_key(&principal, new).await?;
-    Ok((StatusCode::CREATED, Json(made.into())))
+    let told = Told {
+        subject: Some(made.key.id.clone()),
+        ..Told::default()
+    };
+    Ok((StatusCode::CREATED, Extension(told), Json(made.into())))
 }
 
 /// Lists the person's keys, oldest first; the owner's credentials see everybody's.

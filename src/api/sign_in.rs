@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::audit::Told;
 use super::base::Base;
 use super::{Door, Peer, open, page, visit};
 use crate::identity::oidc::{Answer, SignInError};
@@ -161,7 +162,7 @@ async fn callback(
             let gone = cookie(&SecretString::default(), 0, secure);
             visit::set_cookie(&mut response, &visit::begin(&value, secure));
             visit::set_cookie(&mut response, &gone);
-            response
+            Told::of(&signed_in.person).on(response)
         }
         Err(error) => failed(error, HOME),
     }

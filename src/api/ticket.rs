@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::audit::Told;
 use super::base::Base;
 use super::{Door, Problem, guarded, open, page, sign_in, visit};
 use crate::identity::{IdentityError, Principal, Scope};
@@ -106,13 +107,14 @@ async fn redeem(State(door): State<Door>, base: Base, request: Request) -> Respo
     let begun = async {
         let person = door.identity.redeem(&ticket).await?;
         door.identity.limits(&person)?;
-        door.identity.begin_visit(&person).await
+        let cookie = door.identity.begin_visit(&person).await?;
+        Ok((person, cookie))
     };
     match begun.await {
-        Ok(cookie) => {
+        Ok((person, cookie)) => {
             let mut response = visit::see(place);
             visit::set_cookie(&mut response, &visit::begin(&cookie, base.is_secure()));
-            response
+            Told::of(person).on(response)
         }
         Err(IdentityError::Invalid(why)) => no_ticket(why),
         Err(error) => Problem::from(error).into_response(),

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::super::audit::Told;
 use super::super::base::Base;
 use super::super::{Door, open, page, visit};
 use super::consent::{Consent, Decision};
@@ -152,7 +153,14 @@ async fn decide(State(door): State<Door>, base: Base, request: Request) -> Respo
         .allow(&visit.person, &ask, &allowed, audience)
         .await
     {
-        Ok(code) => to.go(&door, &parts, &[("code", &code)]).await,
+        Ok(code) => {
+            let told = Told {
+                subject: Some(to.client.id.clone()),
+                detail: Some(format!("allowed: {allowed}")),
+                ..Told::of(&visit.person)
+            };
+            told.on(to.go(&door, &parts, &[("code", &code)]).await)
+        }
         Err(refusal) => to.refuse(&door, &parts, refusal).await,
     }
 }

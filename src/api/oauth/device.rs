@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::super::audit::Told;
 use super::super::base::Base;
 use super::super::{Door, open, page, visit};
 use super::authorize::{broken, not_own};
@@ -157,7 +158,14 @@ async fn decide(State(door): State<Door>, request: Request) -> Response {
         ),
     };
     match done {
-        Ok(()) => page::page(StatusCode::OK, title, html! { p id="done" { (told) } }),
+        Ok(()) => {
+            let done = page::page(StatusCode::OK, title, html! { p id="done" { (told) } });
+            let line = Told {
+                detail: Some(title.to_owned()),
+                ..Told::of(&visit.person)
+            };
+            line.on(done)
+        }
         Err(Refusal::Rule {
             code: RefusalCode::ExpiredToken,
             ..

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::super::audit::Told;
 use super::super::base::Base;
 use super::super::{Door, open};
 use super::{Answer, Fields, OAuthError, audience, client, unkept};
@@ -107,7 +108,12 @@ async fn token(
         refresh_token: refresh,
         scope: issued.scopes.to_string(),
     };
-    Ok(unkept(Json(tokens).into_response()))
+    let told = Told {
+        subject: Some(client.id),
+        detail: Some(format!("{word}: {}", tokens.scope)),
+        ..Told::default()
+    };
+    Ok(told.on(unkept(Json(tokens).into_response())))
 }
 
 /// A token that its own client asks about, or ends.

@@ -210,6 +210,19 @@ async fn a_caller_hears_only_of_sessions_that_it_reaches_and_only_as_long_as_its
     let lease = key(&root, "sessions:lease", &[], HOUR).await;
     let (status, _) = answer(api.call(Method::GET, "/v1/events").bearer_auth(&lease)).await;
     assert_eq!(status, 403);
+
+    // A key that is revoked hears no more.
+    let body = json!({ "name": "ear", "scopes": ["sessions:read"] });
+    let (status, made) = answer(with(api.own(Method::POST, "/v1/keys"), &body)).await;
+    assert_eq!(status, 201, "{made}");
+    let value = made["value"].as_str().unwrap();
+    let mut ear = Stream::open(api.call(Method::GET, "/v1/events").bearer_auth(value)).await;
+    let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
+    assert_eq!(answer(api.own(Method::DELETE, &path)).await.0, 204);
+    let revoked = Utc::now();
+    assert_eq!(ear.next().await, None);
+    let took = Utc::now() - revoked;
+    assert!(took < TimeDelta::seconds(6), "{took}");
 }
 
 #[tokio::test]

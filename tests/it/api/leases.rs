@@ -334,7 +334,7 @@ async fn one_turn(api: &Api, key: &str, seen: &Mutex<Seen>, dice: usize) {
     let request = api.call(Method::POST, "/v1/sites/pool/leases");
     let body = json!({ "ttl": "10s", "wait": "20s" });
     let request = with(request.bearer_auth(key), &body);
-    if dice % 11 == 0 {
+    if dice.is_multiple_of(11) {
         // It loses patience, and its connection with it.
         let asked = tokio::time::timeout(Duration::from_millis(5), request.send());
         let _ = asked.await;
@@ -355,16 +355,16 @@ async fn one_turn(api: &Api, key: &str, seen: &Mutex<Seen>, dice: usize) {
     {
         let mut seen = seen.lock().unwrap();
         seen.taken += 1;
-        if let Some((other, until)) = seen.holders.get(&session).cloned() {
-            if until > taken_at {
-                let text = format!("{session}: {id} at {taken_at} beside {other} until {until}");
-                seen.wrong.push(text);
-            }
+        if let Some((other, until)) = seen.holders.get(&session).cloned()
+            && until > taken_at
+        {
+            let text = format!("{session}: {id} at {taken_at} beside {other} until {until}");
+            seen.wrong.push(text);
         }
         seen.holders
             .insert(session.clone(), (id.clone(), expires_at));
     }
-    if dice % 7 == 0 {
+    if dice.is_multiple_of(7) {
         // It dies here: the account comes back by itself.
         seen.lock().unwrap().died += 1;
         return;

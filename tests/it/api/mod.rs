@@ -3,6 +3,7 @@
 mod audit;
 mod browser;
 mod canary;
+mod clients;
 mod device;
 mod document;
 mod events;

@@ -9,7 +9,6 @@ mod foreign;
 pub(crate) mod keeper;
 pub(crate) mod oauth;
 mod pages;
-
 pub(crate) mod process;
 pub(crate) mod provider;
 pub(crate) mod provider_door;

@@ -98,7 +98,7 @@ async fn until(api: &Api, session: &str, ready: impl Fn(&Value) -> bool) -> Valu
 }
 
 /// A daemon that has logged in to `x`, and has seen it alive since: one that dies before is not made again at once.
-async fn logged_in(root: &Root) -> (Daemon, Api) {
+pub(super) async fn logged_in(root: &Root) -> (Daemon, Api) {
     let daemon = root.daemon();
     let api = Api::of(root, &daemon);
     until(&api, "x", |x| x["alive"] == true).await;
