@@ -51,7 +51,10 @@ impl Visitor<'_> for Read {
         // To JSON, 60.0 is an integer as 60 is.
         match seconds.fract() == 0.0 && (0.0..1e9).contains(&seconds) {
             true => self.visit_u64(seconds as u64),
-            false => Err(E::invalid_value(serde::de::Unexpected::Float(seconds), &self)),
+            false => Err(E::invalid_value(
+                serde::de::Unexpected::Float(seconds),
+                &self,
+            )),
         }
     }
 
