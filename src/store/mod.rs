@@ -20,6 +20,7 @@ mod webhooks;
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,9 @@ const BUSY: Duration = Duration::from_secs(5);
 const GATHERED: usize = 512;
 /// Most writes that wait; who comes later waits for a place.
 const WAITING: usize = 4096;
+/// How long the writer lets further notes come before it writes those that nobody needs synced: a commit for each would cost
+/// more than the notes.
+const GATHERING: Duration = Duration::from_micros(200);
 /// Most readers that are kept open between two questions.
 const READERS: usize = 8;
 
@@ -122,6 +126,7 @@ struct Inner {
     path: PathBuf,
     writer: mpsc::Sender<Job>,
     readers: Mutex<Vec<Connection>>,
+    changes: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -144,21 +149,34 @@ impl Store {
         let mut connection = connect(path).map_err(|e| StoreError::of(path, &e))?;
         schema::bring_up(path, &mut connection)?;
         let (writer, jobs) = mpsc::channel(WAITING);
-        let named = path.to_owned();
+        let changes = Arc::<AtomicU64>::default();
+        let mut writer_of = Writer {
+            path: path.to_owned(),
+            connection,
+            level: None,
+            changes: Arc::clone(&changes),
+        };
         std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || write_all(&named, &connection, jobs))
+            .spawn(move || writer_of.run(jobs))
             .map_err(|_| StoreError::Closed)?;
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
             writer,
             readers: Mutex::default(),
+            changes,
         })))
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Grows with every change that is more than a note, before the change is answered. What another process changes is not
+    /// counted.
+    pub fn changes(&self) -> u64 {
+        self.0.changes.load(Ordering::Acquire)
     }
 
     /// Shows that it can be written.
@@ -264,51 +282,96 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The writer's thread; it ends when the last [`Store`] is dropped.
-fn write_all(path: &Path, connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
-    let mut gathered = Vec::new();
-    while jobs.blocking_recv_many(&mut gathered, GATHERED) > 0 {
-        let durable = gathered.iter().any(|job| job.durable == Durable::Yes);
-        let level = if durable { "FULL" } else { "NORMAL" };
-        let begun = connection
-            .pragma_update(None, "synchronous", level)
-            .and_then(|()| connection.execute_batch("BEGIN IMMEDIATE"));
-        let begun = begun.map_err(|e| StoreError::of(path, &e));
+/// What the writer's thread has.
+struct Writer {
+    path: PathBuf,
+    connection: Connection,
+    /// How the connection syncs at present.
+    level: Option<Durable>,
+    changes: Arc<AtomicU64>,
+}
+
+impl Writer {
+    /// Writes until the last [`Store`] is dropped.
+    fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut gathered = Vec::new();
+        while jobs.blocking_recv_many(&mut gathered, GATHERED) > 0 {
+            if gathered.iter().all(|job| job.durable == Durable::Handed) {
+                std::thread::sleep(GATHERING);
+                while gathered.len() < GATHERED
+                    && let Ok(job) = jobs.try_recv()
+                {
+                    gathered.push(job);
+                }
+            }
+            self.write(&mut gathered);
+        }
+    }
+
+    fn write(&mut self, gathered: &mut Vec<Job>) {
+        let synced = gathered.iter().any(|job| job.durable == Durable::Yes);
+        let begun = self.begin(if synced {
+            Durable::Yes
+        } else {
+            Durable::Handed
+        });
+        let begun = begun.map_err(|e| StoreError::of(&self.path, &e));
         let tell: Vec<Tell> = gathered
             .drain(..)
-            .map(|job| (job.work)(begun.clone().map(|()| connection)))
+            .map(|job| (job.work)(begun.clone().map(|()| &self.connection)))
             .collect();
         let done = begun.and_then(|()| {
-            let done = connection.execute_batch("COMMIT");
-            done.map_err(|e| StoreError::of(path, &e))
+            let done = run(&self.connection, "COMMIT");
+            done.map_err(|e| StoreError::of(&self.path, &e))
         });
         if let Err(error) = &done {
             tracing::error!("nothing can be written: {error}");
             // Where it fails too there was no transaction any more.
-            let _ = connection.execute_batch("ROLLBACK");
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        if synced {
+            self.changes.fetch_add(1, Ordering::Release);
         }
         for tell in tell {
             tell(done.clone());
         }
     }
+
+    fn begin(&mut self, level: Durable) -> rusqlite::Result<()> {
+        if self.level != Some(level) {
+            self.level = None;
+            let word = match level {
+                Durable::Yes => "FULL",
+                Durable::Handed => "NORMAL",
+            };
+            self.connection.pragma_update(None, "synchronous", word)?;
+            self.level = Some(level);
+        }
+        run(&self.connection, "BEGIN IMMEDIATE")
+    }
 }
 
+/// Runs a statement that is parsed once for all.
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+/// Does the work so that, where it fails or panics, it alone is taken back.
 fn behind_savepoint<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    connection.execute_batch("SAVEPOINT one")?;
+    run(connection, "SAVEPOINT one")?;
     let work = std::panic::AssertUnwindSafe(|| work(connection));
     let done = match std::panic::catch_unwind(work) {
         Ok(done) => done,
         // The writer goes on; who asked is told, and the panic hook has logged it.
         Err(_) => Err(rusqlite::Error::InvalidQuery),
     };
-    let end = match done {
-        Ok(_) => "RELEASE one",
-        Err(_) => "ROLLBACK TO one; RELEASE one",
-    };
-    connection.execute_batch(end)?;
+    if done.is_err() {
+        run(connection, "ROLLBACK TO one")?;
+    }
+    run(connection, "RELEASE one")?;
     done
 }
 
