@@ -15,7 +15,6 @@ mod principal;
 mod redirect;
 mod refusal;
 mod scope;
-mod seen;
 mod token;
 mod visit;
 
@@ -24,7 +23,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::store::{Store, StoreError};
-use seen::SeenLately;
 
 pub use client::{Client, GrantType, MadeClient, NewClient};
 pub use device::{DeviceAsk, MadeDevice};
@@ -71,7 +69,6 @@ pub struct Identity {
     store: Store,
     clock: fn() -> DateTime<Utc>,
     provider: Option<Arc<oidc::Provider>>,
-    seen: Arc<SeenLately>,
 }
 
 impl Identity {
@@ -85,7 +82,6 @@ impl Identity {
             store,
             clock,
             provider: None,
-            seen: Arc::default(),
         })
     }
 
@@ -101,25 +97,13 @@ impl Identity {
     /// # Errors
     /// `Invalid` where it is none, or has ended.
     pub async fn authenticate(&self, proof: &Proof) -> Result<Principal, IdentityError> {
-        let (Proof::Key(value) | Proof::Bearer(value)) = proof;
-        // A token is none where keys are shown, also when it was seen a moment ago.
-        if matches!(proof, Proof::Key(_)) && !key::looks_like_one(value) {
-            return Err(IdentityError::Invalid("this API key is not known"));
-        }
-        let (hash, changes) = (key::hash(value), self.store.changes());
-        let goes_on = |seen: &Principal| seen.expires_at.is_none_or(|end| end > (self.clock)());
-        if let Some(seen) = self.seen.find(&hash, changes).filter(goes_on) {
-            return Ok(seen);
-        }
         let principal = match proof {
             Proof::Key(key) => self.by_key(key),
             Proof::Bearer(token) if key::looks_like_one(token) => self.by_key(token),
             Proof::Bearer(token) if oidc::looks_like_one(token) => self.by_id_token(token).await,
             Proof::Bearer(token) => self.by_token(token),
         }?;
-        let principal = self.limited(principal)?;
-        self.seen.keep(hash, changes, principal.clone());
-        Ok(principal)
+        self.limited(principal)
     }
 
     /// The owner at this machine: who reaches the socket has the same user id as the daemon.

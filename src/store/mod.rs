@@ -20,7 +20,6 @@ mod webhooks;
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -126,7 +125,6 @@ struct Inner {
     path: PathBuf,
     writer: mpsc::Sender<Job>,
     readers: Mutex<Vec<Connection>>,
-    changes: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -149,12 +147,10 @@ impl Store {
         let mut connection = connect(path).map_err(|e| StoreError::of(path, &e))?;
         schema::bring_up(path, &mut connection)?;
         let (writer, jobs) = mpsc::channel(WAITING);
-        let changes = Arc::<AtomicU64>::default();
         let mut writer_of = Writer {
             path: path.to_owned(),
             connection,
             level: None,
-            changes: Arc::clone(&changes),
         };
         std::thread::Builder::new()
             .name("store".to_owned())
@@ -164,19 +160,12 @@ impl Store {
             path: path.to_owned(),
             writer,
             readers: Mutex::default(),
-            changes,
         })))
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
         &self.0.path
-    }
-
-    /// Grows with every change that is more than a note, before the change is answered. What another process changes is not
-    /// counted.
-    pub fn changes(&self) -> u64 {
-        self.0.changes.load(Ordering::Acquire)
     }
 
     /// Shows that it can be written.
@@ -288,7 +277,6 @@ struct Writer {
     connection: Connection,
     /// How the connection syncs at present.
     level: Option<Durable>,
-    changes: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -328,9 +316,6 @@ impl Writer {
             tracing::error!("nothing can be written: {error}");
             // Where it fails too there was no transaction any more.
             let _ = self.connection.execute_batch("ROLLBACK");
-        }
-        if synced {
-            self.changes.fetch_add(1, Ordering::Release);
         }
         for tell in tell {
             tell(done.clone());
