@@ -12,6 +12,7 @@ mod events;
 mod framing;
 mod front;
 mod gate;
+mod grants;
 mod guard;
 mod health;
 mod keys;
@@ -157,6 +158,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(document::routes())
         .merge(audit::routes())
         .merge(events::routes())
+        .merge(grants::routes())
         .merge(health::routes())
         .merge(keys::routes())
         .merge(leases::routes())

@@ -126,7 +126,7 @@ fn given<'de, D: Deserializer<'de>>(
     Option::deserialize(deserializer).map(Some)
 }
 
-/// Changes what a member may, or whether it may come.
+/// Changes what a member may, or whether it may come. Only credentials that allow everything the person may can do it.
 #[utoipa::path(patch, path = "/v1/people/{id}", operation_id = "people.change", tag = "people",
     params(("id" = String, Path, description = "The person's id")), request_body = PersonPatch,
     responses((status = 200, body = PersonView), (status = 400, body = Problem), (status = 401, body = Problem),
@@ -184,23 +184,32 @@ fn unreadable(rejection: JsonRejection) -> Problem {
     )
 }
 
-/// Deletes a member, with its keys, tokens and visits.
+/// Deletes a member, with its keys, tokens and visits. Only credentials that allow everything the person may can do it.
 #[utoipa::path(delete, path = "/v1/people/{id}", operation_id = "people.delete", tag = "people",
     params(("id" = String, Path, description = "The person's id")),
     responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem)))]
-async fn delete(State(door): State<Door>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    door.identity.delete_person(&id).await?;
+async fn delete(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    door.identity.delete_person(&principal, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Forgets by which accounts at providers a person is known, and ends its visits. Of the owner's: who signs in next becomes
+/// Forgets by which accounts at providers a person is known, ends its visits, and revokes what it allowed clients. Only
+/// credentials that allow everything the person may can ask for it; of the owner's: who signs in next on this machine becomes
 /// the owner, as at the first time.
 #[utoipa::path(delete, path = "/v1/people/{id}/accounts", operation_id = "people.unlink", tag = "people",
     params(("id" = String, Path, description = "The person's id")),
     responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem)))]
-async fn unlink(State(door): State<Door>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    door.identity.unlink_person(&id).await?;
+async fn unlink(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    door.identity.unlink_person(&principal, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
-use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::header::{HeaderName, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
@@ -149,7 +149,7 @@ async fn callback(
         error: brought.error.map(|word| (word, brought.error_description)),
     };
     let browser = visit::cookie(&headers, BROWSER);
-    let (here, secure) = (is_here(peer, &base), base.is_secure());
+    let (here, secure) = (is_here(peer, &base, &headers), base.is_secure());
     let signed_in = match door.identity.finish_sign_in(answer, browser, here).await {
         Ok(signed_in) => signed_in,
         Err(error) => return failed(error, HOME),
@@ -217,7 +217,12 @@ fn cookie(value: &SecretString, life_s: i64, secure: bool) -> String {
 }
 
 /// Whether the browser is on this machine.
-fn is_here(peer: Peer, base: &Base) -> bool {
+fn is_here(peer: Peer, base: &Base, headers: &HeaderMap) -> bool {
+    // What a proxy adds: the browser is somewhere behind it (RFC 7239, RFC 9110 section 7.6.3).
+    let passed_on = headers
+        .keys()
+        .map(HeaderName::as_str)
+        .any(|name| matches!(name, "forwarded" | "via") || name.starts_with("x-forwarded-"));
     let near = match peer {
         Peer::Tcp(address) => address.ip().to_canonical().is_loopback(),
         Peer::Socket { .. } => false,
@@ -231,7 +236,7 @@ fn is_here(peer: Peer, base: &Base) -> bool {
             Some(url::Host::Ipv6(address)) => Some(address.is_loopback()),
             None => None,
         });
-    near && host == Some(true)
+    near && !passed_on && host == Some(true)
 }
 
 /// From `localhost` to the number that it stands for: a provider compares addresses letter by letter, and cookies of one

@@ -12,7 +12,7 @@ use super::principal::PersonId;
 use super::redirect;
 use super::refusal::{Refusal, RefusalCode};
 use super::scope::Scopes;
-use super::token::Issued;
+use super::token::{Issued, for_resource};
 use super::{Identity, IdentityError};
 use crate::store::{GrantRow, Taken, TokenKind, TokenRow};
 
@@ -162,10 +162,14 @@ impl Identity {
     ) -> Result<Issued, Refusal> {
         client.may_use(GrantType::Code)?;
         let invalid = |why: &str| Refusal::of(RefusalCode::InvalidGrant, why);
-        let now = (self.clock)();
+        let (now, hash) = ((self.clock)(), hash(code));
+        // A question that is wrong in itself uses nothing up.
+        if let Some(found) = self.unused(TokenKind::Code, &hash, client)? {
+            for_resource(&found.grant, audience)?;
+        }
         let taken = self
             .store
-            .take_token(TokenKind::Code, hash(code), client.id.clone(), now);
+            .take_token(TokenKind::Code, hash, client.id.clone(), now);
         let found = match taken.await? {
             Taken::Now(found) => found,
             Taken::Before { grant } => {

@@ -233,8 +233,8 @@ impl Identity {
     }
 }
 
-/// Whose keys alone a principal sees; `None`: everybody's.
-fn only(by: &Principal) -> Option<&str> {
+/// Whose keys and grants alone a principal sees; `None`: everybody's.
+pub(super) fn only(by: &Principal) -> Option<&str> {
     (by.person != PersonId::owner()).then(|| by.person.as_str())
 }
 

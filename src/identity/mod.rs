@@ -7,6 +7,7 @@
 mod client;
 mod device;
 mod grant;
+mod grants;
 mod kept;
 mod key;
 pub mod oidc;
@@ -27,6 +28,7 @@ use crate::store::{Store, StoreError};
 pub use client::{Client, GrantType, MadeClient, NewClient};
 pub use device::{DeviceAsk, MadeDevice};
 pub use grant::{Ask, Asked, goes_to_this_machine};
+pub use grants::Grant;
 pub use key::{Key, MadeKey, NewKey, holds_a_proof};
 pub use person::{Person, PersonChange};
 pub use principal::{PersonId, Principal, Proof, Reach, Who};

@@ -109,7 +109,8 @@ impl Identity {
     /// Changes a person, in the name of a principal, which cannot give away more than it has.
     ///
     /// # Errors
-    /// `Refused` for what would limit the owner, or give more than the principal may; `Unknown`.
+    /// `Refused` for what would limit the owner, for a person who may more than the principal, or for giving more than it
+    /// may; `Unknown`.
     pub async fn change_person(
         &self,
         by: &Principal,
@@ -117,6 +118,7 @@ impl Identity {
         change: PersonChange,
     ) -> Result<Person, IdentityError> {
         let row = self.store.person(id)?.ok_or_else(|| unknown(id))?;
+        may_touch(by, &row)?;
         let limits = change.scopes.is_some() || change.reach.is_some() || change.disabled.is_some();
         if row.role == OWNER && limits {
             return refused("the owner may do everything on this machine, and cannot be limited");
@@ -144,25 +146,35 @@ impl Identity {
     /// Deletes a person, with its keys, tokens and visits.
     ///
     /// # Errors
-    /// `Refused` for the owner; `Unknown`.
-    pub async fn delete_person(&self, id: &str) -> Result<(), IdentityError> {
+    /// `Refused` for the owner, and for a person who may more than the principal; `Unknown`.
+    pub async fn delete_person(&self, by: &Principal, id: &str) -> Result<(), IdentityError> {
         if *id == *PersonId::owner().as_str() {
             return refused("the owner cannot be deleted");
         }
+        let row = self.store.person(id)?.ok_or_else(|| unknown(id))?;
+        may_touch(by, &row)?;
         match self.store.delete_person(id.to_owned()).await? {
             true => Ok(()),
             false => Err(unknown(id)),
         }
     }
 
-    /// Forgets by which accounts at providers a person is known, and ends its visits. Of the owner's: who signs in next
-    /// becomes it, as at the first time.
+    /// Forgets by which accounts at providers a person is known, ends its visits, and revokes what it allowed clients. Of the
+    /// owner's: who signs in next on this machine becomes it, as at the first time.
     ///
     /// # Errors
-    /// `Unknown` where there is no such person.
-    pub async fn unlink_person(&self, id: &str) -> Result<(), IdentityError> {
-        self.store.person(id)?.ok_or_else(|| unknown(id))?;
-        Ok(self.store.unlink_person(id.to_owned()).await?)
+    /// `Refused` for a person who may more than the principal, and for one who may not come any more: its account would let
+    /// it in as somebody new. `Unknown` where there is no such person.
+    pub async fn unlink_person(&self, by: &Principal, id: &str) -> Result<(), IdentityError> {
+        let row = self.store.person(id)?.ok_or_else(|| unknown(id))?;
+        may_touch(by, &row)?;
+        let now = (self.clock)();
+        match self.store.unlink_person(id.to_owned(), now).await? {
+            true => Ok(()),
+            false => refused(
+                "this person is disabled, and its account would let it in as somebody new; enable it first",
+            ),
+        }
     }
 
     /// Who signs in with this account; a new person where the rules let one in. `here`: the browser is on this machine.
@@ -181,13 +193,17 @@ impl Identity {
         if let Some(row) = self.store.person_by_account(&account)? {
             return self.come_back(row, claims, invited, now).await;
         }
-        if invited || (allow.is_empty() && here) {
+        // Whoever comes from elsewhere, an address of the list or not, is not made the owner of this machine.
+        if here && (invited || allow.is_empty()) {
             let owner = PersonId::owner();
             let link = self
                 .store
                 .link_first(owner.to_string(), account.clone(), now);
             if link.await? {
-                tracing::warn!(issuer = claims.issuer, "the first sign-in makes the owner");
+                tracing::warn!(
+                    issuer = claims.issuer,
+                    "the first sign-in on this machine makes the owner"
+                );
                 let seen =
                     self.store
                         .seen_person(owner.to_string(), claims.name, claims.email, now);
@@ -294,6 +310,17 @@ fn limits(row: &PersonRow) -> (Scopes, Reach) {
     let scopes = words.filter_map(|word| word.parse().ok()).collect();
     let reach = Reach::of(row.reach.as_deref()).unwrap_or(Reach::Only(Vec::new()));
     (scopes, reach)
+}
+
+/// Whether a principal may change this person: nobody touches who may more, and only all of the owner touches the owner.
+fn may_touch(by: &Principal, row: &PersonRow) -> Result<(), IdentityError> {
+    let (scopes, reach) = limits(row);
+    let within = scopes.are_within(&by.scopes) && reach.is_within(&by.reach);
+    let whole = by.person == PersonId::owner() && by.memory_of.is_none();
+    if !within || (row.role == OWNER && !whole) {
+        return refused("this person may more than these credentials allow");
+    }
+    Ok(())
 }
 
 fn unknown(id: &str) -> IdentityError {

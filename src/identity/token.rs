@@ -17,6 +17,9 @@ const ACCESS: TimeDelta = TimeDelta::minutes(15);
 /// How long a refresh token waits to be used.
 const REFRESH: TimeDelta = TimeDelta::days(30);
 
+/// How long a family lasts after the person's consent, however often it is refreshed.
+const FAMILY: TimeDelta = TimeDelta::days(90);
+
 /// Tokens that were just issued: the only time that anybody sees them.
 #[derive(Debug)]
 pub struct Issued {
@@ -68,19 +71,20 @@ impl Identity {
         audience: Option<&str>,
         narrowed: Scopes,
     ) -> Result<Issued, Refusal> {
-        let other = matches!((audience, &grant.audience), (Some(a), Some(b)) if a != b);
-        if other {
-            let why = "this was allowed for another resource";
-            return Err(Refusal::of(RefusalCode::InvalidTarget, why));
-        }
+        for_resource(grant, audience)?;
         let now = (self.clock)();
+        let end = grant.created_at + FAMILY;
+        if grant.revoked_at.is_some() || end <= now {
+            let why = "what was allowed has ended; ask the person again";
+            return Err(Refusal::of(RefusalCode::InvalidGrant, why));
+        }
         let row = |hash, kind, life, scopes: String| TokenRow {
             hash,
             kind,
             grant: grant.id.clone(),
             scopes,
             created_at: now,
-            expires_at: now + life,
+            expires_at: end.min(now + life),
             used_at: None,
             redirect: None,
             challenge: None,
@@ -102,7 +106,7 @@ impl Identity {
         self.store.insert_tokens(rows).await?;
         Ok(Issued {
             access,
-            expires_in: ACCESS,
+            expires_in: ACCESS.min(end - now),
             refresh,
             scopes: narrowed,
         })
@@ -125,7 +129,11 @@ impl Identity {
         let now = (self.clock)();
         let hash = hash(token);
         // A question that is wrong in itself uses nothing up.
-        let narrowed = match (asked, self.store.token(&hash)?) {
+        let unused = self.unused(TokenKind::Refresh, &hash, client)?;
+        if let Some(found) = &unused {
+            for_resource(&found.grant, audience)?;
+        }
+        let narrowed = match (asked, unused) {
             (Some(words), Some(found)) => {
                 let refuse = |why: String| Refusal::of(RefusalCode::InvalidScope, why);
                 let asked: Scopes = words.parse().map_err(|e| refuse(format!("{e}")))?;
@@ -160,6 +168,21 @@ impl Identity {
         let narrowed = narrowed.unwrap_or_else(|| scopes(&found.grant.scopes));
         self.issue_for(client, &found.grant, audience, narrowed)
             .await
+    }
+
+    /// A token of this client that can still be used up.
+    pub(super) fn unused(
+        &self,
+        kind: TokenKind,
+        hash: &[u8; 32],
+        client: &Client,
+    ) -> Result<Option<FoundToken>, Refusal> {
+        let found = self.store.token(hash)?;
+        Ok(found.filter(|found| {
+            found.token.kind == kind
+                && found.token.used_at.is_none()
+                && found.grant.client == client.id
+        }))
     }
 
     pub(super) fn by_token(&self, token: &SecretString) -> Result<Principal, IdentityError> {
@@ -241,6 +264,17 @@ impl Identity {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether this was allowed for the resource that is named.
+pub(super) fn for_resource(grant: &GrantRow, audience: Option<&str>) -> Result<(), Refusal> {
+    match (audience, &grant.audience) {
+        (Some(named), Some(allowed)) if named != allowed => {
+            let why = "this was allowed for another resource";
+            Err(Refusal::of(RefusalCode::InvalidTarget, why))
+        }
+        _ => Ok(()),
     }
 }
 

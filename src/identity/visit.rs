@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 use super::key::{fresh, hash};
-use super::{Identity, IdentityError, PersonId, Principal};
+use super::{Identity, IdentityError, PersonId, Principal, Who};
 use crate::store::VisitKind;
 
 /// How long a browser stays signed in.
@@ -58,12 +58,17 @@ impl Identity {
     /// A ticket that begins a visit, once, for a person who is known otherwise: at the socket; and how long it is good.
     ///
     /// # Errors
-    /// `Refused` where the principal may less than its person: who is signed in in a browser may all of that.
+    /// `Refused` where the principal may less than its person, who may all of that when signed in in a browser, or ends by
+    /// itself, which the visit would outlive.
     pub async fn ticket(&self, by: &Principal) -> Result<(SecretString, TimeDelta), IdentityError> {
         let (scopes, reach) = self.limits(&by.person)?;
         let all = scopes.are_within(&by.scopes) && reach.is_within(&by.reach);
         if !all || by.memory_of.is_some() {
             let message = "a browser would be let in to more than these credentials allow";
+            return Err(IdentityError::Refused(message.to_owned()));
+        }
+        if by.expires_at.is_some() && !matches!(by.who, Who::Local(_)) {
+            let message = "a browser would be let in for longer than these credentials last";
             return Err(IdentityError::Refused(message.to_owned()));
         }
         Ok((

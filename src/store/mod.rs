@@ -34,7 +34,7 @@ pub use events::{EventRow, EventSpan};
 pub use keys::KeyRow;
 pub use leases::LeaseRow;
 pub use people::{AccountRow, PersonRow, PersonUpdate};
-pub use tokens::{FoundToken, GrantRow, Taken, TokenKind, TokenRow};
+pub use tokens::{FoundToken, GrantRow, LiveGrantRow, Taken, TokenKind, TokenRow};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
+use super::tokens::revoke_all;
 use super::{Store, StoreError, millis, time};
 
 /// One person.
@@ -243,14 +244,23 @@ impl Store {
         .await
     }
 
-    /// Forgets a person's accounts at providers, and ends its visits.
+    /// Forgets a person's accounts at providers, ends its visits, and revokes its grants. `false`: nothing was done, since it
+    /// may not come any more.
     ///
     /// # Errors
     /// It cannot be written.
-    pub async fn unlink_person(&self, id: String) -> Result<(), StoreError> {
+    pub async fn unlink_person(&self, id: String, now: DateTime<Utc>) -> Result<bool, StoreError> {
         self.write(move |connection| {
+            let disabled = connection
+                .prepare_cached("SELECT 1 FROM people WHERE id = ?1 AND disabled_at IS NOT NULL")?
+                .exists([&id])?;
+            if disabled {
+                return Ok(false);
+            }
             connection.execute("DELETE FROM identities WHERE person = ?1", [&id])?;
-            end_visits(connection, &id)
+            revoke_all(connection, &id, now)?;
+            end_visits(connection, &id)?;
+            Ok(true)
         })
         .await
     }

@@ -88,6 +88,17 @@ pub struct FoundToken {
     pub grant: GrantRow,
 }
 
+/// A grant that still opens something, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveGrantRow {
+    /// The grant.
+    pub grant: GrantRow,
+    /// What its client calls itself.
+    pub name: String,
+    /// When a code or a token last came of it.
+    pub last_issued_at: Option<DateTime<Utc>>,
+}
+
 /// What became of using a code or a refresh token up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
@@ -180,6 +191,62 @@ impl Store {
             .await
     }
 
+    /// The grants of a person, or everybody's, of which something is still good; oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn live_grants(
+        &self,
+        person: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<LiveGrantRow>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT grants.id, client, person, grants.scopes, audience, grants.created_at, revoked_at,
+                            clients.name, (SELECT max(created_at) FROM tokens WHERE of_grant = grants.id)
+                     FROM grants JOIN clients ON clients.id = client
+                     WHERE revoked_at IS NULL AND (?1 IS NULL OR person = ?1)
+                       AND (EXISTS (SELECT 1 FROM tokens
+                                    WHERE of_grant = grants.id AND expires_at > ?2 AND used_at IS NULL)
+                            OR EXISTS (SELECT 1 FROM devices WHERE of_grant = grants.id AND expires_at > ?2))
+                     ORDER BY grants.created_at, grants.id",
+                )?
+                .query_map((person, millis(now)), |row| {
+                    Ok(LiveGrantRow {
+                        grant: grant_row(row, 0)?,
+                        name: row.get(7)?,
+                        last_issued_at: row.get::<_, Option<i64>>(8)?.map(time),
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// Ends a whole family, where it is this person's; `None`: whosever it is. Whether there is one.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn revoke_grant_of(
+        &self,
+        id: String,
+        person: Option<String>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.write(move |connection| {
+            let there = connection
+                .prepare_cached(
+                    "SELECT 1 FROM grants WHERE id = ?1 AND (?2 IS NULL OR person = ?2)",
+                )?
+                .exists((&id, person))?;
+            if there {
+                revoke(connection, &id, now)?;
+            }
+            Ok(there)
+        })
+        .await
+    }
+
     /// Ends one token.
     ///
     /// # Errors
@@ -196,8 +263,8 @@ impl Store {
 
 /// Keeps a grant, notes that its client is used, and forgets what has ended long ago.
 pub(super) fn insert_grant(connection: &Connection, grant: &GrantRow) -> rusqlite::Result<()> {
+    forget_tokens(connection, grant.created_at)?;
     let ended = millis(grant.created_at - KEPT);
-    connection.execute("DELETE FROM tokens WHERE expires_at < ?1", [ended])?;
     connection.execute(
         "DELETE FROM grants WHERE created_at < ?1 AND NOT EXISTS (SELECT 1 FROM tokens WHERE of_grant = grants.id)",
         [ended],
@@ -218,7 +285,17 @@ pub(super) fn insert_grant(connection: &Connection, grant: &GrantRow) -> rusqlit
         .map(drop)
 }
 
+fn forget_tokens(connection: &Connection, now: DateTime<Utc>) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM tokens WHERE expires_at < ?1")?
+        .execute([millis(now - KEPT)])
+        .map(drop)
+}
+
 fn insert_tokens(connection: &Connection, tokens: &[TokenRow]) -> rusqlite::Result<()> {
+    if let Some(newest) = tokens.iter().map(|token| token.created_at).max() {
+        forget_tokens(connection, newest)?;
+    }
     for token in tokens {
         connection
             .prepare_cached(
@@ -237,6 +314,20 @@ fn insert_tokens(connection: &Connection, tokens: &[TokenRow]) -> rusqlite::Resu
 fn revoke(connection: &Connection, grant: &str, now: DateTime<Utc>) -> rusqlite::Result<()> {
     let revoke = "UPDATE grants SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
     connection.execute(revoke, (grant, millis(now))).map(drop)
+}
+
+/// Ends everything that a person allowed.
+pub(super) fn revoke_all(
+    connection: &Connection,
+    person: &str,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE grants SET revoked_at = ?2 WHERE person = ?1 AND revoked_at IS NULL",
+        )?
+        .execute((person, millis(now)))
+        .map(drop)
 }
 
 fn found(connection: &Connection, hash: &[u8; 32]) -> rusqlite::Result<Option<FoundToken>> {

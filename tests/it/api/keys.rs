@@ -277,6 +277,26 @@ async fn a_key_gives_away_no_more_than_it_has() {
 }
 
 #[tokio::test]
+async fn a_key_that_ends_gets_no_browser_which_would_outlive_it() {
+    let (_root, _daemon, api) = daemon();
+    let all = json!([
+        "read",
+        "write",
+        "profile",
+        "email",
+        "admin",
+        "sessions:reveal"
+    ]);
+    for (end, status) in [(Value::Null, 201), (json!(60), 403)] {
+        let body = json!({ "name": "x", "scopes": all, "expires_in": end });
+        let (_, value) = key(&api, body).await;
+        let ticket = api.call(Method::POST, "/v1/tickets").bearer_auth(&value);
+        let (got, problem) = answer(ticket).await;
+        assert_eq!(got, status, "{problem}");
+    }
+}
+
+#[tokio::test]
 async fn what_no_key_can_be_is_refused_with_the_reason() {
     let (_root, _daemon, api) = daemon();
     for (body, said) in [

@@ -424,3 +424,61 @@ async fn when_the_owners_account_is_forgotten_the_next_becomes_the_owner() {
         404
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_touches_a_person_who_may_more() {
+    let provider = Provider::start().await;
+    let house = house(&provider).await;
+    let (browser, id) = bob(&house, &provider).await;
+    let (own, path) = (owners_key(&house).await, format!("/v1/people/{id}"));
+    let accounts = format!("{path}/accounts");
+    let more = json!({ "scopes": ["read", "admin"], "reach": null });
+    assert_eq!(
+        call(&house, &own, Method::PATCH, &path, Some(more)).await.0,
+        200
+    );
+    let bobs = key(&house, &principal(&house, &id), "read admin", Reach::All).await;
+    let narrow = key(&house, &house.identity.local(0), "admin", only("wiki")).await;
+    let fewer = key(&house, &house.identity.local(0), "admin", Reach::All).await;
+    let (off, name) = (json!({ "disabled": true }), json!({ "name": "X" }));
+    let owner = "/v1/people/owner";
+    for (who, method, path, body) in [
+        (&bobs, Method::DELETE, "/v1/people/owner/accounts", None),
+        (&bobs, Method::DELETE, owner, None),
+        (&bobs, Method::PATCH, owner, Some(name.clone())),
+        (&narrow, Method::DELETE, "/v1/people/owner/accounts", None),
+        (&fewer, Method::DELETE, "/v1/people/owner/accounts", None),
+        (&fewer, Method::PATCH, owner, Some(name)),
+        (&fewer, Method::DELETE, &accounts, None),
+        (&narrow, Method::DELETE, &accounts, None),
+        (&narrow, Method::DELETE, &path, None),
+        (&narrow, Method::PATCH, &path, Some(off.clone())),
+    ] {
+        let (status, problem) = call(&house, who, method.clone(), path, body).await;
+        assert_eq!(
+            (status, &problem["type"]),
+            (403, &json!("urn:jarkeeper:problem:refused")),
+            "{method} {path}"
+        );
+    }
+    assert_eq!((house.accounts(), house.visits()), (2, 2));
+
+    // One that is disabled would come back as somebody new.
+    let on = json!({ "disabled": false });
+    for (change, status, accounts_left) in [(off, 403, 2), (on, 204, 1)] {
+        assert_eq!(
+            call(&house, &own, Method::PATCH, &path, Some(change))
+                .await
+                .0,
+            200
+        );
+        let (got, problem) = call(&house, &own, Method::DELETE, &accounts, None).await;
+        assert_eq!(
+            (got, house.accounts()),
+            (status, accounts_left),
+            "{problem}"
+        );
+    }
+    assert_eq!(browser.sign_in(&provider).await.status, 200);
+    assert_eq!((house.members(), house.accounts()), (2, 2));
+}

@@ -338,3 +338,45 @@ async fn the_name_of_this_machine_leads_to_its_number() {
         assert_eq!(got.headers()["location"].to_str().unwrap(), there);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_on_this_machine_does_the_first_become_the_owner() {
+    let provider = Provider::start().await;
+    let house = House::new(&provider, &["@corp.example"]).await;
+    let proxied = async |house: &House, header: &str| {
+        let browser = house.browser();
+        let sent = browser.begin().await;
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(browser.answer(&provider, &sent))
+            .finish();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let back = client.get(format!("{}/sign-in/callback?{query}", house.base));
+        browser.send(back.header(header, "proxy.example")).await
+    };
+    let headers = [
+        "forwarded",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+    ];
+    for (index, header) in headers.into_iter().enumerate() {
+        provider.claims(move |claims| {
+            claims["sub"] = json!(header);
+            claims["email"] = json!("eve@corp.example");
+        });
+        let got = proxied(&house, header).await;
+        assert_eq!(got.status, 200, "{header}: {}", got.body);
+        let owner = house.identity.person("owner").unwrap();
+        assert_eq!(owner.accounts, [], "{header}");
+        assert_eq!(house.members(), i64::try_from(index).unwrap() + 1);
+    }
+    provider.claims(|claims| claims["email"] = json!("ada@corp.example"));
+    assert_eq!(house.browser().sign_in(&provider).await.status, 200);
+    let owner = house.identity.person("owner").unwrap();
+    assert_eq!(owner.accounts[0].subject, "ada-1");
+
+    let house = House::new(&provider, &[]).await;
+    let got = proxied(&house, "via").await;
+    refused("with an empty list", &house, &got, 403, "role=\"alert\"");
+}

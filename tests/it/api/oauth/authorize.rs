@@ -306,21 +306,26 @@ async fn a_resource_that_was_named_stays_named() {
             sent(&decide(&api, "/oauth/authorize", &cookie, &inputs(&html), "allow").await);
         value(&query, "code").unwrap()
     };
-    let (first, second) = (ask().await, ask().await);
+    let first = ask().await;
     let wrong = [
         &exchange(&client, &first, AWAY)[..],
         &[("resource", &*api.base)],
     ]
     .concat();
     assert_eq!(token(&api, &wrong).await.1["error"], "invalid_target");
-    let right = [
-        &exchange(&client, &second, AWAY)[..],
-        &[("resource", &*mcp)],
-    ]
-    .concat();
+    // A question that is wrong in itself uses nothing up.
+    let right = [&exchange(&client, &first, AWAY)[..], &[("resource", &*mcp)]].concat();
     let (status, tokens) = token(&api, &right).await;
     assert_eq!(status, 200, "{tokens}");
-    let (access, _) = pair(&tokens);
+    let (access, refresh) = pair(&tokens);
+    let again = [
+        ("grant_type", "refresh_token"),
+        ("client_id", &*client),
+        ("refresh_token", &*refresh),
+    ];
+    let wrong = [&again[..], &[("resource", &*api.base)]].concat();
+    assert_eq!(token(&api, &wrong).await.1["error"], "invalid_target");
+    assert_eq!(token(&api, &again).await.0, 200);
     let form = [("token", &*access), ("client_id", &*client)];
     let (_, found) = answer(api.call(Method::POST, "/oauth/introspect").form(&form)).await;
     assert_eq!(found["aud"], mcp);

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod clients;
+mod grants;
 mod tokens;
 mod visit;
 
