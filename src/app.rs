@@ -265,6 +265,7 @@ async fn open(
     let socket = sole.files.daemon_socket(&sole.lock)?;
     let served = api::serve(router, socket, root, config).await?;
     if let Some(address) = served.address {
+        door.webhooks.keep_off(address.port());
         let public = config.public_url.as_ref();
         door.base.get_or_init(|| match public {
             Some(public) => public.origin().ascii_serialization(),

@@ -44,6 +44,13 @@ fn check(what: &'static str, name: &str, underscore: bool) -> Result<(), NameErr
     Ok(())
 }
 
+/// Whether people see this character as what it is: no control, nothing of no width, nothing that turns the text around it.
+pub fn is_seen(c: char) -> bool {
+    let unseen = matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    !c.is_control() && !unseen
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, underscore: $underscore:literal) => {
         $(#[$doc])*

@@ -1,7 +1,7 @@
 //! The audit log: a line for every operation that is guarded or changes something, written before the answer is given.
 //!
 //! What gives a session's cookies, and whatever changes something, gives nothing where its line cannot be written. A change of
-//! keys, people, clients and the like also has a line before it begins (`result` 0): without it, it does not begin. Operations
+//! keys, people, clients, tokens, visits and the like also has a line before it begins (`result` 0): without it, it does not begin. Operations
 //! that only list (their names end in `.list`) are answered all the same; the failure is in the daemon's log.
 
 use std::sync::Arc;
@@ -28,6 +28,8 @@ const PAGE: u32 = 1000;
 
 /// Open operations that are asked with GET and do something nevertheless.
 const DOINGS: [&str; 1] = ["signin.callback"];
+/// Operations that look, and give what opens a session: their lines stay as long as those of changes.
+const GIVING: [&str; 2] = ["sessions.state.get", "sessions.artefacts.get"];
 /// What the names of operations begin with that change who may do what.
 const CREDENTIALS: [&str; 4] = ["keys.", "people.", "tickets.", "webhooks."];
 
@@ -50,6 +52,8 @@ impl Care {
         let of_credentials = |name: &&str| operation.starts_with(*name);
         match scope {
             None if method.is_safe() && !DOINGS.contains(&operation) => Self::None,
+            // Registrations, consents, tokens, tickets, sign-ins: whatever is open and does something gives or takes rights.
+            None => Self::Credentials,
             Some(Scope::Admin) if !method.is_safe() => Self::Credentials,
             Some(_) if !method.is_safe() && CREDENTIALS.iter().any(of_credentials) => {
                 Self::Credentials
@@ -114,7 +118,7 @@ impl Line {
             subject: subject.map(shown),
             result: 0,
             detail: None,
-            looks: method.is_safe(),
+            looks: only_looks(method, operation),
         };
         Self { desk, row, care }
     }
@@ -155,6 +159,11 @@ impl Line {
             Problem::new(status, "no-audit", "Not recorded", detail).retry_after(5)
         })
     }
+}
+
+/// Whether a line may go before those of changes. Who reads much must not push out the traces of who took a session.
+fn only_looks(method: &Method, operation: &str) -> bool {
+    method.is_safe() && !DOINGS.contains(&operation) && !GIVING.contains(&operation)
 }
 
 /// A subject as it is kept. Somebody may have put a key where a name belongs.
@@ -267,4 +276,37 @@ async fn list(
     let next = rows.last().filter(|_| more).map(|row| row.id);
     let lines = rows.into_iter().map(AuditLine::from).collect();
     Ok(Json(AuditPage { lines, next }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_gives_or_changes_rights_has_a_line_before_it_begins() {
+        for operation in [
+            "oauth.register",
+            "oauth.decide",
+            "oauth.device_decide",
+            "oauth.token",
+            "tickets.redeem",
+        ] {
+            assert_eq!(
+                Care::of(&Method::POST, operation, None),
+                Care::Credentials,
+                "{operation}"
+            );
+        }
+        let of = |operation| Care::of(&Method::GET, operation, None);
+        assert_eq!(of("signin.callback"), Care::Credentials);
+        assert_eq!(of("signin.show"), Care::None);
+    }
+
+    #[test]
+    fn lines_of_who_took_a_session_stay_as_long_as_those_of_changes() {
+        let looks = |operation| only_looks(&Method::GET, operation);
+        assert!(looks("sessions.list") && looks("sessions.artefacts.list"));
+        assert!(!looks("sessions.state.get") && !looks("sessions.artefacts.get"));
+        assert!(!only_looks(&Method::POST, "sessions.renew"));
+    }
 }

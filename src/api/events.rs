@@ -9,14 +9,14 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Door, Problem, guarded};
-use crate::events::{Event, Kind};
+use crate::events::{Event, Full, Kind, Seat};
 use crate::identity::{Principal, Proof, Reach, Scope};
 use crate::ids::SessionKey;
 use crate::store::StoreError;
@@ -61,6 +61,7 @@ struct Wanted {
         (status = 200, body = Event, content_type = "text/event-stream", description = "the schema is that of each `data`"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "no such session, or not for you"),
+        (status = 429, body = Problem, content_type = "application/problem+json", description = "this caller follows too often already"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "too many follow already"),
     ))]
 async fn follow(
@@ -97,9 +98,13 @@ async fn follow(
             Some(id.ok_or_else(|| Problem::bad_request(detail))?)
         }
     };
-    let seat = door.events.seat().ok_or_else(|| {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        let detail = "too many callers follow events; close a stream, or come back later";
+    let seat = door.events.seat(&principal.who.to_string());
+    let seat = seat.map_err(|full| {
+        let status = match full {
+            Full::All => StatusCode::SERVICE_UNAVAILABLE,
+            Full::Own => StatusCode::TOO_MANY_REQUESTS,
+        };
+        let detail = full.to_string();
         Problem::new(status, "too-many-streams", "Too many streams", detail).retry_after(5)
     })?;
     let newest = door.events.follow();
@@ -134,7 +139,7 @@ struct Stream {
     session: Option<SessionKey>,
     kinds: Vec<Kind>,
     frames: mpsc::Sender<Bytes>,
-    _seat: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 /// Why a stream ends.

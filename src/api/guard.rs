@@ -17,7 +17,7 @@ use super::front::QueryKeys;
 use super::gate::Gate;
 use super::limits::{Accepted, Limits};
 use super::{Door, Problem};
-use crate::identity::{Principal, Proof, Scope};
+use crate::identity::{Principal, Proof, Reach, Scope};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -65,6 +65,8 @@ struct Rule {
     scope: Option<Scope>,
     /// Whether it is for everybody who is known, whatever the scope.
     whatever: bool,
+    /// Whether it is only for who reaches every session.
+    whole: bool,
     care: Care,
     accepted: Accepted,
 }
@@ -121,6 +123,7 @@ impl Rule {
         Self {
             care: Care::of(&method, &name, scope),
             accepted: Accepted::of(&method, path, kinds),
+            whole: scope == Some(Scope::Admin) && !is_within_own_reach(&name),
             operation: name,
             scope,
             whatever: false,
@@ -232,7 +235,7 @@ pub(super) async fn stand(rules: Rules, mut request: Request, next: Next) -> Res
     request = Request::from_parts(parts, body);
     let peer = standing.peer;
     let admitted = match rule.scope {
-        Some(scope) => admit(&desk, scope, rule.whatever, &request, &standing),
+        Some(scope) => admit(&desk, scope, rule, &request, &standing),
         None if shown_twice(&request) => Err(Problem::bad_request("credentials were given twice")),
         None => desk
             .limits
@@ -281,11 +284,25 @@ pub(super) async fn stand(rules: Rules, mut request: Request, next: Next) -> Res
 pub(super) async fn stand_known(mut request: Request, next: Next) -> Response {
     let desk = request.extensions_mut().remove::<Arc<Desk>>();
     let standing = Standing::take(&mut request);
+    // Calls have lines of their tools; this one is of a proof that was none.
+    let line = match (&standing.known, &desk) {
+        (Err(Unknown::Refused(problem)), Some(desk)) if problem.status == 401 => Some(Line::new(
+            Arc::clone(desk),
+            Care::Closed,
+            "mcp",
+            request.method(),
+            standing.peer.as_ref(),
+            None,
+            None,
+        )),
+        _ => None,
+    };
     let counted = match (&standing.known, desk) {
         (Ok(Some(principal)), Some(desk)) => {
+            let (queue, scope) = (&desk.door.queue, Scope::SessionsRead);
             let counted = desk
                 .limits
-                .known(&principal.who, Scope::SessionsRead, request.method());
+                .known(queue, &principal.who, scope, request.method());
             counted.map(|()| principal.clone())
         }
         (Err(Unknown::Refused(problem)), _) if problem.status != 401 => Err(problem.clone()),
@@ -302,7 +319,10 @@ pub(super) async fn stand_known(mut request: Request, next: Next) -> Response {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => match line.filter(|_| problem.status == 401) {
+            Some(line) => line.end(problem.into_response()).await,
+            None => problem.into_response(),
+        },
     }
 }
 
@@ -344,13 +364,18 @@ impl Standing {
 fn admit(
     desk: &Desk,
     scope: Scope,
-    whatever: bool,
+    rule: &Rule,
     request: &Request,
     standing: &Standing,
 ) -> Result<Option<Principal>, Problem> {
     match &standing.known {
-        Ok(Some(principal)) if whatever || principal.may(scope) => {
-            desk.limits.known(&principal.who, scope, request.method())?;
+        Ok(Some(principal)) if rule.whatever || principal.may(scope) => {
+            if rule.whole && principal.reach != Reach::All {
+                return Err(not_all());
+            }
+            let queue = &desk.door.queue;
+            desk.limits
+                .known(queue, &principal.who, scope, request.method())?;
             Ok(Some(principal.clone()))
         }
         Err(Unknown::Refused(problem)) if problem.status != 401 => Err(problem.clone()),
@@ -362,6 +387,18 @@ fn admit(
             Err(refusal(request.headers(), standing, Some(scope)))
         }
     }
+}
+
+/// Operations of administrators that look themselves at what the caller reaches: they give nothing that reaches further.
+fn is_within_own_reach(operation: &str) -> bool {
+    operation.starts_with("keys.") || operation == "tickets.create"
+}
+
+/// Administration concerns all sessions.
+fn not_all() -> Problem {
+    let detail = "this concerns every session, and these credentials reach only some; use credentials without a list of sessions";
+    let status = StatusCode::FORBIDDEN;
+    Problem::new(status, "insufficient-reach", "Not allowed", detail)
 }
 
 /// Why not, with the challenge of RFC 6750 section 3 and where to find out more (RFC 9728 section 5.1).

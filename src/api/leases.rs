@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
-use crate::ids::{AccountName, SiteName};
+use crate::ids::{AccountName, SiteName, is_seen};
 use crate::pool::{LONGEST, Lease, Past, PoolError, SHORTEST, TTL, Wish};
 use crate::renewal::Condition;
 
@@ -210,6 +210,11 @@ async fn take(
     let long = |purpose: &String| purpose.chars().count() > LONGEST_PURPOSE;
     if wanted.purpose.as_ref().is_some_and(long) {
         let detail = format!("purpose must have at most {LONGEST_PURPOSE} characters");
+        return Err(Problem::bad_request(detail));
+    }
+    let unseen = |purpose: &String| !purpose.chars().all(is_seen);
+    if wanted.purpose.as_ref().is_some_and(unseen) {
+        let detail = "purpose is one line, without control characters and such as nobody sees";
         return Err(Problem::bad_request(detail));
     }
     let wish = Wish {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::Request;
@@ -16,10 +17,13 @@ use futures::StreamExt as _;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::gate::canonical;
 use super::{Peer, Problem};
 use crate::identity::{Scope, Who};
+use crate::ids::SessionKey;
+use crate::renewal::Queue;
 
 /// Most requests over the network that are answered at once; those who wait for a renewal count.
 const UNDER_WAY: usize = 2048;
@@ -33,6 +37,8 @@ const STATE: usize = 64 << 20;
 const FORM: usize = 16 << 10;
 /// Most bodies at once that are larger than [`BODY`].
 const LARGE: usize = 2;
+/// Longest wait until there is a place for one more.
+const LARGE_WAIT: Duration = Duration::from_secs(10);
 /// Levels of arrays and objects in JSON.
 const DEPTH: usize = 64;
 /// How many questions pass between two times that addresses and callers are forgotten who have not asked for long.
@@ -48,8 +54,6 @@ const ASKED: Quota = Quota::per_second(most(200)).allow_burst(most(2000));
 const MADE: Quota = Quota::per_second(most(20)).allow_burst(most(400));
 /// Changes by one caller.
 const CHANGES: Quota = Quota::per_second(most(1000)).allow_burst(most(4000));
-/// Renewals by one caller: as many as may wait for one login at once.
-const RENEWALS: Quota = Quota::per_second(most(20)).allow_burst(most(1000));
 
 const fn most(number: u32) -> NonZeroU32 {
     match NonZeroU32::new(number) {
@@ -68,7 +72,6 @@ pub(super) struct Limits {
     asked: Rate<IpAddr>,
     made: Rate<IpAddr>,
     changes: Rate<Who>,
-    renewals: Rate<Who>,
 }
 
 impl Default for Limits {
@@ -82,7 +85,6 @@ impl Default for Limits {
             asked: Rate::new(ASKED),
             made: Rate::new(MADE),
             changes: Rate::new(CHANGES),
-            renewals: Rate::new(RENEWALS),
         }
     }
 }
@@ -97,11 +99,7 @@ impl Limits {
             Some(Peer::Socket { .. }) => &self.socket,
             _ => &self.network,
         };
-        places.try_acquire().map_err(|_| {
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let detail = "too many requests are under way; try again";
-            Problem::new(status, "busy", "Busy", detail).retry_after(1)
-        })
+        places.try_acquire().map_err(|_| busy())
     }
 
     /// Counts a proof that failed. A good one is never refused for the failures of others at its address.
@@ -130,13 +128,18 @@ impl Limits {
     }
 
     /// Counts a call by a caller who is known.
-    pub(super) fn known(&self, who: &Who, scope: Scope, method: &Method) -> Result<(), Problem> {
+    pub(super) fn known(
+        &self,
+        queue: &Queue,
+        who: &Who,
+        scope: Scope,
+        method: &Method,
+    ) -> Result<(), Problem> {
         if matches!(who, Who::Local(_)) || method.is_safe() {
             return Ok(());
         }
         if scope == Scope::SessionsRenew {
-            let why = "too many renewals by this caller";
-            self.renewals.count(who, why)?;
+            queue.count(&who.to_string()).map_err(too_many_renewals)?;
         }
         self.changes.count(who, "too many changes by this caller")
     }
@@ -159,8 +162,12 @@ impl Limits {
             return Err(too_large(accepted.limit));
         }
         let large = match accepted.limit > BODY && length.is_none_or(|length| length > BODY) {
-            // It closes only with the daemon.
-            true => Arc::clone(&self.large).acquire_owned().await.ok(),
+            true => {
+                let place = Arc::clone(&self.large).acquire_owned();
+                let place = timeout(LARGE_WAIT, place).await.map_err(|_| busy())?;
+                // It closes only with the daemon.
+                place.ok()
+            }
             false => None,
         };
         let bytes = collect(body, length.unwrap_or_default(), accepted.limit).await?;
@@ -192,12 +199,31 @@ impl<K: std::hash::Hash + Eq + Clone> Rate<K> {
         }
         self.limiter.check_key(key).map_err(|not_until| {
             let wait = not_until.wait_time_from(DefaultClock::default().now());
-            let status = StatusCode::TOO_MANY_REQUESTS;
-            let detail = format!("{why}; Retry-After says when it counts as fewer");
-            Problem::new(status, "too-many-requests", "Too many requests", detail)
-                .retry_after(wait.as_secs() + 1)
+            too_many(why, wait)
         })
     }
+}
+
+fn too_many(why: &str, wait: Duration) -> Problem {
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    let detail = format!("{why}; Retry-After says when it counts as fewer");
+    Problem::new(status, "too-many-requests", "Too many requests", detail)
+        .retry_after(wait.as_secs() + 1)
+}
+
+fn too_many_renewals(wait: Duration) -> Problem {
+    too_many("too many renewals by this caller", wait)
+}
+
+/// Counts the renewals that a reader causes.
+pub(super) fn renewals(queue: &Queue, who: &Who, old: &[&SessionKey]) -> Result<(), Problem> {
+    if matches!(who, Who::Local(_)) {
+        return Ok(());
+    }
+    let caller = who.to_string();
+    old.iter()
+        .try_for_each(|key| queue.count_caused(&caller, key))
+        .map_err(too_many_renewals)
 }
 
 /// What counts as one address: of IPv6 the network, since whoever has one address there has all of it.
@@ -267,6 +293,12 @@ impl Accepted {
             false => wrong(format!("Content-Type must be {}", self.kinds.join(" or "))),
         }
     }
+}
+
+fn busy() -> Problem {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let detail = "too many requests are under way; try again";
+    Problem::new(status, "busy", "Busy", detail).retry_after(1)
 }
 
 fn too_large(limit: usize) -> Problem {
@@ -347,6 +379,26 @@ mod tests {
         assert_ne!(of("2001:db8:0:1::1"), of("2001:db8::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_eq!(of("::1").to_string(), "::1");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_body_does_not_wait_for_its_place_for_ever() {
+        let limits = Limits::default();
+        let accepted = Accepted::of(&Method::PUT, "/v1/sessions/x/state", Vec::new());
+        let large = || {
+            let body = Body::from(vec![b' '; BODY + 1]);
+            let request = Request::put("/").header(CONTENT_TYPE, "application/json");
+            let request = request.header(CONTENT_LENGTH, BODY + 1);
+            limits.body(request.body(body).unwrap(), &accepted)
+        };
+        let held = [large().await.unwrap(), large().await.unwrap()];
+        let refused = large().await.unwrap_err();
+        assert_eq!(
+            (refused.status, &*refused.kind),
+            (503, "urn:jarkeeper:problem:busy")
+        );
+        drop(held);
+        assert!(large().await.is_ok());
     }
 
     #[test]

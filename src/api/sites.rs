@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::leases::shown;
 use super::{Door, Problem, guarded};
 use crate::config::Diagnostic;
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Reach, Scope};
 use crate::renewal::Condition;
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
@@ -84,7 +84,7 @@ async fn list(
             .sessions
             .push(shown(&door, condition));
     }
-    if principal.may(Scope::Admin) {
+    if principal.may(Scope::Admin) && principal.reach == Reach::All {
         for problem in &door.settings.borrow().problems {
             if let Some(site) = site_of(problem) {
                 of(&mut sites, &site).problems.push(problem.into());

@@ -1,8 +1,8 @@
 //! `/v1/webhooks`: who is told of events.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::{Door, Problem, guarded};
 use crate::events::{Event, Kind};
-use crate::identity::Scope;
+use crate::identity::{Principal, Scope};
 use crate::webhooks::{Delivery, Tried, Webhook, WebhookError};
 
 /// Most deliveries that are listed.
@@ -31,7 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct New {
-    /// Where deliveries go: `https`, or `http` to this machine itself. An address in a private network is refused.
+    /// Where deliveries go: `https`, or, where it is asked for at the socket, `http` to this machine itself. An address in a private network is refused.
     #[schema(example = "http://127.0.0.1:9000/jarkeeper")]
     url: String,
     /// Only events of these kinds; left out: every kind.
@@ -186,6 +186,7 @@ async fn list(State(door): State<Door>) -> Result<Json<Vec<WebhookView>>, Proble
     ))]
 async fn make(
     State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
     Json(new): Json<New>,
 ) -> Result<(StatusCode, Json<MadeView>), Problem> {
     let kinds = match &new.kinds {
@@ -201,7 +202,10 @@ async fn make(
             Some(kinds.map_err(|unknown| Problem::bad_request(unknown.to_string()))?)
         }
     };
-    let (webhook, secret) = door.webhooks.make(&new.url, kinds.as_deref()).await?;
+    let made = door
+        .webhooks
+        .make(&principal.who, &new.url, kinds.as_deref());
+    let (webhook, secret) = made.await?;
     let made = MadeView {
         webhook: webhook.into(),
         secret: secret.expose_secret().to_owned(),

@@ -6,10 +6,11 @@
 
 mod renewals;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, Serializer};
@@ -31,6 +32,8 @@ const LIFE: TimeDelta = TimeDelta::days(30);
 const PRUNE_EVERY: u64 = 256;
 /// Most callers that follow at once.
 const FOLLOWERS: usize = 256;
+/// Most streams of one of them.
+const STREAMS: usize = 16;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
@@ -159,6 +162,36 @@ impl Event {
     }
 }
 
+/// Why there is no seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// Too many follow.
+    #[error("too many callers follow events; close a stream, or come back later")]
+    All,
+    /// This caller follows too often.
+    #[error("one caller has at most {STREAMS} streams of events; close one")]
+    Own,
+}
+
+/// A place among those who follow.
+pub struct Seat {
+    bus: Bus,
+    who: String,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.bus.taken();
+        match taken.get_mut(&self.who) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => {
+                taken.remove(&self.who);
+            }
+        }
+    }
+}
+
 /// Where events are published and read. Clones share it.
 #[derive(Clone)]
 pub struct Bus(Arc<Inner>);
@@ -170,6 +203,8 @@ struct Inner {
     newest: watch::Sender<Option<i64>>,
     published: AtomicU64,
     seats: Arc<Semaphore>,
+    /// How many seats each caller has.
+    taken: Mutex<HashMap<String, usize>>,
 }
 
 impl Bus {
@@ -185,6 +220,7 @@ impl Bus {
             newest: watch::Sender::new(Some(newest)),
             published: AtomicU64::new(0),
             seats: Arc::new(Semaphore::new(FOLLOWERS)),
+            taken: Mutex::default(),
         })))
     }
 
@@ -250,9 +286,29 @@ impl Bus {
         self.0.newest.subscribe()
     }
 
-    /// A seat among those who follow, as long as it is kept; `None`: all are taken.
-    pub fn seat(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0.seats).try_acquire_owned().ok()
+    /// A seat among those who follow, as long as it is kept.
+    ///
+    /// # Errors
+    /// All are taken, or this caller has as many as one may have.
+    pub fn seat(&self, who: &str) -> Result<Seat, Full> {
+        let mut taken = self.taken();
+        let own = taken.get(who).copied().unwrap_or_default();
+        if own >= STREAMS {
+            return Err(Full::Own);
+        }
+        let place = Arc::clone(&self.0.seats).try_acquire_owned();
+        let place = place.map_err(|_| Full::All)?;
+        taken.insert(who.to_owned(), own + 1);
+        Ok(Seat {
+            bus: self.clone(),
+            who: who.to_owned(),
+            _place: place,
+        })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        let taken = self.0.taken.lock();
+        taken.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many follow.
@@ -328,6 +384,21 @@ mod tests {
         assert_eq!(ids(again.page(0, None, 9).unwrap()), (vec![11], 11));
         bus.close();
         assert_eq!(*newest.borrow_and_update(), None);
+    }
+
+    #[tokio::test]
+    async fn one_caller_leaves_seats_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.db")).unwrap();
+        let bus = Bus::new(store, Utc::now).unwrap();
+        let mut own: Vec<_> = (0..STREAMS).map(|_| bus.seat("key:a").unwrap()).collect();
+        assert_eq!(bus.seat("key:a").err(), Some(Full::Own));
+        let other = bus.seat("key:b").unwrap();
+        assert_eq!(bus.followers(), STREAMS + 1);
+        own.pop();
+        assert!(bus.seat("key:a").is_ok());
+        drop((own, other));
+        assert_eq!((bus.followers(), bus.taken().len()), (0, 0));
     }
 
     #[test]

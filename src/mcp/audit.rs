@@ -71,6 +71,7 @@ fn status(class: &str) -> u16 {
     match class {
         "invalid_arguments" => 400,
         "insufficient_scope" | "refused" => 403,
+        "too_many_requests" => 429,
         "storage" => 503,
         unknown if unknown.starts_with("unknown_") => 404,
         _ => 409,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::failed::Failed;
 use super::server::Server;
 use super::sessions::stamp;
-use crate::ids::SiteName;
+use crate::ids::{SiteName, is_seen};
 use crate::pool::{LONGEST, Lease, Pool, PoolError, SHORTEST, TTL, Wish};
 
 /// Longest wait for a free account.
@@ -134,9 +134,8 @@ impl Server {
             }
         };
         let purpose = wanted.purpose.filter(|text| !text.trim().is_empty());
-        let plain = |text: &String| {
-            text.chars().count() <= LONGEST_PURPOSE && !text.chars().any(char::is_control)
-        };
+        let plain =
+            |text: &String| text.chars().count() <= LONGEST_PURPOSE && text.chars().all(is_seen);
         if !purpose.as_ref().is_none_or(plain) {
             let why = format!("purpose is one line of at most {LONGEST_PURPOSE} characters");
             return Err(Failed::arguments(why));

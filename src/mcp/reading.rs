@@ -197,6 +197,7 @@ impl Server {
                 return Err(Failed::new("insufficient_scope", message)
                     .or("ask for it without max_age_s, or for the scope sessions:renew"));
             }
+            self.count(principal, key)?;
             let work = queue.proven(key, max_age, self.until(key));
             let proven: Result<(), Unmet> = work_of(context, key, work).await;
             proven.map_err(|unmet| Failed::unmet(key, unmet))?;

@@ -45,8 +45,9 @@ fn scope(tool: &str) -> Option<Scope> {
     asked.map(|(_, scope)| *scope)
 }
 
+/// Whether the line of a call may go before those of changes; one of who took a session may not.
 fn only_looks(tool: &str) -> bool {
-    scope(tool).is_none_or(|scope| scope == Scope::SessionsRead)
+    tool != "get_session" && scope(tool).is_none_or(|scope| scope == Scope::SessionsRead)
 }
 
 impl Server {

@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant};
 use super::failed::Failed;
 use super::server::Server;
 use crate::codes::{self, Given};
-use crate::identity::Principal;
+use crate::identity::{Principal, Who};
 use crate::ids::SessionKey;
 use crate::renewal::{Cause, How};
 
@@ -165,6 +165,7 @@ impl Server {
     ) -> Result<Json<Renewed>, Failed> {
         let principal = self.principal(&context)?;
         let key = self.key(&principal, &session)?;
+        self.count(&principal, &key)?;
         let work = self
             .rooms
             .queue
@@ -222,6 +223,22 @@ impl Server {
         let own = settings.recipes.get(&key.site).and_then(|r| r.timeout);
         let login = own.unwrap_or(settings.config.login.timeout);
         Instant::now() + login.to_std().unwrap_or_default() + MORE
+    }
+
+    /// Counts a renewal that this caller causes, as the HTTP door does.
+    pub(super) fn count(&self, principal: &Principal, key: &SessionKey) -> Result<(), Failed> {
+        if matches!(principal.who, Who::Local(_)) {
+            return Ok(());
+        }
+        let counted = self
+            .rooms
+            .queue
+            .count_caused(&principal.who.to_string(), key);
+        counted.map_err(|wait| {
+            let seconds = wait.as_secs() + 1;
+            Failed::new("too_many_requests", "too many renewals by this caller")
+                .or(format!("try again in {seconds} s"))
+        })
     }
 
     /// The session of this name, where it is configured and the caller reaches it.

@@ -323,7 +323,8 @@ impl Pool {
         .await
     }
 
-    /// One lease of this caller, also for a day after its end; who has the scope `admin` sees any.
+    /// One lease of this caller, also for a day after its end; who has the scope `admin` sees any. None of a session that the
+    /// caller does not reach, be it since the lease was taken.
     ///
     /// # Errors
     /// `Unknown`.
@@ -344,7 +345,8 @@ impl Pool {
             .ok_or_else(|| PoolError::Unknown(id.to_owned()))
     }
 
-    /// The leases of this caller that run, the oldest first; who has the scope `admin` sees all.
+    /// The leases of this caller that run, the oldest first; who has the scope `admin` sees all that it
+    /// reaches.
     pub fn list(&self, by: &Principal) -> Vec<Lease> {
         let now = self.now();
         let mut leases: Vec<_> = self.table().running(now).cloned().collect();
@@ -440,7 +442,7 @@ const RETURNED: &str = "returned";
 const EXPIRED: &str = "expired";
 
 fn sees(by: &Principal, lease: &Lease) -> bool {
-    by.may(Scope::Admin) || lease.holder == by.who.to_string()
+    by.reaches(&lease.session) && (by.may(Scope::Admin) || lease.holder == by.who.to_string())
 }
 
 /// Makes a change to its end, whether or not the caller still waits for it.

@@ -22,6 +22,7 @@ mod policy;
 mod queue;
 mod record;
 pub mod schedule;
+mod share;
 mod shelf;
 mod slots;
 mod trial;

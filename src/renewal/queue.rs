@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::share::Shares;
 use super::{Cause, News, Renewer, Report};
 use crate::ids::SessionKey;
 
@@ -16,6 +17,7 @@ pub struct Queue(Arc<Inner>);
 struct Inner {
     renewer: Renewer,
     state: Mutex<State>,
+    shares: Shares,
 }
 
 #[derive(Default)]
@@ -38,12 +40,17 @@ impl Queue {
         Self(Arc::new(Inner {
             renewer,
             state: Mutex::default(),
+            shares: Shares::default(),
         }))
     }
 
     /// What the queue works with.
     pub fn renewer(&self) -> &Renewer {
         &self.0.renewer
+    }
+
+    pub(super) fn shares(&self) -> &Shares {
+        &self.0.shares
     }
 
     /// Asks for a renewal; the report comes when it is done. A closed queue never answers.

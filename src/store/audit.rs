@@ -37,7 +37,7 @@ pub struct AuditRow {
     pub result: u16,
     /// What else a reader needs. Holds no secret.
     pub detail: Option<String>,
-    /// Whether the operation only looked: such lines are the first to go.
+    /// Whether the operation only looked, and gave no session: such lines are the first to go.
     pub looks: bool,
 }
 

@@ -74,18 +74,19 @@ impl Store {
     ///
     /// # Errors
     /// It cannot be written.
-    pub async fn insert_webhook(&self, row: WebhookRow) -> Result<(), StoreError> {
+    pub async fn insert_webhook(&self, row: WebhookRow, most: u32) -> Result<bool, StoreError> {
         self.write(move |connection| {
             connection
                 .prepare_cached(
                     "INSERT INTO webhooks (id, url, kinds, secret, created_at)
-                     VALUES (:id, :url, :kinds, :secret, :created_at)",
+                     SELECT :id, :url, :kinds, :secret, :created_at
+                     WHERE (SELECT count(*) FROM webhooks) < :most",
                 )?
                 .execute(named_params! {
-                    ":id": row.id, ":url": row.url, ":kinds": row.kinds, ":secret": row.secret,
+                    ":most": most, ":id": row.id, ":url": row.url, ":kinds": row.kinds, ":secret": row.secret,
                     ":created_at": millis(row.created_at),
                 })
-                .map(drop)
+                .map(|made| made > 0)
         })
         .await
     }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use url::Url;
 
-use super::address::{Place, place};
+use super::address::Place;
 use super::{Tried, WebhookError, Webhooks, patience, sign};
 use crate::events::Event;
 use crate::store::{DeliveryRow, StoreError, TriedRow, WebhookRow};
@@ -101,7 +101,10 @@ impl Webhooks {
                 .due_deliveries(webhook, (inner.clock)(), AT_ONCE)?;
             let mut failing_since = row.failing_since;
             for delivery in due {
-                let tried = self.deliver(&row, &delivery).await;
+                let Some(tried) = self.deliver(&row, &delivery).await else {
+                    self.pass_over(&row, failing_since, &delivery).await?;
+                    continue;
+                };
                 let ok = tried.error.is_none();
                 failing_since = self.note(&row, failing_since, delivery, tried).await?;
                 if !ok {
@@ -121,19 +124,32 @@ impl Webhooks {
         }
     }
 
-    async fn deliver(&self, row: &WebhookRow, delivery: &DeliveryRow) -> Tried {
-        let began = Instant::now();
-        let Some(event) = Event::read(delivery.event.clone()) else {
-            let error = Some("this version does not know such an event".to_owned());
-            return Tried {
-                status: None,
-                error,
-                took: began.elapsed(),
-            };
-        };
+    /// `None`: this version does not know such an event, so nothing is sent.
+    async fn deliver(&self, row: &WebhookRow, delivery: &DeliveryRow) -> Option<Tried> {
+        let event = Event::read(delivery.event.clone())?;
         let body = json!({ "type": event.kind, "timestamp": event.at, "data": event });
         let id = id(&row.id, event.id);
-        self.post(row, &id, &body.to_string()).await
+        Some(self.post(row, &id, &body.to_string()).await)
+    }
+
+    /// Is done with an event that cannot be told. The receiver is not to blame, and is told the others.
+    async fn pass_over(
+        &self,
+        row: &WebhookRow,
+        failing_since: Option<DateTime<Utc>>,
+        delivery: &DeliveryRow,
+    ) -> Result<(), StoreError> {
+        let passed = TriedRow {
+            webhook: row.id.clone(),
+            event: delivery.event.id,
+            at: (self.0.clock)(),
+            status: None,
+            error: Some("this version does not know such an event".to_owned()),
+            next_at: None,
+            failing_since,
+            disable: None,
+        };
+        self.0.store.tried(passed).await
     }
 
     /// Writes down what came of a try; since when the webhook fails.
@@ -236,7 +252,7 @@ impl Webhooks {
         body: &str,
     ) -> Result<u16, String> {
         let url = Url::parse(url).map_err(|_| "its URL cannot be read".to_owned())?;
-        let client = match place(&url)? {
+        let client = match self.place(&url)? {
             Place::Here => &self.0.here,
             Place::World => &self.0.world,
         };

@@ -10,7 +10,7 @@ mod patience;
 mod sign;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +19,7 @@ use url::Url;
 
 use crate::events::{Bus, Event, Kind};
 use crate::failure::Failure;
+use crate::identity::Who;
 use crate::renewal::Renewer;
 use crate::seal::Unopened;
 use crate::store::{Store, StoreError, WebhookRow};
@@ -26,9 +27,13 @@ use crate::vault::must_seal;
 use address::{Lookup, Place, place};
 
 /// Most webhooks.
-const MOST: usize = 64;
+const MOST: u32 = 64;
 /// Longest time for one try, connecting included.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a URL into this machine is refused to who calls over the network.
+const NOT_FROM_AFAR: &str = "a receiver on this machine itself is set by its owner alone; make it at the daemon's socket: \
+curl --unix-socket SOCKET http://localhost/v1/webhooks";
 
 /// Why something about a webhook cannot be done.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +121,8 @@ struct Inner {
     world: reqwest::Client,
     /// Opened once: the key may come from a command that asks a person.
     secrets: Mutex<HashMap<String, SecretString>>,
+    /// The port of the daemon itself, where it has one.
+    own_port: OnceLock<u16>,
 }
 
 impl Webhooks {
@@ -146,23 +153,41 @@ impl Webhooks {
             here: client(Place::Here)?,
             world: client(Place::World)?,
             secrets: Mutex::default(),
+            own_port: OnceLock::new(),
         })))
     }
 
-    /// Makes one; the secret is given this once.
+    /// Never calls this port of this machine: it is the daemon's own.
+    pub fn keep_off(&self, port: u16) {
+        self.0.own_port.get_or_init(|| port);
+    }
+
+    /// Where a URL leads, as far as it says so itself.
+    fn place(&self, url: &Url) -> Result<Place, &'static str> {
+        let place = place(url)?;
+        let own = self.0.own_port.get().copied();
+        match place == Place::Here && own.is_some() && url.port_or_known_default() == own {
+            true => Err("the URL leads to Jarkeeper itself"),
+            false => Ok(place),
+        }
+    }
+
+    /// Makes one; the secret is given this once. Only who is at this machine already may have its own ports called.
     ///
     /// # Errors
     /// `Url` where it may not be called, `Seal` where its secret cannot be kept.
     pub async fn make(
         &self,
+        by: &Who,
         url: &str,
         kinds: Option<&[Kind]>,
     ) -> Result<(Webhook, SecretString), WebhookError> {
         let inner = &*self.0;
         let url = Url::parse(url).map_err(|why| WebhookError::Url(format!("no URL: {why}")))?;
-        place(&url).map_err(|why| WebhookError::Url(why.to_owned()))?;
-        if inner.store.webhooks()?.len() >= MOST {
-            return Err(WebhookError::TooMany);
+        let place = self.place(&url);
+        let place = place.map_err(|why| WebhookError::Url(why.to_owned()))?;
+        if place == Place::Here && !matches!(by, Who::Local(_)) {
+            return Err(WebhookError::Url(NOT_FROM_AFAR.to_owned()));
         }
         let no_random = |_| WebhookError::Seal("the system gives no random numbers".to_owned());
         let secret = sign::fresh().map_err(no_random)?;
@@ -181,8 +206,10 @@ impl Webhooks {
             failing_since: None,
             disabled: None,
         };
-        inner.store.insert_webhook(row.clone()).await?;
-        Ok((read(row), secret))
+        match inner.store.insert_webhook(row.clone(), MOST).await? {
+            true => Ok((read(row), secret)),
+            false => Err(WebhookError::TooMany),
+        }
     }
 
     /// Every webhook.

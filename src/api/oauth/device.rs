@@ -145,15 +145,15 @@ async fn decide(State(door): State<Door>, request: Request) -> Response {
         Err(error) => return broken(&error.into()),
     };
     let identity = &door.identity;
-    let (done, title, told) = match Decision::of(&fields) {
+    let (done, (title, detail), told) = match Decision::of(&fields) {
         Decision::Allow(scopes) => (
             identity.allow_device(&visit.person, &ask, &scopes).await,
-            "Allowed",
+            ("Allowed", format!("allowed: {scopes}")),
             "You can go back to your terminal.",
         ),
         Decision::Deny => (
             identity.deny_device(&ask).await,
-            "Denied",
+            ("Denied", "denied".to_owned()),
             "The terminal gets nothing.",
         ),
     };
@@ -161,7 +161,8 @@ async fn decide(State(door): State<Door>, request: Request) -> Response {
         Ok(()) => {
             let done = page::page(StatusCode::OK, title, html! { p id="done" { (told) } });
             let line = Told {
-                detail: Some(title.to_owned()),
+                subject: Some(ask.client.id.clone()),
+                detail: Some(detail),
                 ..Told::of(&visit.person)
             };
             line.on(done)

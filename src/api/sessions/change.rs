@@ -13,6 +13,7 @@ use super::{condition, in_time, reached_one};
 use crate::api::{Door, Problem, guarded};
 use crate::failure::{Failure, FailureClass};
 use crate::identity::{Principal, Scope};
+use crate::ids::is_seen;
 use crate::renewal::Condition;
 use crate::session::files::LARGEST_STATE;
 use crate::session::import;
@@ -60,6 +61,10 @@ async fn hold(
     let key = reached_one(&door, &principal, &session)?;
     if asked.why.chars().count() > LONGEST_REASON {
         let detail = format!("why may have {LONGEST_REASON} characters");
+        return Err(Problem::bad_request(detail));
+    }
+    if !asked.why.chars().all(is_seen) {
+        let detail = "why is one line, without control characters and such as nobody sees";
         return Err(Problem::bad_request(detail));
     }
     in_time(door.queue.renewer().hold(&key, &asked.why)).await??;

@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::reached;
+use crate::api::limits::renewals;
 use crate::api::span::Span;
 use crate::api::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
@@ -185,6 +186,7 @@ async fn renewed(
     if !principal.may(Scope::SessionsRenew) {
         return Err(Problem::insufficient_scope(Scope::SessionsRenew));
     }
+    renewals(&door.queue, &principal.who, &old)?;
     let all = old.iter().map(|key| door.queue.proven(key, max_age, until));
     Ok(try_join_all(all).await.err())
 }

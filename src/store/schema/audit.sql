@@ -9,7 +9,7 @@ CREATE TABLE audit (
     subject TEXT,               -- a session, a key's id, …
     result INTEGER NOT NULL,    -- the HTTP status of the answer; 0: it has not begun yet
     detail TEXT,
-    looks INTEGER NOT NULL      -- 1: it only looked; such rows are the first to go
+    looks INTEGER NOT NULL      -- 1: it only looked, and gave no session; such rows are the first to go
 ) STRICT;
 CREATE INDEX audit_subject ON audit (subject, id) WHERE subject IS NOT NULL;
 CREATE INDEX audit_principal ON audit (principal, id);

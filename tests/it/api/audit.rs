@@ -140,3 +140,19 @@ async fn credentials_do_not_change_and_cookies_are_not_given_without_a_line() {
     assert_eq!(keys().await, before);
     daemon.hears("the audit log cannot be written");
 }
+
+#[tokio::test]
+async fn a_wrong_proof_at_the_tools_leaves_a_line() {
+    let root = Root::new();
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let call = api.call(Method::POST, "/mcp").bearer_auth("jk_wrong");
+    assert_eq!(answer(call).await.0, 401);
+    let all = lines(&api, "").await;
+    let line = &all[0];
+    assert_eq!(
+        (&line["action"], &line["result"]),
+        (&"mcp".into(), &401.into())
+    );
+    assert_eq!(line["principal"], "anonymous");
+}

@@ -229,3 +229,30 @@ async fn every_answer_has_what_keeps_it_from_others() {
         assert_eq!(response.headers().get("strict-transport-security"), None);
     }
 }
+
+#[tokio::test]
+async fn administration_is_for_those_who_reach_every_session() {
+    let root = Root::new();
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let sites = ["wiki"];
+    let life = chrono::TimeDelta::hours(1);
+    let narrow = crate::support::key(&root, "read write admin", &sites, life).await;
+    let mut seen = 0;
+    for operation in super::matrix::operations(&api).await {
+        // What looks itself at what the caller reaches.
+        let own = operation.path.starts_with("/v1/keys") || operation.path == "/v1/tickets";
+        if operation.scope.as_deref() != Some("admin") || own {
+            continue;
+        }
+        let request = api.call(operation.method.clone(), &operation.place());
+        let (status, _, problem) = heard(request.bearer_auth(&narrow)).await;
+        let kind = "urn:jarkeeper:problem:insufficient-reach";
+        let name = format!("{} {}", operation.method, operation.path);
+        assert_eq!((status, &problem["type"]), (403, &kind.into()), "{name}");
+        seen += 1;
+    }
+    assert!(seen > 8, "{seen}");
+    let keys = api.call(Method::GET, "/v1/keys").bearer_auth(&narrow);
+    assert_eq!(heard(keys).await.0, 200);
+}

@@ -417,3 +417,27 @@ fn quiet(daemon: &Daemon) {
     let errors: Vec<_> = log.iter().filter(|line| line["level"] == "ERROR").collect();
     assert!(errors.is_empty(), "{errors:#?}");
 }
+
+#[tokio::test]
+async fn leases_are_not_shown_beyond_the_callers_reach_and_purposes_hide_nothing() {
+    let root = root(1);
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let one = agent(&api, &root).await;
+    for purpose in ["a\nb", "a\u{202e}b", "a\u{200b}b"] {
+        let (status, problem) = one.take(json!({ "purpose": purpose })).await;
+        assert_eq!(status, 400, "{problem}");
+    }
+    let (status, lease) = one.take(json!({})).await;
+    assert_eq!(status, 201, "{lease}");
+    let scopes = "admin sessions:lease";
+    for (site, status) in [("other", 404), ("pool", 200)] {
+        let key = key(&root, scopes, &[site], HOUR).await;
+        let admin = Agent { api: &api, key };
+        assert_eq!(admin.show(&lease["id"]).await.0, status, "{site}");
+        assert_eq!(admin.extend(&lease["id"], "2m").await.0, status, "{site}");
+        let listed = admin.ask(Method::GET, "/v1/leases", None).await.1;
+        let count = usize::from(status == 200);
+        assert_eq!(listed.as_array().unwrap().len(), count, "{listed}");
+    }
+}

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use jarkeeper::events::{Bus, Kind};
-use jarkeeper::store::Store;
+use jarkeeper::identity::Who;
+use jarkeeper::store::{EventRow, Store};
 use jarkeeper::webhooks::Webhooks;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -347,6 +348,21 @@ async fn a_webhook_leads_nowhere_private_and_is_an_administrators() {
         let (status, problem) = answer(with(api.own(Method::POST, "/v1/webhooks"), &body)).await;
         assert_eq!(status, 400, "{kinds}: {problem}");
     }
+    // Who calls over the network has no port of this machine called, and nobody the daemon's own.
+    let body = json!({ "url": "http://127.0.0.1:9/" });
+    let far = key(&root, "admin", &[], TimeDelta::hours(1)).await;
+    let request = api.call(Method::POST, "/v1/webhooks").bearer_auth(&far);
+    let (status, problem) = answer(with(request, &body)).await;
+    assert_eq!(status, 400, "{problem}");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("--unix-socket")
+    );
+    let body = json!({ "url": api.base });
+    let (status, problem) = answer(with(api.own(Method::POST, "/v1/webhooks"), &body)).await;
+    assert_eq!(status, 400, "{problem}");
     let made = make(&api, json!({ "url": "http://127.0.0.1:9/" })).await;
     let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
     let reader = key(&root, "read write", &[], TimeDelta::hours(1)).await;
@@ -382,7 +398,10 @@ fn a_receiver_that_takes_nothing_for_a_day_is_told_no_more_until_a_test_goes_thr
                 _ => "200 OK",
             })
         };
-        let (webhook, _) = webhooks.make(&receiver.url, None).await.unwrap();
+        let (webhook, _) = webhooks
+            .make(&Who::Local(0), &receiver.url, None)
+            .await
+            .unwrap();
         tokio::spawn(webhooks.clone().run());
         let publish = || bus.publish(Kind::SettingsChanged, None, Default::default());
         let hook = || webhooks.list().unwrap().pop().unwrap();
@@ -431,7 +450,8 @@ fn a_receiver_that_is_gone_is_told_no_more_at_once() {
         let (gone, slow) = (Receiver::start(|_| "410 Gone"), Receiver::start(|_| ""));
         let fine = Receiver::start(|_| "200 OK");
         for receiver in [&slow, &gone, &fine] {
-            webhooks.make(&receiver.url, None).await.unwrap();
+            let made = webhooks.make(&Who::Local(0), &receiver.url, None);
+            made.await.unwrap();
         }
         tokio::spawn(webhooks.clone().run());
         for _ in 0..3 {
@@ -449,6 +469,45 @@ fn a_receiver_that_is_gone_is_told_no_more_at_once() {
         until(|| hook(&gone).disabled.is_some()).await;
         assert_eq!(gone.got().len(), 1);
         assert_eq!(hook(&fine).disabled, None);
+        bus.close();
+    });
+}
+
+#[test]
+fn an_event_of_a_newer_version_is_passed_over_and_there_are_never_too_many() {
+    run(async {
+        let keeper = Keeper::new();
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.db")).unwrap();
+        let bus = Bus::new(store.clone(), chrono::Utc::now).unwrap();
+        let renewer = keeper.queue.renewer().clone();
+        let webhooks = Webhooks::new(store.clone(), bus.clone(), renewer, chrono::Utc::now);
+        let webhooks = webhooks.unwrap();
+        let receiver = Receiver::start(|_| "200 OK");
+        let made = webhooks.make(&Who::Local(0), &receiver.url, None);
+        let (webhook, _) = made.await.unwrap();
+        let newer = EventRow {
+            id: 0,
+            at: chrono::Utc::now(),
+            kind: "session.danced".to_owned(),
+            session: None,
+            facts: "{}".to_owned(),
+        };
+        store.insert_event(newer).await.unwrap();
+        tokio::spawn(webhooks.clone().run());
+        bus.publish(Kind::SettingsChanged, None, Default::default())
+            .await;
+        until(|| {
+            let listed = webhooks.deliveries(&webhook.id, 9).unwrap();
+            listed.len() == 2 && listed.iter().all(|one| one.next_at.is_none())
+        })
+        .await;
+        assert_eq!(receiver.got().len(), 1);
+        let hook = webhooks.list().unwrap().pop().unwrap();
+        assert_eq!((hook.failing_since, hook.disabled), (None, None));
+        let makes = (0..70).map(|_| webhooks.make(&Who::Local(0), &receiver.url, None));
+        let made = futures::future::join_all(makes).await;
+        assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 63);
         bus.close();
     });
 }
