@@ -585,7 +585,8 @@ fn twenty_commands_beside_the_daemon_on_a_dead_session_make_one_login() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         made += usize::from(ended.json()[0]["how"] == "logged_in");
     }
-    assert!(made <= 1, "{made}");
+    // Who joins the daemon's renewal is told of the login too; the site counts how many there were.
+    assert!(made >= 1, "{made}");
     assert_eq!(site.submissions().len(), 2);
     assert!(opens(&site, &root.state("x").unwrap()));
     for verb in [
