@@ -1,6 +1,6 @@
 //! The daemon's door: HTTP.
 //!
-//! Owns: wire shapes, status codes, the scope that each operation asks for. Door: [`router`], [`serve`]. A handler extracts,
+//! Owns: wire shapes, status codes, the scope that each operation asks for. Door: [`router`], [`serve()`]. A handler extracts,
 //! calls one function of a room, and shapes the answer; wire types stand beside their handlers. May touch: sockets. Never:
 //! SQL, Chromium, files.
 

@@ -257,7 +257,7 @@ impl Record {
     /// Moves every time back with a clock that has been set back, and says whether it had been.
     ///
     /// Without this a wait drawn before the jump would last as much longer as the jump was long. Call it before
-    /// [`decide`] and write the record where it answers `true`; ages and remaining waits stay what they were.
+    /// [`decide`](super::decide) and write the record where it answers `true`; ages and remaining waits stay what they were.
     pub fn follow_clock(&mut self, now: DateTime<Utc>) -> bool {
         let Some(seen) = self.seen_at.filter(|_| self.clock_went_back(now)) else {
             return false;
