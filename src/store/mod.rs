@@ -44,9 +44,6 @@ const BUSY: Duration = Duration::from_secs(5);
 const GATHERED: usize = 512;
 /// Most writes that wait; who comes later waits for a place.
 const WAITING: usize = 4096;
-/// How long the writer lets further notes come before it writes those that nobody needs synced: a commit for each would cost
-/// more than the notes.
-const GATHERING: Duration = Duration::from_micros(200);
 /// Most readers that are kept open between two questions.
 const READERS: usize = 8;
 
@@ -284,14 +281,6 @@ impl Writer {
     fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut gathered = Vec::new();
         while jobs.blocking_recv_many(&mut gathered, GATHERED) > 0 {
-            if gathered.iter().all(|job| job.durable == Durable::Handed) {
-                std::thread::sleep(GATHERING);
-                while gathered.len() < GATHERED
-                    && let Ok(job) = jobs.try_recv()
-                {
-                    gathered.push(job);
-                }
-            }
             self.write(&mut gathered);
         }
     }
