@@ -16,9 +16,13 @@ use crate::browser::Browser;
 use crate::config::{ApiConfig, LogConfig, Overrides};
 use crate::events::{self, Bus};
 use crate::identity::{Identity, oidc};
+use crate::loads::Loads;
 use crate::login::Prober;
 use crate::mcp;
+use crate::memory::Memory;
 use crate::pool::Pool;
+use crate::profiles::Profiles;
+use crate::registry::Registry;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
 use crate::session::{Files, FilesError};
@@ -189,6 +193,16 @@ async fn door(app: &App, sole: &Sole, root: &Path) -> anyhow::Result<api::Door> 
     let events = Bus::new(store.clone(), Utc::now)?;
     let pool = Pool::open(store.clone(), renewer.clone(), events.clone(), Utc::now)?;
     let webhooks = Webhooks::new(store.clone(), events.clone(), renewer.clone(), Utc::now)?;
+    let registry = Registry::open(store.clone(), Utc::now).await?;
+    let memory = Memory::new(store.clone(), Utc::now);
+    let loads = Loads::new(
+        store.clone(),
+        registry.clone(),
+        memory.clone(),
+        renewer.clone(),
+        Utc::now,
+    );
+    let profiles = Profiles::new(store.clone(), Utc::now);
     let path = std::env::var("PATH").unwrap_or_default();
     let health = Health::new(store.clone(), app.settings.clone(), path);
     let traces = Traces::new(environment().as_ref())
@@ -200,6 +214,10 @@ async fn door(app: &App, sole: &Sole, root: &Path) -> anyhow::Result<api::Door> 
         events,
         pool,
         webhooks,
+        registry,
+        loads,
+        profiles,
+        memory,
         health,
         metrics: Metrics::default(),
         traces,

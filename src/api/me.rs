@@ -61,6 +61,7 @@ async fn show(
         Who::Key(_) => "key",
         Who::Token(_) => "token",
         Who::Person(_) => "person",
+        Who::Instance(_) => "instance",
         Who::Local(_) => "local",
     };
     Ok(Json(Me {

@@ -49,7 +49,11 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use crate::events::Bus;
 use crate::identity::oidc::Endpoints;
 use crate::identity::{Identity, Scope};
+use crate::loads::Loads;
+use crate::memory::Memory;
 use crate::pool::Pool;
+use crate::profiles::Profiles;
+use crate::registry::Registry;
 use crate::renewal::Queue;
 use crate::store::Store;
 use crate::telemetry::{Health, Metrics, Traces};
@@ -78,6 +82,14 @@ pub struct Door {
     pub pool: Pool,
     /// Who is told of events.
     pub webhooks: Webhooks,
+    /// Who is registered here, and who is connected.
+    pub registry: Registry,
+    /// People's workspaces, and their registration.
+    pub loads: Loads,
+    /// What people tell of themselves.
+    pub profiles: Profiles,
+    /// What people's memories hold.
+    pub memory: Memory,
     /// Whether everything is in order.
     pub health: Health,
     /// Numbers.

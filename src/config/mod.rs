@@ -4,6 +4,7 @@
 //! environment holds comes in as an argument.
 
 mod load;
+mod registry;
 mod sign_in;
 
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +17,7 @@ use url::Url;
 pub use crate::document::Diagnostic;
 use crate::source::Source;
 pub use load::{Overrides, load};
+pub use registry::{LlmConfig, RegistryConfig};
 pub use sign_in::{Allowed, SignInConfig};
 
 /// Every setting. `config.toml` at the root of the repository explains them to those who set them.
@@ -36,6 +38,10 @@ pub struct Config {
     pub api: ApiConfig,
     /// Who signs in, and where.
     pub sign_in: SignInConfig,
+    /// Where loads are registered, and what of this daemon's own registry is public.
+    pub registry: RegistryConfig,
+    /// Who answers when an instance is talked to.
+    pub llm: LlmConfig,
     /// Logs.
     pub log: LogConfig,
 }

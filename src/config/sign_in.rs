@@ -3,7 +3,7 @@
 use serde::de::{self, Deserialize, Deserializer};
 use url::Url;
 
-use crate::source::{RawSource, Source};
+use crate::source::Source;
 
 /// `[sign_in]`.
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
@@ -15,7 +15,7 @@ pub struct SignInConfig {
     /// What we are called there; `None`: nobody signs in with it.
     pub client_id: Option<String>,
     /// Where the secret that goes with it comes from; `None`: there is none.
-    #[serde(deserialize_with = "source")]
+    #[serde(deserialize_with = "super::registry::source")]
     pub client_secret: Option<Source>,
     /// Who may sign in beside the owner.
     #[serde(deserialize_with = "allow")]
@@ -61,16 +61,6 @@ fn issuer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
             "this is not the address of an OpenID provider; write it as the provider does, like \"https://accounts.google.com\"; http is for providers on this machine",
         )),
     }
-}
-
-fn source<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Source>, D::Error> {
-    let Some(raw) = Option::<RawSource>::deserialize(deserializer)? else {
-        return Ok(None);
-    };
-    let source = raw.check();
-    source
-        .map(Some)
-        .map_err(|(message, help)| de::Error::custom(format!("{message}; {help}")))
 }
 
 fn allow<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Allowed>, D::Error> {

@@ -11,8 +11,9 @@ const OWNER: &str = "owner";
 const MEMBER: &str = "member";
 
 /// What a member may who just came: everything of its own, and no session.
-const MEMBERS: [Scope; 6] = [
+const MEMBERS: [Scope; 7] = [
     Scope::Profile,
+    Scope::ProfileWrite,
     Scope::Email,
     Scope::MemoryRead,
     Scope::MemoryWrite,

@@ -50,6 +50,8 @@ pub enum Who {
     Key(String),
     /// An access token's grant, by its id.
     Token(String),
+    /// A registered instance, by its id: it has shown its password for a short-lived token.
+    Instance(String),
     /// A process of this user id, at the socket or on standard input.
     Local(u32),
     /// A person, by an id_token of the provider.
@@ -62,6 +64,7 @@ impl fmt::Display for Who {
             Self::Key(id) => write!(f, "key:{id}"),
             Self::Token(id) => write!(f, "token:{id}"),
             Self::Person(id) => write!(f, "person:{id}"),
+            Self::Instance(id) => write!(f, "instance:{id}"),
             Self::Local(uid) => write!(f, "local:{uid}"),
         }
     }

@@ -33,6 +33,8 @@ scopes! {
     Write = "write", "Change everything: sessions, your memory and your registrations";
     /// The caller's profile.
     Profile = "profile", "See your name and profile";
+    /// Changes the caller's profile, exports and deletes what is kept about it.
+    ProfileWrite = "profile:write", "Change your profile, and delete everything that is kept about you";
     /// The caller's address.
     Email = "email", "See your e-mail address";
     /// Sites, sessions, their condition, their cookies.
@@ -72,6 +74,7 @@ impl Scope {
                 RegistryWrite,
             ],
             Profile => &[Profile],
+            ProfileWrite => &[ProfileWrite],
             Email => &[Email],
             SessionsRead => &[SessionsRead],
             SessionsRenew => &[SessionsRenew],

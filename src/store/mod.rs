@@ -9,6 +9,7 @@
 mod audit;
 mod clients;
 mod devices;
+mod documents;
 mod events;
 mod keys;
 mod leases;

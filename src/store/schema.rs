@@ -7,14 +7,22 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// Each step once, in this order; `user_version` counts those that were taken.
-const STEPS: [&str; 1] = [concat!(
-    include_str!("schema/identity.sql"),
-    include_str!("schema/visits.sql"),
-    include_str!("schema/tokens.sql"),
-    include_str!("schema/audit.sql"),
-    include_str!("schema/events.sql"),
-    include_str!("schema/leases.sql"),
-)];
+const STEPS: [&str; 2] = [
+    concat!(
+        include_str!("schema/identity.sql"),
+        include_str!("schema/visits.sql"),
+        include_str!("schema/tokens.sql"),
+        include_str!("schema/audit.sql"),
+        include_str!("schema/events.sql"),
+        include_str!("schema/leases.sql"),
+    ),
+    concat!(
+        include_str!("schema/profiles.sql"),
+        include_str!("schema/documents.sql"),
+        include_str!("schema/registry.sql"),
+        include_str!("schema/loads.sql"),
+    ),
+];
 
 pub(super) fn bring_up(path: &Path, connection: &mut Connection) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| StoreError::of(path, &error);

@@ -9,7 +9,11 @@ use jarkeeper::api;
 use jarkeeper::config::{Allowed, ApiConfig, SignInConfig};
 use jarkeeper::events::Bus;
 use jarkeeper::identity::{Identity, oidc};
+use jarkeeper::loads::Loads;
+use jarkeeper::memory::Memory;
 use jarkeeper::pool::Pool;
+use jarkeeper::profiles::Profiles;
+use jarkeeper::registry::Registry;
 use jarkeeper::session::files::DaemonLock;
 use jarkeeper::source::Source;
 use jarkeeper::store::Store;
@@ -68,7 +72,20 @@ impl House {
         let events = Bus::new(store.clone(), clock).unwrap();
         let pool = Pool::open(store.clone(), renewer.clone(), events.clone(), clock).unwrap();
         let webhooks = Webhooks::new(store.clone(), events.clone(), renewer.clone(), clock);
+        let registry = Registry::open(store.clone(), clock).await.unwrap();
+        let memory = Memory::new(store.clone(), clock);
+        let loads = Loads::new(
+            store.clone(),
+            registry.clone(),
+            memory.clone(),
+            renewer.clone(),
+            clock,
+        );
         let (router, _) = api::router(api::Door {
+            registry,
+            loads,
+            profiles: Profiles::new(store.clone(), clock),
+            memory,
             events,
             pool,
             webhooks: webhooks.unwrap(),

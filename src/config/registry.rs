@@ -1,0 +1,77 @@
+//! `[registry]` and `[llm]`: where instances are registered, and who answers when one is talked to.
+
+use serde::de::{self, Deserialize, Deserializer};
+use url::Url;
+
+use crate::source::{RawSource, Source};
+
+/// `[registry]`.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistryConfig {
+    /// Where loads are registered; `None`: with this daemon itself. `https`, or `http` on this machine; no slash at its end.
+    #[serde(deserialize_with = "base")]
+    pub url: Option<Url>,
+    /// Whether anybody may list and count what is registered here.
+    pub public_directory: bool,
+    /// Whether anybody may talk to what is connected here.
+    pub public_chat: bool,
+}
+
+/// `[llm]`.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LlmConfig {
+    /// Base of an OpenAI-compatible API, like `http://127.0.0.1:11434/v1`; `None`: there is none.
+    #[serde(deserialize_with = "base")]
+    pub url: Option<Url>,
+    /// Where its API key comes from; `None`: it wants none.
+    #[serde(deserialize_with = "source")]
+    pub key: Option<Source>,
+    /// The model that is asked, whatever the caller names; `None`: what the caller names.
+    pub model: Option<String>,
+}
+
+fn base<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let url = Url::parse(&text).map_err(|error| format!("this is not a URL ({error})"));
+    let checked = url.and_then(|url| {
+        let here = match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        let bare = url.query().is_none() && url.fragment().is_none();
+        let named = !url.username().is_empty() || url.password().is_some();
+        match url.scheme() {
+            _ if named => Err("no credentials may stand in it".to_owned()),
+            _ if !bare => Err("no query and no fragment may stand in it".to_owned()),
+            "https" => Ok(url),
+            "http" if here => Ok(url),
+            "http" => {
+                Err("off this machine it must be https: credentials are sent to it".to_owned())
+            }
+            other => Err(format!("\"{other}\" is not its scheme")),
+        }
+    });
+    checked.map(Some).map_err(|what| {
+        de::Error::custom(format!(
+            "{what}; write it like \"https://registry.example.org\" or \"http://127.0.0.1:11434/v1\""
+        ))
+    })
+}
+
+pub(super) fn source<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Source>, D::Error> {
+    let Some(raw) = Option::<RawSource>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let source = raw.check();
+    source
+        .map(Some)
+        .map_err(|(message, help)| de::Error::custom(format!("{message}; {help}")))
+}
