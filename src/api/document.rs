@@ -48,7 +48,12 @@ const TAGS: &[(&str, &str)] = &[
     ("events", "What happens to sessions, as it happens."),
     ("webhooks", "Where events are sent."),
     ("keys", "API keys."),
-    ("people", "Who may sign in, and what they are called."),
+    (
+        "people",
+        "Who may sign in, what they are called and tell of themselves.",
+    ),
+    ("memory", "What is kept for a person, word for word."),
+    ("registry", "What is registered here, and whose it is."),
     ("sign-in", "Pages for a person in a browser."),
     (
         "oauth",

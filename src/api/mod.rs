@@ -6,8 +6,10 @@
 
 mod audit;
 mod base;
+mod claim;
 mod docs;
 mod document;
+mod documents;
 mod events;
 mod framing;
 mod front;
@@ -25,6 +27,7 @@ mod oauth;
 mod page;
 mod people;
 mod problem;
+mod profile;
 mod serve;
 mod sessions;
 mod sign_in;
@@ -169,6 +172,8 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(document::blank())
         .merge(document::routes())
         .merge(audit::routes())
+        .merge(claim::routes())
+        .merge(documents::routes())
         .merge(events::routes())
         .merge(grants::routes())
         .merge(health::routes())
@@ -178,6 +183,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(metrics::routes())
         .merge(oauth::routes())
         .merge(people::routes())
+        .merge(profile::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())
         .merge(sites::routes())

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use crate::identity::PersonId;
-use crate::store::{Store, StoreError};
+use crate::store::{Claimed, Store, StoreError};
 
 pub use instance::{
     Instance, InstanceChange, Page, Registered, RegisteredBy, Role, Search, Status, Upload,
@@ -151,10 +151,17 @@ impl Registry {
     pub async fn claim(
         &self,
         id: &str,
-        _password: &SecretString,
-        _person: &PersonId,
+        password: &SecretString,
+        person: &PersonId,
     ) -> Result<Instance, RegistryError> {
-        Err(RegistryError::Refused(id.to_owned()))
+        let refused = || RegistryError::Refused(id.to_owned());
+        self.prove(id, password).await?;
+        let (store, now) = (&self.0.store, (self.0.clock)());
+        let claimed = store.claim_instance(id.to_owned(), person.to_string(), now);
+        if claimed.await? == Claimed::No {
+            return Err(refused());
+        }
+        self.instance(id)?.ok_or_else(refused)
     }
 
     /// A page of what matches, newest first, by keyset.
