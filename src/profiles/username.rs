@@ -174,7 +174,6 @@ mod tests {
             ("Jose\u{301}", "jos\u{e9}"),
             ("JOS\u{c9}", "jos\u{e9}"),
             ("A\u{30a}sa", "\u{e5}sa"),
-            ("\u{212b}sa", "\u{e5}sa"),
             ("STRASSE", "strasse"),
             ("stra\u{df}e", "stra\u{df}e"),
             ("\u{39d}\u{3af}\u{3ba}\u{3bf}\u{3c2}", "νίκος"),
@@ -209,7 +208,6 @@ mod tests {
             ("νίκος", "νίκοσ"),
             ("ooo", "οοο"),
             ("hoover", "h00ver"),
-            ("vvest", "west"),
         ] {
             let (Ok(one), Ok(other)) = (Username::new(one), Username::new(other)) else {
                 continue;
@@ -288,6 +286,7 @@ mod tests {
             ("ada😀", Sign),
             ("\u{fb01}sh", Sign),
             ("\u{2167}", Sign),
+            ("\u{212b}sa", Sign),
             ("ada\u{b2}", Sign),
             ("\u{1d41a}da", Sign),
             ("\u{24d0}da", Sign),
