@@ -11,6 +11,8 @@ mod clients;
 mod devices;
 mod documents;
 mod events;
+mod instance_search;
+mod instances;
 mod keys;
 mod leases;
 mod people;
@@ -32,6 +34,10 @@ pub use audit::{AuditRow, AuditSearch};
 pub use clients::{ClientRow, Forget};
 pub use devices::{Asked, DeviceRow};
 pub use events::{EventRow, EventSpan};
+pub use instance_search::InstanceSearch;
+pub use instances::{
+    InstanceRow, InstanceUpdate, InstanceWords, NewInstance, RetriedRow, RoleRow, SecretRow,
+};
 pub use keys::KeyRow;
 pub use leases::LeaseRow;
 pub use people::{AccountRow, PersonRow, PersonUpdate};
