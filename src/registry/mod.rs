@@ -5,6 +5,8 @@
 
 mod instance;
 mod presence;
+mod relay;
+mod socket;
 
 use std::sync::Arc;
 
@@ -17,7 +19,10 @@ use crate::store::{Store, StoreError};
 pub use instance::{
     Instance, InstanceChange, Page, Registered, RegisteredBy, Role, Search, Status, Upload,
 };
-pub use presence::Presence;
+pub use presence::{Attached, Connected, Far, Farewell, Full, Presence};
+pub(crate) use relay::DONE;
+pub use relay::{Chat, ChatError};
+pub use socket::carry;
 
 /// Why the registry does not do something.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -64,10 +69,11 @@ impl Registry {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn open(store: Store, clock: fn() -> DateTime<Utc>) -> Result<Self, RegistryError> {
+        store.nobody_connected().await?;
         Ok(Self(Arc::new(Inner {
             store,
             clock,
-            presence: Presence::default(),
+            presence: Presence::new(clock),
         })))
     }
 
