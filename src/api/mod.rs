@@ -6,6 +6,8 @@
 
 mod audit;
 mod base;
+mod chat;
+mod completion;
 mod docs;
 mod document;
 mod events;
@@ -29,6 +31,7 @@ mod serve;
 mod sessions;
 mod sign_in;
 mod sites;
+mod socket;
 mod span;
 mod ticket;
 mod tls;
@@ -169,6 +172,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(document::blank())
         .merge(document::routes())
         .merge(audit::routes())
+        .merge(chat::routes())
         .merge(events::routes())
         .merge(grants::routes())
         .merge(health::routes())
@@ -181,6 +185,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(sessions::routes())
         .merge(sign_in::routes())
         .merge(sites::routes())
+        .merge(socket::routes())
         .merge(ticket::routes())
         .merge(webhooks::routes())
         .split_for_parts();

@@ -16,6 +16,7 @@ mod instances;
 mod keys;
 mod leases;
 mod people;
+mod presence;
 mod schema;
 mod tokens;
 mod visits;
@@ -41,6 +42,7 @@ pub use instances::{
 pub use keys::KeyRow;
 pub use leases::LeaseRow;
 pub use people::{AccountRow, PersonRow, PersonUpdate};
+pub use presence::PresenceRow;
 pub use tokens::{FoundToken, GrantRow, LiveGrantRow, Taken, TokenKind, TokenRow};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
