@@ -90,33 +90,19 @@ async fn claim(
                 error,
                 RegistryError::Refused(_) | RegistryError::Locked { .. }
             );
-            let mut answer = of_registry(error).into_response();
+            let problem = match error {
+                // Whether there is none, or it is another person's: as for whatever is not there.
+                RegistryError::Refused(_) => {
+                    let shown: String = id.chars().take(40).collect();
+                    Problem::not_found("instance", &shown)
+                }
+                error => error.into(),
+            };
+            let mut answer = problem.into_response();
             if wrong {
                 answer.extensions_mut().insert(WrongProof);
             }
             Err(answer)
         }
-    }
-}
-
-/// What a caller is told when the registry does not do something.
-pub(super) fn of_registry(error: RegistryError) -> Problem {
-    let words = error.to_string();
-    match error {
-        RegistryError::Invalid(why) => Problem::bad_request(why),
-        RegistryError::Refused(id) | RegistryError::Unknown(id) => {
-            let shown: String = id.chars().take(40).collect();
-            Problem::not_found("instance", &shown)
-        }
-        RegistryError::Locked { .. } => {
-            let status = StatusCode::TOO_MANY_REQUESTS;
-            Problem::new(status, "locked", "Locked", words).retry_after(60)
-        }
-        RegistryError::Busy => {
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            Problem::new(status, "busy", "Busy", words).retry_after(1)
-        }
-        RegistryError::Conflict(why) => Problem::conflict("conflict", why),
-        RegistryError::Store(error) => error.into(),
     }
 }

@@ -6,7 +6,9 @@
 
 mod audit;
 mod base;
+mod chat;
 mod claim;
+mod completion;
 mod docs;
 mod document;
 mod documents;
@@ -32,6 +34,7 @@ mod serve;
 mod sessions;
 mod sign_in;
 mod sites;
+mod socket;
 mod span;
 mod ticket;
 mod tls;
@@ -172,6 +175,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(document::blank())
         .merge(document::routes())
         .merge(audit::routes())
+        .merge(chat::routes())
         .merge(claim::routes())
         .merge(documents::routes())
         .merge(events::routes())
@@ -187,6 +191,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(sessions::routes())
         .merge(sign_in::routes())
         .merge(sites::routes())
+        .merge(socket::routes())
         .merge(ticket::routes())
         .merge(webhooks::routes())
         .split_for_parts();

@@ -14,12 +14,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::claim::of_registry;
 use super::people::unreadable;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::profiles::{Profile, ProfileChange, ProfileError};
-use crate::registry::Search;
+use crate::registry::{Farewell, Search};
 use crate::store::Counts;
 
 /// Most instances that stand in a profile; all of them are at `/v1/instances`.
@@ -120,8 +119,7 @@ fn whole(door: &Door, principal: &Principal, profile: Profile) -> Result<Profile
         person: Some(profile.person.clone()),
         limit: INSTANCES,
         ..Search::default()
-    });
-    let found = found.map_err(of_registry)?;
+    })?;
     let instances = found.instances.into_iter().map(|one| ProfileInstance {
         id: one.id,
         name: one.name,
@@ -328,13 +326,11 @@ async fn delete(
     }
     let _ = deletion.without_registry;
     for instance in door.profiles.delete(person).await? {
-        close(&door, &instance);
+        let farewell = Farewell::Unregistered;
+        door.registry.presence().dismiss(&instance, farewell);
     }
     Ok(StatusCode::NO_CONTENT)
 }
-
-/// Ends the connection of an instance that is no more.
-fn close(_door: &Door, _instance: &str) {}
 
 /// Whether credentials are for everything of their person: those for another user's memory are not.
 fn all_of_it(principal: &Principal) -> Result<(), Problem> {
