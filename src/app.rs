@@ -261,6 +261,7 @@ impl Loops {
                 tokio::spawn(door.pool.clone().run()),
                 tokio::spawn(door.webhooks.clone().run()),
                 tokio::spawn(presence.keep(door.store.clone())),
+                tokio::spawn(door.memory.clone().sweep()),
             ],
         }
     }

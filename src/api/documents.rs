@@ -210,6 +210,9 @@ impl From<MemoryError> for Problem {
                 Self::new(StatusCode::FORBIDDEN, "refused", "Not allowed", words)
             }
             MemoryError::Unknown(name) => Self::not_found("document", &name),
+            MemoryError::UnknownInteraction(id) => Self::not_found("interaction", &id),
+            MemoryError::Conflict(_) => Self::conflict("key-of-another", words),
+            MemoryError::Crowded => Self::conflict("memory-full", words),
             MemoryError::Store(error) => error.into(),
         }
     }

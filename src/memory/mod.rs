@@ -1,13 +1,28 @@
-//! What a person's memory holds: documents, word for word.
+//! What a person's memory holds: documents and what was said, word for word.
 //!
-//! Owns: documents. Door: [`Memory`]. May touch: the store.
+//! Owns: documents, interactions, what of them answers a question. Door: [`Memory`]. May touch: the store. The rules of
+//! `tokens` and `rank` touch nothing: texts and the index come in, terms and an order go out.
+
+mod english;
+mod interaction;
+mod rank;
+mod search;
+mod tokens;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Semaphore;
 
 use crate::identity::{PersonId, Principal};
 use crate::ids;
 use crate::store::{DocumentRow, Kept, Store, StoreError};
 
+pub use interaction::{BATCH, Interaction, Role, Said};
+pub use search::{Filter, Found, Hit, MOST_HITS, Query, Score};
+
+/// Most searches at once; further ones wait.
+const SEARCHING: usize = 8;
 /// Longest name of a document, in characters.
 const NAME: usize = 255;
 /// Largest text, bytes.
@@ -33,6 +48,17 @@ pub enum MemoryError {
     /// No document of this name in this memory.
     #[error("there is no document {0}")]
     Unknown(String),
+    /// No interaction of this id, or not for this caller.
+    #[error("there is no interaction {0}, or not for you")]
+    UnknownInteraction(String),
+    /// The interaction at this place has the idempotency key of another one.
+    #[error(
+        "interactions[{0}]: its idempotency_key came before with another text; nothing was kept. Give each text a key of its own"
+    )]
+    Conflict(usize),
+    /// As many as one user may have.
+    #[error("this user's memory is full; delete some interactions first")]
+    Crowded,
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -86,12 +112,18 @@ pub struct Document {
 pub struct Memory {
     store: Store,
     clock: fn() -> DateTime<Utc>,
+    /// Places for searches: each reads the whole index of a memory.
+    searching: Arc<Semaphore>,
 }
 
 impl Memory {
     /// On a store.
     pub fn new(store: Store, clock: fn() -> DateTime<Utc>) -> Self {
-        Self { store, clock }
+        Self {
+            store,
+            clock,
+            searching: Arc::new(Semaphore::new(SEARCHING)),
+        }
     }
 
     /// How many documents are in a person's memory.

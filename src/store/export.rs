@@ -25,7 +25,7 @@ pub struct ExportTable {
 }
 
 /// Every table. No hash, no sealed value, no salt.
-pub const EXPORT: [ExportTable; 10] = [
+pub const EXPORT: [ExportTable; 11] = [
     ExportTable {
         name: "profile",
         single: true,
@@ -72,6 +72,17 @@ pub const EXPORT: [ExportTable; 10] = [
         page: 1,
         sql: "SELECT rowid, id, name, kind, text, created_at, updated_at FROM documents
               WHERE person = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3",
+    },
+    ExportTable {
+        name: "interactions",
+        single: false,
+        page: 50,
+        // The place is a space and a number in it.
+        sql: "SELECT (space << 32) + doc, interactions.id, user, role, speaker, session, app, text, metadata AS metadata_json,
+                occurred_at, created_at, expires_at
+              FROM memory_spaces JOIN interactions ON space = memory_spaces.id
+              WHERE person = ?1 AND memory_spaces.id >= ?2 >> 32 AND (space > ?2 >> 32 OR doc > ?2 & 4294967295)
+              ORDER BY memory_spaces.id, doc LIMIT ?3",
     },
     ExportTable {
         name: "keys",

@@ -16,8 +16,11 @@ mod export;
 mod instance_search;
 mod instance_tokens;
 mod instances;
+mod interactions;
 mod keys;
 mod leases;
+mod memory_blocks;
+mod memory_index;
 mod people;
 mod presence;
 mod profiles;
@@ -47,8 +50,11 @@ pub use instance_tokens::{InstanceTokenRow, Placed};
 pub use instances::{
     InstanceRow, InstanceUpdate, InstanceWords, NewInstance, RetriedRow, RoleRow, SecretRow,
 };
+pub use interactions::{Added, Forgotten, InteractionRow, NewInteraction, Place};
 pub use keys::KeyRow;
 pub use leases::LeaseRow;
+pub use memory_blocks::{Fact, Posting};
+pub use memory_index::{MemoryRead, NameKind};
 pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use presence::PresenceRow;
 pub use profiles::{Counts, ProfileRow, ProfileUpdate};

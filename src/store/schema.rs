@@ -21,6 +21,7 @@ const STEPS: [&str; 2] = [
         include_str!("schema/documents.sql"),
         include_str!("schema/registry.sql"),
         include_str!("schema/loads.sql"),
+        include_str!("schema/memory.sql"),
     ),
 ];
 

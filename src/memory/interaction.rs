@@ -1,0 +1,422 @@
+//! What was said, word for word: kept, shown, deleted.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
+
+use super::search::{Filter, filtered};
+use super::tokens::{counted, tokens};
+use super::{Memory, MemoryError};
+use crate::identity::Principal;
+use crate::ids;
+use crate::store::{Added, Fact, Forgotten, InteractionRow, NewInteraction, Place, StoreError};
+
+/// Most interactions that are added at once.
+pub const BATCH: usize = 1000;
+/// Longest text, bytes.
+const TEXT: usize = 64 << 10;
+/// Longest name of a user, session, speaker, application, and longest idempotency key, characters.
+const NAME: usize = 255;
+/// Largest metadata, bytes of JSON.
+const METADATA: usize = 8 << 10;
+/// Most interactions of one user.
+const MOST: u32 = 1_000_000;
+/// Longest turn, in words, that is taken for a mere question.
+const SHORT: u16 = 14;
+/// Longest name of a speaker in front of a text.
+const CALLED: usize = 40;
+/// How many that are over are deleted at once.
+const SWEPT: u32 = 500;
+/// How often the memory looks for what is over.
+const SWEEP: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Who speaks, as a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+    /// Who set the conversation up.
+    System,
+    /// What a tool answered.
+    Tool,
+}
+
+impl Role {
+    /// Each, in the order of its number in the index, from 1.
+    pub const ALL: [Self; 4] = [Self::User, Self::Assistant, Self::System, Self::Tool];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::System => "system",
+            Self::Tool => "tool",
+        }
+    }
+
+    /// From its word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
+
+    /// As the index numbers it.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::User => 1,
+            Self::Assistant => 2,
+            Self::System => 3,
+            Self::Tool => 4,
+        }
+    }
+}
+
+/// What is to be kept.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// What was said; it comes back exactly so.
+    pub text: String,
+    /// Who speaks, as a kind.
+    pub role: Role,
+    /// Who speaks, by name; otherwise the `Name:` in front of the text, where there is one.
+    pub speaker: Option<String>,
+    /// In which session.
+    pub session: Option<String>,
+    /// To which application or agent.
+    pub app: Option<String>,
+    /// What the application wants to know of it.
+    pub metadata: Option<Map<String, Value>>,
+    /// When; now, where it is not said.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// When it goes away.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The same key with the same text is kept once.
+    pub once: Option<String>,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interaction {
+    /// Its id.
+    pub id: String,
+    /// In whose memory it is.
+    pub user: String,
+    /// Who speaks, as a kind.
+    pub role: Role,
+    /// Who speaks, by name.
+    pub speaker: Option<String>,
+    /// In which session.
+    pub session: Option<String>,
+    /// To which application or agent.
+    pub app: Option<String>,
+    /// What was said.
+    pub text: String,
+    /// What the application wants to know of it.
+    pub metadata: Option<Map<String, Value>>,
+    /// When it was said.
+    pub occurred_at: DateTime<Utc>,
+    /// When it was kept.
+    pub created_at: DateTime<Utc>,
+    /// When it goes away.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Its number in its user's memory.
+    pub number: u32,
+}
+
+impl Memory {
+    /// Keeps what was said in a user's memory, all of it or nothing, in this order. When it is answered it is on the disk and
+    /// found. The id of each, and whether it is new.
+    ///
+    /// # Errors
+    /// `Invalid` says which and why; `Conflict`, `Crowded`, `Foreign`; the store cannot be written.
+    pub async fn add(
+        &self,
+        by: &Principal,
+        user: Option<&str>,
+        all: Vec<Said>,
+    ) -> Result<Vec<(String, bool)>, MemoryError> {
+        let user = user_of(by, user)?;
+        if all.is_empty() || all.len() > BATCH {
+            let why = format!("give 1 to {BATCH} interactions at once");
+            return Err(MemoryError::Invalid(why));
+        }
+        let now = (self.clock)();
+        let owner = user.clone();
+        let new = work(move || {
+            let new = all.into_iter().enumerate();
+            new.map(|(at, said)| {
+                prepare(&owner, said, now)
+                    .map_err(|why| MemoryError::Invalid(format!("interactions[{at}]: {why}")))
+            })
+            .collect::<Result<Vec<_>, _>>()
+        })
+        .await??;
+        let person = by.person.to_string();
+        match self.store.add_interactions(person, user, new, MOST).await? {
+            Added::Ids(ids) => Ok(ids),
+            Added::Conflict(at) => Err(MemoryError::Conflict(at)),
+            Added::Full => Err(MemoryError::Crowded),
+        }
+    }
+
+    /// What was said, the newest first; those before the number `before`.
+    ///
+    /// # Errors
+    /// `Invalid`, `Foreign`; the store cannot be read.
+    pub async fn interactions(
+        &self,
+        by: &Principal,
+        user: Option<&str>,
+        filter: Filter,
+        before: Option<u32>,
+        limit: usize,
+    ) -> Result<Vec<Interaction>, MemoryError> {
+        let (user, person) = (user_of(by, user)?, by.person.clone());
+        let (store, now) = (self.store.clone(), (self.clock)());
+        work(move || {
+            let Some((read, facts)) = filtered(&store, &person, &user, &[], &filter)? else {
+                return Ok(Vec::new());
+            };
+            let behind = |fact: &&Fact| before.is_none_or(|before| fact.doc < before);
+            let docs: Vec<u32> = facts
+                .iter()
+                .rev()
+                .filter_map(|at| read.facts.get(*at))
+                .filter(behind)
+                .map(|fact| fact.doc)
+                .collect();
+            let mut found = Vec::new();
+            // What is over, or has not the metadata, is known only by its row.
+            for docs in docs.chunks(limit.max(1)) {
+                let rows = store.interactions_at(read.space, docs)?;
+                let rows = rows.into_iter().filter(|row| is_current(row, now));
+                found.extend(rows.map(shown).filter(|one| filter.has_metadata(one)));
+                if found.len() >= limit {
+                    found.truncate(limit);
+                    break;
+                }
+            }
+            Ok(found)
+        })
+        .await?
+    }
+
+    /// One interaction.
+    ///
+    /// # Errors
+    /// `UnknownInteraction`, also for what is in another's memory; the store cannot be read.
+    pub fn interaction(&self, by: &Principal, id: &str) -> Result<Interaction, MemoryError> {
+        self.row(by, id).map(shown)
+    }
+
+    /// Deletes an interaction; afterwards its words are nowhere in the store's files.
+    ///
+    /// # Errors
+    /// `UnknownInteraction`, also for what is in another's memory; the store cannot be written.
+    pub async fn forget(&self, by: &Principal, id: &str) -> Result<(), MemoryError> {
+        let row = self.row(by, id)?;
+        if self.store.delete_interactions(vec![forgotten(row)]).await? == 0 {
+            return Err(unknown(id));
+        }
+        // What was deleted still stands in the log of the database until that is written back.
+        self.store.write_back().await;
+        Ok(())
+    }
+
+    fn row(&self, by: &Principal, id: &str) -> Result<InteractionRow, MemoryError> {
+        let user = by.memory_of.as_deref();
+        let found = self.store.interaction(by.person.as_str(), user, id)?;
+        let now = (self.clock)();
+        found
+            .filter(|row| is_current(row, now))
+            .ok_or_else(|| unknown(id))
+    }
+
+    /// Deletes what is over, again and again. Until then it is found by nothing.
+    pub async fn sweep(self) {
+        let mut clock = tokio::time::interval(SWEEP);
+        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            clock.tick().await;
+            if let Err(error) = self.sweep_once().await {
+                tracing::warn!("what is over in memories was not deleted: {error}");
+            }
+        }
+    }
+
+    async fn sweep_once(&self) -> Result<(), StoreError> {
+        let mut any = false;
+        loop {
+            let over = self.store.interactions_over((self.clock)(), SWEPT)?;
+            if over.is_empty() {
+                break;
+            }
+            let all = over.into_iter().map(forgotten).collect();
+            any |= self.store.delete_interactions(all).await? > 0;
+        }
+        if any {
+            self.store.write_back().await;
+        }
+        Ok(())
+    }
+}
+
+/// Whose memory within its person's is meant: what is named, or the only one that the credentials reach, or the person's own.
+///
+/// # Errors
+/// `Foreign`: the credentials are for another one; `Invalid`: it is no name.
+pub(super) fn user_of(by: &Principal, named: Option<&str>) -> Result<String, MemoryError> {
+    if let Some(named) = named {
+        one_line("user_id", named).map_err(MemoryError::Invalid)?;
+    }
+    match (by.memory_of.as_deref(), named) {
+        (Some(own), Some(named)) if own != named => Err(MemoryError::Foreign),
+        (Some(own), _) => Ok(own.to_owned()),
+        (None, Some(named)) => Ok(named.to_owned()),
+        (None, None) => Ok(by.person.to_string()),
+    }
+}
+
+/// Does what may take milliseconds where no other caller waits for it.
+pub(super) async fn work<T: Send + 'static>(
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, MemoryError> {
+    let done = tokio::task::spawn_blocking(job).await;
+    // The process ends, or the panic hook has logged why.
+    done.map_err(|_| MemoryError::Store(StoreError::Closed))
+}
+
+/// Whether it is a name: not empty, in one line, not too long.
+pub(super) fn one_line(what: &str, text: &str) -> Result<(), String> {
+    let length = text.chars().take(NAME + 1).count();
+    match text.trim().is_empty() || length > NAME || text.contains(char::is_control) {
+        true => Err(format!("{what} has 1 to {NAME} characters, in one line; leave it out where there is none")),
+        false => Ok(()),
+    }
+}
+
+/// Checks it and makes its row and what the index must know.
+fn prepare(user: &str, said: Said, now: DateTime<Utc>) -> Result<NewInteraction, String> {
+    let text = said.text;
+    if text.trim().is_empty() {
+        return Err("text is empty".to_owned());
+    }
+    if text.len() > TEXT {
+        return Err(format!("text has at most {TEXT} bytes; split it, or keep it as a document"));
+    }
+    if text.contains('\0') {
+        return Err("text holds a zero character, so it is none".to_owned());
+    }
+    let names = [
+        ("speaker", &said.speaker),
+        ("session", &said.session),
+        ("app", &said.app),
+        ("idempotency_key", &said.once),
+    ];
+    for (what, name) in names {
+        name.as_deref().map_or(Ok(()), |name| one_line(what, name))?;
+    }
+    let metadata = said.metadata.map(|metadata| Value::Object(metadata).to_string());
+    if metadata.as_ref().is_some_and(|json| json.len() > METADATA) {
+        return Err(format!("metadata has at most {METADATA} bytes of JSON"));
+    }
+    if said.expires_at.is_some_and(|end| end <= now) {
+        return Err("expires_at is over already".to_owned());
+    }
+    let occurred_at = said.occurred_at.unwrap_or(now);
+    let (terms, words) = counted(&text);
+    let id = ids::random().map_err(|_| "the system gives no random numbers".to_owned())?;
+    let speaker = said.speaker.or_else(|| called(&text));
+    let fact = Fact {
+        at: occurred_at.timestamp_millis(),
+        words,
+        role: said.role.number(),
+        question: words < SHORT && text.trim_end().ends_with(['?', '？', '؟']),
+        ..Fact::default()
+    };
+    let row = InteractionRow {
+        id,
+        user: user.to_owned(),
+        place: Place::default(),
+        role: said.role.word().to_owned(),
+        speaker,
+        session: said.session,
+        app: said.app,
+        text,
+        metadata,
+        occurred_at,
+        created_at: now,
+        expires_at: said.expires_at,
+    };
+    Ok(NewInteraction {
+        row,
+        once: said.once,
+        fact,
+        terms,
+    })
+}
+
+/// Who is named in front of a text, as in `Ann Lee: good morning`: at most three words that begin with capitals.
+fn called(text: &str) -> Option<String> {
+    let (name, _) = text.split_once(": ")?;
+    let words: Vec<_> = name.split(' ').collect();
+    let is_name = |word: &&str| {
+        let mut chars = word.chars();
+        chars.next().is_some_and(char::is_uppercase)
+            && chars.all(|c| c.is_alphabetic() || matches!(c, '.' | '-' | '\'' | '’'))
+    };
+    let fits = name.chars().count() <= CALLED && words.len() <= 3 && words.iter().all(is_name);
+    fits.then(|| name.to_owned())
+}
+
+fn forgotten(row: InteractionRow) -> Forgotten {
+    let mut terms: Vec<_> = tokens(&row.text).into_iter().map(|token| token.term).collect();
+    terms.sort_unstable();
+    terms.dedup();
+    Forgotten {
+        place: row.place,
+        terms,
+    }
+}
+
+pub(super) fn is_current(row: &InteractionRow, now: DateTime<Utc>) -> bool {
+    // Milliseconds are kept.
+    row.expires_at.is_none_or(|end| end - now > TimeDelta::zero())
+}
+
+pub(super) fn shown(row: InteractionRow) -> Interaction {
+    Interaction {
+        id: row.id,
+        user: row.user,
+        // Only these are ever kept.
+        role: Role::of(&row.role).unwrap_or(Role::User),
+        speaker: row.speaker,
+        session: row.session,
+        app: row.app,
+        text: row.text,
+        metadata: row.metadata.and_then(|json| serde_json::from_str(&json).ok()),
+        occurred_at: row.occurred_at,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+        number: row.place.doc,
+    }
+}
+
+fn unknown(id: &str) -> MemoryError {
+    MemoryError::UnknownInteraction(id.chars().take(40).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_front_of_a_text_is_who_speaks() {
+        assert_eq!(called("Ann Lee: good morning").as_deref(), Some("Ann Lee"));
+        assert_eq!(called("Łukasz: cześć").as_deref(), Some("Łukasz"));
+        for none in ["the plan: sleep", "http://x", "Ann:good", "A B C D: no", "no colon", ": x"] {
+            assert_eq!(called(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Which turns answer a question: a pure function of what the index has.
+//!
+//! BM25 (Robertson, Zaragoza 2009) over the turns of one memory, where a turn is read with those around it: a word counts in
+//! its neighbours too, the less the farther they are, because an answer rarely repeats what the question named. The whole session
+//! adds a little. Numbers were found on conversations with labelled questions; `scripts/bench recall` measures them.
+
+use std::collections::HashMap;
+
+use crate::store::{Fact, Posting};
+
+/// How fast more of the same word counts less.
+const K1: f32 = 0.9;
+/// How much long turns are held against themselves.
+const B: f32 = 0.4;
+/// How far a turn is read with its neighbours.
+const AROUND: usize = 4;
+/// What is left of a word one turn further.
+const DECAY: f32 = 0.6;
+/// What a word counts in the turns before it, against those behind it.
+const AHEAD: f32 = 0.7;
+/// What the session counts.
+const SESSION: f32 = 0.2;
+/// What a turn counts whose speaker the question names.
+const NAMED: f32 = 1.6;
+/// What a turn counts that only asks.
+const QUESTION: f32 = 0.7;
+/// There is no neighbour.
+const NONE: u32 = u32::MAX;
+
+/// A turn that has something to do with the question.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Ranked {
+    /// Its place among the facts.
+    pub(super) at: usize,
+    /// All in all.
+    pub(super) score: f32,
+    /// What its words and those around it give.
+    pub(super) words: f32,
+    /// What its session gives.
+    pub(super) session: f32,
+    /// By what both are multiplied: who speaks, and whether it only asks.
+    pub(super) factor: f32,
+}
+
+/// Every turn that shares a word with the question, by itself or in its neighbours; the order says nothing. `named`: numbers
+/// of the speakers that the question names.
+pub(super) fn rank(
+    facts: &[Fact],
+    postings: &[Vec<Posting>],
+    named: &[u32],
+    around: &Around,
+) -> Vec<Ranked> {
+    let lengths = around.lengths(facts);
+    let average = mean(lengths.iter().copied());
+    let mut words = vec![0.0_f32; facts.len()];
+    let mut weights = vec![0.0_f32; facts.len()];
+    let mut touched = Vec::new();
+    for term in postings.iter().filter(|term| !term.is_empty()) {
+        let rare = rarity(facts.len(), term.len());
+        for (at, often) in located(facts, term) {
+            around.spread(at, often, &mut weights, &mut touched);
+        }
+        for at in touched.drain(..) {
+            let weight = std::mem::take(&mut weights[at]);
+            words[at] += rare * saturated(weight, lengths[at], average);
+        }
+    }
+    let sessions = sessions(facts, postings);
+    let found = words.iter().zip(facts).enumerate();
+    let found = found.filter(|(_, (words, _))| **words > 0.0);
+    found
+        .map(|(at, (words, fact))| {
+            let session = SESSION * sessions.get(&fact.session).copied().unwrap_or_default();
+            let speaks = fact.speaker != 0 && named.contains(&fact.speaker);
+            let factor =
+                if speaks { NAMED } else { 1.0 } * if fact.question { QUESTION } else { 1.0 };
+            let score = (words + session) * factor;
+            Ranked {
+                at,
+                score,
+                words: *words,
+                session,
+                factor,
+            }
+        })
+        .collect()
+}
+
+/// What a session gives to its turns, by its number.
+fn sessions(facts: &[Fact], postings: &[Vec<Posting>]) -> HashMap<u32, f32> {
+    let mut lengths: HashMap<u32, f32> = HashMap::new();
+    for fact in facts.iter().filter(|fact| fact.session != 0) {
+        *lengths.entry(fact.session).or_default() += f32::from(fact.words);
+    }
+    let average = mean(lengths.values().copied());
+    let mut scores: HashMap<u32, f32> = HashMap::new();
+    for term in postings {
+        let mut counts: HashMap<u32, f32> = HashMap::new();
+        for (at, often) in located(facts, term) {
+            if facts[at].session != 0 {
+                *counts.entry(facts[at].session).or_default() += often;
+            }
+        }
+        let rare = rarity(lengths.len(), counts.len());
+        for (session, count) in counts {
+            let length = lengths.get(&session).copied().unwrap_or_default();
+            *scores.entry(session).or_default() += rare * saturated(count, length, average);
+        }
+    }
+    scores
+}
+
+/// How much a word says that stands in `with` of `all`.
+#[expect(clippy::cast_precision_loss, reason = "counts of turns are far below 2^23")]
+fn rarity(all: usize, with: usize) -> f32 {
+    let (all, with) = (all as f32, with as f32);
+    (1.0 + (all - with + 0.5) / (with + 0.5)).max(1.0).ln()
+}
+
+fn saturated(often: f32, length: f32, average: f32) -> f32 {
+    let long = if average > 0.0 { length / average } else { 1.0 };
+    often * (K1 + 1.0) / (often + K1 * (1.0 - B + B * long))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of turns are far below 2^23")]
+fn mean(numbers: impl ExactSizeIterator<Item = f32>) -> f32 {
+    let count = numbers.len().max(1) as f32;
+    numbers.sum::<f32>() / count
+}
+
+/// Postings by the places of their turns among the facts. Both are in the same order; what only one of them has is left out.
+fn located(facts: &[Fact], postings: &[Posting]) -> impl Iterator<Item = (usize, f32)> {
+    let mut from = 0;
+    postings.iter().filter_map(move |posting| {
+        let ahead = posting.doc.checked_sub(facts.get(from)?.doc)?;
+        // Where nothing was deleted between, it is exactly that far ahead; otherwise nearer.
+        let end = from.saturating_add(usize::try_from(ahead).ok()?).min(facts.len() - 1);
+        let at = match facts[end].doc == posting.doc {
+            true => end,
+            false => {
+                from + facts[from..=end].binary_search_by_key(&posting.doc, |fact| fact.doc).ok()?
+            }
+        };
+        from = at;
+        Some((at, f32::from(posting.often)))
+    })
+}
+
+/// Who stands beside whom: the turns of a session, as they came.
+pub(super) struct Around {
+    before: Vec<u32>,
+    behind: Vec<u32>,
+}
+
+impl Around {
+    /// Of these turns. One without a session has no neighbours.
+    pub(super) fn of(facts: &[Fact]) -> Self {
+        let (mut before, mut behind) = (vec![NONE; facts.len()], vec![NONE; facts.len()]);
+        let mut last: HashMap<u32, u32> = HashMap::new();
+        for (at, fact) in (0_u32..).zip(facts).filter(|(_, fact)| fact.session != 0) {
+            if let Some(previous) = last.insert(fact.session, at) {
+                before[index(at)] = previous;
+                behind[index(previous)] = at;
+            }
+        }
+        Self { before, behind }
+    }
+
+    /// The places of at most `count` turns before one, the nearest first.
+    pub(super) fn before(&self, at: usize, count: usize) -> impl Iterator<Item = usize> {
+        walk(&self.before, at, count)
+    }
+
+    /// The places of at most `count` turns behind one, the nearest first.
+    pub(super) fn behind(&self, at: usize, count: usize) -> impl Iterator<Item = usize> {
+        walk(&self.behind, at, count)
+    }
+
+    /// Adds a word to its turn and to those around it.
+    fn spread(&self, at: usize, often: f32, weights: &mut [f32], touched: &mut Vec<usize>) {
+        let mut add = |at: usize, weight: f32| {
+            if weights[at] == 0.0 {
+                touched.push(at);
+            }
+            weights[at] += weight;
+        };
+        add(at, often);
+        let mut weight = often;
+        for near in self.behind(at, AROUND) {
+            weight *= DECAY;
+            add(near, weight);
+        }
+        weight = often * AHEAD;
+        for near in self.before(at, AROUND) {
+            weight *= DECAY;
+            add(near, weight);
+        }
+    }
+
+    /// How long each turn is with those around it.
+    fn lengths(&self, facts: &[Fact]) -> Vec<f32> {
+        let length = |at: usize| {
+            let words = |at: usize| f32::from(facts[at].words);
+            let (mut sum, mut weight) = (words(at), 1.0);
+            for near in self.before(at, AROUND) {
+                weight *= DECAY;
+                sum += weight * words(near);
+            }
+            weight = AHEAD;
+            for near in self.behind(at, AROUND) {
+                weight *= DECAY;
+                sum += weight * words(near);
+            }
+            sum
+        };
+        (0..facts.len()).map(length).collect()
+    }
+}
+
+fn walk(links: &[u32], at: usize, count: usize) -> impl Iterator<Item = usize> {
+    let next = move |at: &usize| links.get(*at).filter(|next| **next != NONE).map(|next| index(*next));
+    std::iter::successors(next(&at), next).take(count)
+}
+
+fn index(at: u32) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn turn(doc: u32, session: u32) -> Fact {
+        Fact {
+            doc,
+            session,
+            words: 8,
+            ..Fact::default()
+        }
+    }
+
+    fn posting(doc: u32) -> Posting {
+        Posting { doc, often: 1 }
+    }
+
+    fn ranked(facts: &[Fact], postings: &[Vec<Posting>], named: &[u32]) -> Vec<u32> {
+        let mut found = rank(facts, postings, named, &Around::of(facts));
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.iter().map(|one| facts[one.at].doc).collect()
+    }
+
+    #[test]
+    fn a_turn_is_read_with_its_neighbours_in_its_own_session() {
+        let facts: Vec<_> = (0..12).map(|doc| turn(doc, 1 + doc % 2)).collect();
+        // Of the other session, which lies between, there is nothing.
+        assert_eq!(ranked(&facts, &[vec![posting(4)]], &[]), [4, 6, 2, 8, 0, 10]);
+        let alone: Vec<_> = (0..12).map(|doc| turn(doc, 0)).collect();
+        assert_eq!(ranked(&alone, &[vec![posting(4)]], &[]), [4]);
+    }
+
+    #[test]
+    fn who_is_named_counts_more_and_who_only_asks_less() {
+        let mut facts: Vec<_> = (0..3).map(|doc| turn(doc, 0)).collect();
+        facts[1].speaker = 7;
+        facts[0].question = true;
+        let all = vec![vec![posting(0), posting(1), posting(2)]];
+        assert_eq!(ranked(&facts, &all, &[7]), [1, 2, 0]);
+    }
+
+    #[test]
+    fn what_was_deleted_between_moves_nothing() {
+        let facts = [turn(3, 0), turn(900, 0), turn(901, 0), turn(5000, 0)];
+        let all = vec![[2, 3, 900, 904, 5000, 6000].map(posting).to_vec()];
+        let mut found = ranked(&facts, &all, &[]);
+        found.sort_unstable();
+        assert_eq!(found, [3, 900, 5000]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_has_a_word_is_found(
+            facts in prop::collection::btree_map(0_u32..3000, 0_u32..5, 1..80),
+            words in prop::collection::vec(prop::collection::btree_set(0_u32..3000, 0..30), 1..5),
+        ) {
+            let facts: Vec<_> = facts.into_iter().map(|(doc, session)| turn(doc, session)).collect();
+            let words: Vec<Vec<_>> = words.into_iter().map(|docs| docs.into_iter().map(posting).collect()).collect();
+            let found = rank(&facts, &words, &[], &Around::of(&facts));
+            for fact in &facts {
+                let has = words.iter().flatten().any(|one| one.doc == fact.doc);
+                let hit = found.iter().find(|one| facts[one.at].doc == fact.doc);
+                prop_assert!(!has || hit.is_some());
+                prop_assert!(hit.is_none_or(|hit| hit.score > 0.0 && hit.score.is_finite()));
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Finding what was said.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::interaction::{Interaction, Role, is_current, one_line, shown, user_of, work};
+use super::rank::{Around, Ranked, rank};
+use super::tokens::{asked, name};
+use super::{Memory, MemoryError};
+use crate::identity::{PersonId, Principal};
+use crate::store::{Fact, MemoryRead, NameKind, Store, StoreError};
+
+/// Most hits of one answer.
+pub const MOST_HITS: usize = 200;
+/// Longest question, bytes.
+const QUERY: usize = 8 << 10;
+/// Most different terms of a question that are looked for.
+const TERMS: usize = 64;
+/// Most neighbours on either side.
+const CONTEXT: usize = 10;
+/// How often somebody must have spoken before its name in a question means what it said, and not a word.
+const SPOKE: u32 = 3;
+
+/// What is looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// The question.
+    pub text: String,
+    /// Most hits.
+    pub most: usize,
+    /// Turns before and behind each hit that come with it.
+    pub context: usize,
+    /// Which alone count.
+    pub filter: Filter,
+}
+
+/// Which interactions count. What is `None` lets all through.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this session.
+    pub session: Option<String>,
+    /// Of this role.
+    pub role: Option<Role>,
+    /// Of this application or agent.
+    pub app: Option<String>,
+    /// That were said then or later.
+    pub since: Option<DateTime<Utc>>,
+    /// That were said before.
+    pub until: Option<DateTime<Utc>>,
+    /// Whose metadata has each of these members with the same value.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Found {
+    /// The best first.
+    pub hits: Vec<Hit>,
+    /// How many interactions share a word with the question, by themselves or in their neighbours, and pass the filter.
+    pub matched: usize,
+    /// How many there are in this memory.
+    pub kept: usize,
+    /// Why there is no hit.
+    pub reason: Option<&'static str>,
+}
+
+/// An interaction that may answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// What was said.
+    pub interaction: Interaction,
+    /// How well it fits.
+    pub score: Score,
+    /// What was said before it in its session, in order.
+    pub before: Vec<Interaction>,
+    /// What was said behind it in its session, in order.
+    pub behind: Vec<Interaction>,
+}
+
+/// How well something fits: `total = (lexical + session) * factor`. It compares hits of one answer, and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Score {
+    /// All in all.
+    pub total: f32,
+    /// Of its words and those around it.
+    pub lexical: f32,
+    /// Of its session.
+    pub session: f32,
+    /// Above 1: its speaker is named in the question; below: it only asks.
+    pub factor: f32,
+}
+
+impl Filter {
+    /// Whether the names in it are names.
+    fn check(&self) -> Result<(), MemoryError> {
+        for (what, name) in [("session", &self.session), ("app", &self.app)] {
+            let checked = name.as_deref().map_or(Ok(()), |name| one_line(what, name));
+            checked.map_err(MemoryError::Invalid)?;
+        }
+        if self.metadata.as_ref().is_some_and(Map::is_empty) {
+            let why = "metadata is empty; leave it out where it does not matter".to_owned();
+            return Err(MemoryError::Invalid(why));
+        }
+        Ok(())
+    }
+
+    /// Whether the metadata of an interaction is as it is wanted.
+    pub(super) fn has_metadata(&self, one: &Interaction) -> bool {
+        self.metadata.as_ref().is_none_or(|wanted| {
+            let own = one.metadata.as_ref();
+            let has = |(name, value): (&String, &Value)| own?.get(name).map(|own| own == value);
+            wanted.iter().all(|one| has(one) == Some(true))
+        })
+    }
+}
+
+/// Reads the index of a memory, and the places among its facts of those that pass the filter, but for metadata.
+pub(super) fn filtered(
+    store: &Store,
+    person: &PersonId,
+    user: &str,
+    terms: &[String],
+    filter: &Filter,
+) -> Result<Option<(MemoryRead, Vec<usize>)>, MemoryError> {
+    filter.check()?;
+    let names = [
+        filter.session.as_deref().map(|name| (NameKind::Session, name)),
+        filter.app.as_deref().map(|name| (NameKind::App, name)),
+    ];
+    let asked: Vec<_> = names.iter().copied().flatten().collect();
+    let Some(read) = store.read_memory(person.as_str(), user, terms, &asked)? else {
+        return Ok(None);
+    };
+    let mut numbers = read.names.iter().copied();
+    // A name that nothing has leaves nothing: no fact has this number.
+    let mut number = |name: Option<_>| name.map(|_: (NameKind, &str)| numbers.next().flatten().unwrap_or(u32::MAX));
+    let (session, app) = (number(names[0]), number(names[1]));
+    let role = filter.role.map(Role::number);
+    let (since, until) = (
+        filter.since.map(|at| at.timestamp_millis()),
+        filter.until.map(|at| at.timestamp_millis()),
+    );
+    let passes = |fact: &Fact| {
+        session.is_none_or(|session| fact.session == session)
+            && app.is_none_or(|app| fact.app == app)
+            && role.is_none_or(|role| fact.role == role)
+            && since.is_none_or(|since| fact.at >= since)
+            && until.is_none_or(|until| fact.at < until)
+    };
+    let facts = read.facts.iter().enumerate();
+    let places = facts.filter(|(_, fact)| passes(fact)).map(|(at, _)| at).collect();
+    Ok(Some((read, places)))
+}
+
+impl Memory {
+    /// Finds what of a user's memory may answer a question. No hit that shares a word with it is left out for a low score.
+    ///
+    /// # Errors
+    /// `Invalid`, `Foreign`; the store cannot be read.
+    pub async fn search(
+        &self,
+        by: &Principal,
+        user: Option<&str>,
+        query: Query,
+    ) -> Result<Found, MemoryError> {
+        let (user, person) = (user_of(by, user)?, by.person.clone());
+        let invalid = |why: String| Err(MemoryError::Invalid(why));
+        if query.text.trim().is_empty() || query.text.len() > QUERY {
+            return invalid(format!("query has 1 to {QUERY} bytes"));
+        }
+        if !(1..=MOST_HITS).contains(&query.most) {
+            return invalid(format!("k is 1 to {MOST_HITS}"));
+        }
+        if query.context > CONTEXT {
+            return invalid(format!("context is 0 to {CONTEXT}"));
+        }
+        let (store, now) = (self.store.clone(), (self.clock)());
+        let place = self.searching.clone().acquire_owned().await;
+        work(move || {
+            let _place = place;
+            find(&store, &person, &user, &query, now)
+        })
+        .await?
+    }
+}
+
+fn find(
+    store: &Store,
+    person: &PersonId,
+    user: &str,
+    query: &Query,
+    now: DateTime<Utc>,
+) -> Result<Found, MemoryError> {
+    let mut terms: Vec<String> = asked(&query.text).into_iter().map(|token| token.term).collect();
+    terms.truncate(TERMS);
+    let Some((mut read, places)) = filtered(store, person, user, &terms, &query.filter)? else {
+        return Ok(empty("nothing is kept for this user yet", 0));
+    };
+    let kept = read.facts.len();
+    if terms.is_empty() {
+        return Ok(empty("the query has no word to look for", kept));
+    }
+    if places.is_empty() {
+        return Ok(empty("the filter lets no interaction of this user through", kept));
+    }
+    let named = named(&mut read, &terms);
+    let around = Around::of(&read.facts);
+    let postings = std::mem::take(&mut read.postings);
+    let mut ranked = rank(&read.facts, &postings, &named, &around);
+    if places.len() < kept {
+        let pass: HashSet<usize> = places.into_iter().collect();
+        ranked.retain(|one| pass.contains(&one.at));
+    }
+    let mut found = Found {
+        matched: ranked.len(),
+        kept,
+        ..Found::default()
+    };
+    if ranked.is_empty() {
+        return Ok(empty("no interaction that passes shares a word with the query", kept));
+    }
+    while found.hits.len() < query.most && !ranked.is_empty() {
+        for one in best(&mut ranked, query.most) {
+            if found.hits.len() < query.most
+                && let Some(hit) = hit(store, &read, &around, &one, query, now)?
+            {
+                found.hits.push(hit);
+            }
+        }
+    }
+    if found.hits.is_empty() {
+        found.reason = Some("what shares a word with the query has other metadata, or is over");
+    }
+    Ok(found)
+}
+
+fn empty(reason: &'static str, kept: usize) -> Found {
+    Found {
+        reason: Some(reason),
+        kept,
+        ..Found::default()
+    }
+}
+
+/// Numbers of the speakers whom the question names: by their first name, or by all of it. Their names are no words of the
+/// question any more, where it has others: it is about what they said, not about who is spoken of.
+fn named(read: &mut MemoryRead, terms: &[String]) -> Vec<u32> {
+    let in_question = |word: &String| terms.contains(word);
+    let (mut numbers, mut names) = (Vec::new(), HashSet::new());
+    for (speaker, number, spoke) in &read.speakers {
+        let words = name(speaker);
+        let first = words.first().is_some_and(in_question);
+        if *spoke >= SPOKE && first {
+            numbers.push(*number);
+            names.extend(words.into_iter().filter(in_question));
+        }
+    }
+    if terms.iter().any(|term| !names.contains(term)) {
+        let postings = read.postings.iter_mut().zip(terms);
+        for (postings, _) in postings.filter(|(_, term)| names.contains(*term)) {
+            postings.clear();
+        }
+    }
+    numbers
+}
+
+/// Takes the best out, in order; of two that fit as well the newer one first.
+fn best(ranked: &mut Vec<Ranked>, count: usize) -> Vec<Ranked> {
+    let order = |a: &Ranked, b: &Ranked| b.score.total_cmp(&a.score).then(b.at.cmp(&a.at));
+    if count < ranked.len() {
+        ranked.select_nth_unstable_by(count, order);
+    }
+    let mut best: Vec<_> = ranked.drain(..count.min(ranked.len())).collect();
+    best.sort_unstable_by(order);
+    best
+}
+
+/// The hit with its texts; `None`: it is not there any more, or its metadata is not as it is wanted.
+fn hit(
+    store: &Store,
+    read: &MemoryRead,
+    around: &Around,
+    one: &Ranked,
+    query: &Query,
+    now: DateTime<Utc>,
+) -> Result<Option<Hit>, StoreError> {
+    let fetch = |places: Vec<usize>| -> Result<Vec<Interaction>, StoreError> {
+        let docs: Vec<u32> = places
+            .into_iter()
+            .filter_map(|at| Some(read.facts.get(at)?.doc))
+            .collect();
+        let rows = store.interactions_at(read.space, &docs)?.into_iter();
+        Ok(rows.filter(|row| is_current(row, now)).map(shown).collect())
+    };
+    let Some(interaction) = fetch(vec![one.at])?.pop() else {
+        return Ok(None);
+    };
+    if !query.filter.has_metadata(&interaction) {
+        return Ok(None);
+    }
+    let mut before: Vec<_> = around.before(one.at, query.context).collect();
+    before.reverse();
+    let behind = around.behind(one.at, query.context).collect();
+    Ok(Some(Hit {
+        interaction,
+        score: Score {
+            total: one.score,
+            lexical: one.words,
+            session: one.session,
+            factor: one.factor,
+        },
+        before: fetch(before)?,
+        behind: fetch(behind)?,
+    }))
+}

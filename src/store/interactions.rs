@@ -1,0 +1,367 @@
+//! What was said, word for word. A row and what the index knows of it are written in one transaction.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+
+use super::memory_blocks::Fact;
+use super::memory_index::{NameKind, append, cut, use_name};
+use super::{Store, StoreError, millis, time};
+
+/// An interaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InteractionRow {
+    /// Its id.
+    pub id: String,
+    /// In whose memory it is.
+    pub user: String,
+    /// Where it is.
+    pub place: Place,
+    /// Who speaks, as a kind.
+    pub role: String,
+    /// Who speaks, by name.
+    pub speaker: Option<String>,
+    /// In which session.
+    pub session: Option<String>,
+    /// To which application or agent.
+    pub app: Option<String>,
+    /// What was said.
+    pub text: String,
+    /// What the application wants to know of it: a JSON object.
+    pub metadata: Option<String>,
+    /// When it was said.
+    pub occurred_at: DateTime<Utc>,
+    /// When it was kept.
+    pub created_at: DateTime<Utc>,
+    /// When it goes away.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Where an interaction is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The number of its space.
+    pub space: i64,
+    /// Its number there.
+    pub doc: u32,
+}
+
+/// One to be kept. Its place and the numbers in its fact are given to it by the store.
+#[derive(Debug, Clone)]
+pub struct NewInteraction {
+    /// All but its place.
+    pub row: InteractionRow,
+    /// Its idempotency key.
+    pub once: Option<String>,
+    /// Words, role, question, time.
+    pub fact: Fact,
+    /// Its terms, each once, and how often each.
+    pub terms: Vec<(String, u8)>,
+}
+
+/// What became of interactions that were to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Added {
+    /// The id of each, and whether it is new; one that is not was kept before under the same idempotency key.
+    Ids(Vec<(String, bool)>),
+    /// The one at this place has the idempotency key of another text. None was kept.
+    Conflict(usize),
+    /// The memory would have more than it may. None was kept.
+    Full,
+}
+
+/// One to be deleted, and what the index must forget with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Where it is.
+    pub place: Place,
+    /// Its terms.
+    pub terms: Vec<String>,
+}
+
+const INTERACTION: &str = "SELECT id, space, doc, role, speaker, session, app, text, metadata, occurred_at, created_at, expires_at,
+       (SELECT user FROM memory_spaces WHERE memory_spaces.id = space)
+     FROM interactions";
+
+impl Store {
+    /// Keeps interactions of one user, all or none, in this order. `most`: how many a user may have. `is_taken`: the person
+    /// is not there any more.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub async fn add_interactions(
+        &self,
+        person: String,
+        user: String,
+        all: Vec<NewInteraction>,
+        most: u32,
+    ) -> Result<Added, StoreError> {
+        self.write(move |connection| add(connection, &person, &user, all, most))
+            .await
+    }
+
+    /// An interaction of a person; `user`: only where it is in this one's memory.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn interaction(
+        &self,
+        person: &str,
+        user: Option<&str>,
+        id: &str,
+    ) -> Result<Option<InteractionRow>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "{INTERACTION} WHERE id = ?1 AND space IN
+                       (SELECT id FROM memory_spaces WHERE person = ?2 AND (?3 IS NULL OR user = ?3))"
+                ))?
+                .query_row((id, person, user), interaction_row)
+                .optional()
+        })
+    }
+
+    /// The interactions with these numbers, in their order; those that are not there any more are left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn interactions_at(
+        &self,
+        space: i64,
+        docs: &[u32],
+    ) -> Result<Vec<InteractionRow>, StoreError> {
+        self.read(|connection| {
+            let mut one = connection.prepare_cached(&format!(
+                "{INTERACTION} WHERE space = ?1 AND doc = ?2"
+            ))?;
+            let mut rows = Vec::with_capacity(docs.len());
+            for doc in docs {
+                rows.extend(one.query_row((space, doc), interaction_row).optional()?);
+            }
+            Ok(rows)
+        })
+    }
+
+    /// Interactions of anybody that are over.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn interactions_over(
+        &self,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<InteractionRow>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!("{INTERACTION} WHERE expires_at <= ?1 LIMIT ?2"))?
+                .query_map((millis(now), limit), interaction_row)?
+                .collect()
+        })
+    }
+
+    /// Deletes interactions and what the index knows of them; how many were there.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn delete_interactions(&self, all: Vec<Forgotten>) -> Result<usize, StoreError> {
+        self.write(move |connection| {
+            let mut deleted = 0;
+            for one in &all {
+                let Place { space, doc } = one.place;
+                let gone = connection
+                    .prepare_cached("DELETE FROM interactions WHERE space = ?1 AND doc = ?2")?
+                    .execute((space, doc))?;
+                if gone == 0 {
+                    continue;
+                }
+                deleted += gone;
+                cut(connection, space, doc, one.terms.iter().map(String::as_str))?;
+                connection
+                    .prepare_cached("UPDATE memory_spaces SET count = count - 1 WHERE id = ?1")?
+                    .execute([space])?;
+                // An empty memory leaves not even the name of its user.
+                connection
+                    .prepare_cached("DELETE FROM memory_spaces WHERE id = ?1 AND count = 0")?
+                    .execute([space])?;
+            }
+            Ok(deleted)
+        })
+        .await
+    }
+}
+
+/// A space as it is before something is added.
+struct Space {
+    id: i64,
+    next_doc: u32,
+    next_name: u32,
+    count: u32,
+}
+
+fn space(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Option<Space>> {
+    connection
+        .prepare_cached(
+            "SELECT id, next_doc, next_name, count FROM memory_spaces WHERE person = ?1 AND user = ?2",
+        )?
+        .query_row([person, user], |row| {
+            Ok(Space {
+                id: row.get(0)?,
+                next_doc: row.get(1)?,
+                next_name: row.get(2)?,
+                count: row.get(3)?,
+            })
+        })
+        .optional()
+}
+
+fn add(
+    connection: &Connection,
+    person: &str,
+    user: &str,
+    all: Vec<NewInteraction>,
+    most: u32,
+) -> rusqlite::Result<Added> {
+    let found = space(connection, person, user)?;
+    let before = match known(connection, found.as_ref(), &all)? {
+        Ok(before) => before,
+        Err(at) => return Ok(Added::Conflict(at)),
+    };
+    let new = u32::try_from(before.iter().filter(|id| id.is_none()).count()).unwrap_or(u32::MAX);
+    let count = found.as_ref().map_or(0, |space| space.count);
+    if count.saturating_add(new) > most {
+        return Ok(Added::Full);
+    }
+    let mut space = match found {
+        Some(space) => space,
+        None if new == 0 => return Ok(Added::Ids(Vec::new())),
+        None => make(connection, person, user)?,
+    };
+    let (mut ids, mut indexed) = (Vec::new(), Vec::new());
+    for (mut one, before) in all.into_iter().zip(before) {
+        if let Some(id) = before {
+            ids.push((id, false));
+            continue;
+        }
+        let (at, doc) = (space.id, space.next_doc);
+        space.next_doc += 1;
+        let next = &mut space.next_name;
+        let row = &one.row;
+        let mut name = |kind, name: &Option<String>| use_name(connection, at, kind, name.as_deref(), next);
+        one.fact.session = name(NameKind::Session, &row.session)?;
+        one.fact.speaker = name(NameKind::Speaker, &row.speaker)?;
+        one.fact.app = name(NameKind::App, &row.app)?;
+        one.fact.doc = doc;
+        insert(connection, at, doc, &one)?;
+        ids.push((one.row.id, true));
+        indexed.push((one.fact, one.terms));
+    }
+    append(connection, space.id, &indexed)?;
+    connection
+        .prepare_cached(
+            "UPDATE memory_spaces SET next_doc = ?2, next_name = ?3, count = count + ?4 WHERE id = ?1",
+        )?
+        .execute((space.id, space.next_doc, space.next_name, new))?;
+    Ok(Added::Ids(ids))
+}
+
+fn make(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Space> {
+    connection
+        .prepare_cached(
+            "INSERT INTO memory_spaces (person, user, next_doc, next_name, count) VALUES (?1, ?2, 0, 1, 0)",
+        )?
+        .execute([person, user])?;
+    Ok(Space {
+        id: connection.last_insert_rowid(),
+        next_doc: 0,
+        next_name: 1,
+        count: 0,
+    })
+}
+
+/// The ids of those that were kept before, or come twice here; the place of one that has another's key.
+fn known(
+    connection: &Connection,
+    space: Option<&Space>,
+    all: &[NewInteraction],
+) -> rusqlite::Result<Result<Vec<Option<String>>, usize>> {
+    let mut here: HashMap<&str, &InteractionRow> = HashMap::new();
+    let mut ids = Vec::with_capacity(all.len());
+    for (at, one) in all.iter().enumerate() {
+        let row = &one.row;
+        let Some(once) = &one.once else {
+            ids.push(None);
+            continue;
+        };
+        if let Some(first) = here.get(once.as_str()) {
+            if (&first.role, &first.text) != (&row.role, &row.text) {
+                return Ok(Err(at));
+            }
+            ids.push(Some(first.id.clone()));
+            continue;
+        }
+        let found: Option<(String, bool)> = match space {
+            None => None,
+            Some(space) => connection
+                .prepare_cached(
+                    "SELECT id, role = ?3 AND text = ?4 FROM interactions WHERE space = ?1 AND once = ?2",
+                )?
+                .query_row((space.id, once, &row.role, &row.text), |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .optional()?,
+        };
+        match found {
+            Some((_, false)) => return Ok(Err(at)),
+            Some((id, true)) => ids.push(Some(id)),
+            None => {
+                here.insert(once, row);
+                ids.push(None);
+            }
+        }
+    }
+    Ok(Ok(ids))
+}
+
+fn insert(
+    connection: &Connection,
+    space: i64,
+    doc: u32,
+    one: &NewInteraction,
+) -> rusqlite::Result<()> {
+    let row = &one.row;
+    connection
+        .prepare_cached(
+            "INSERT INTO interactions (space, doc, id, role, speaker, session, app, text, metadata, occurred_at,
+               created_at, expires_at, once)
+             VALUES (:space, :doc, :id, :role, :speaker, :session, :app, :text, :metadata, :occurred, :created, :expires,
+               :once)",
+        )?
+        .execute(named_params! {
+            ":space": space, ":doc": doc, ":id": row.id, ":role": row.role, ":speaker": row.speaker,
+            ":session": row.session, ":app": row.app, ":text": row.text, ":metadata": row.metadata,
+            ":occurred": millis(row.occurred_at), ":created": millis(row.created_at),
+            ":expires": row.expires_at.map(millis), ":once": one.once,
+        })
+        .map(drop)
+}
+
+fn interaction_row(row: &Row<'_>) -> rusqlite::Result<InteractionRow> {
+    Ok(InteractionRow {
+        id: row.get(0)?,
+        place: Place {
+            space: row.get(1)?,
+            doc: row.get(2)?,
+        },
+        role: row.get(3)?,
+        speaker: row.get(4)?,
+        session: row.get(5)?,
+        app: row.get(6)?,
+        text: row.get(7)?,
+        metadata: row.get(8)?,
+        occurred_at: time(row.get(9)?),
+        created_at: time(row.get(10)?),
+        expires_at: row.get::<_, Option<i64>>(11)?.map(time),
+        user: row.get(12)?,
+    })
+}

@@ -1,0 +1,184 @@
+//! The shape of the index in blobs: pure functions from and to bytes.
+//!
+//! Both kinds only grow at their end, so that one more interaction is one append to a few short rows; an interaction that is
+//! deleted is cut out of the postings and overwritten with zeros among the facts.
+
+/// Interactions of one block of postings.
+pub(super) const POSTINGS: u32 = 1024;
+/// Interactions of one block of facts.
+pub(super) const FACTS: u32 = 256;
+/// Bytes of one posting.
+const POSTING: usize = 2;
+/// Bytes of one fact.
+pub(super) const FACT: usize = 24;
+/// The greatest count of a term that is kept.
+const OFTEN: u8 = 63;
+/// The bit that tells a fact from a hole.
+const THERE: u8 = 1;
+/// It only asks.
+const QUESTION: u8 = 2;
+
+/// That a term stands in an interaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posting {
+    /// Its number in its space.
+    pub doc: u32,
+    /// How often, 63 at most.
+    pub often: u8,
+}
+
+/// What ranking and filters need to know of an interaction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fact {
+    /// Its number in its space.
+    pub doc: u32,
+    /// Number of its session; 0: none.
+    pub session: u32,
+    /// Number of who speaks; 0: nobody is named.
+    pub speaker: u32,
+    /// Number of its application; 0: none.
+    pub app: u32,
+    /// When it happened, milliseconds since 1970.
+    pub at: i64,
+    /// Words that mean something, 65,535 at most.
+    pub words: u16,
+    /// Its role, as the rule above numbers them.
+    pub role: u8,
+    /// Whether it only asks.
+    pub question: bool,
+}
+
+/// The block of postings in which an interaction is, and the entry there.
+pub(super) fn posting(doc: u32, often: u8) -> (u32, [u8; POSTING]) {
+    let entry = (doc % POSTINGS) * 64 + u32::from(often.clamp(1, OFTEN));
+    // Ten bits and six.
+    let entry = u16::try_from(entry).unwrap_or_default();
+    (doc / POSTINGS, entry.to_le_bytes())
+}
+
+/// Adds what stands in a block.
+pub(super) fn read_postings(block: u32, bytes: &[u8], into: &mut Vec<Posting>) {
+    into.extend(bytes.as_chunks::<POSTING>().0.iter().map(|entry| {
+        let entry = u16::from_le_bytes(*entry);
+        Posting {
+            doc: block * POSTINGS + u32::from(entry >> 6),
+            often: u8::try_from(entry & 63).unwrap_or(OFTEN),
+        }
+    }));
+}
+
+/// The block without an interaction; empty: there is nothing else in it.
+pub(super) fn without(doc: u32, bytes: &[u8]) -> Vec<u8> {
+    let own = doc % POSTINGS;
+    let entries = bytes.as_chunks::<POSTING>().0.iter();
+    let kept = entries.filter(|entry| u32::from(u16::from_le_bytes(**entry) >> 6) != own);
+    kept.flatten().copied().collect()
+}
+
+/// The block of facts in which an interaction is, and its place there.
+pub(super) fn place(doc: u32) -> (u32, usize) {
+    // Below 256.
+    (doc / FACTS, usize::try_from(doc % FACTS).unwrap_or_default())
+}
+
+/// A fact in bytes.
+pub(super) fn write_fact(fact: &Fact) -> [u8; FACT] {
+    let mut bytes = [0; FACT];
+    bytes[..4].copy_from_slice(&fact.session.to_le_bytes());
+    bytes[4..8].copy_from_slice(&fact.speaker.to_le_bytes());
+    bytes[8..12].copy_from_slice(&fact.app.to_le_bytes());
+    bytes[12..20].copy_from_slice(&fact.at.to_le_bytes());
+    bytes[20..22].copy_from_slice(&fact.words.to_le_bytes());
+    bytes[22] = fact.role;
+    bytes[23] = THERE | if fact.question { QUESTION } else { 0 };
+    bytes
+}
+
+/// Adds the facts of a block; holes are left out.
+pub(super) fn read_facts(block: u32, bytes: &[u8], into: &mut Vec<Fact>) {
+    for (doc, bytes) in (block * FACTS..).zip(bytes.as_chunks::<FACT>().0) {
+        if let Some(fact) = read_fact(doc, bytes) {
+            into.push(fact);
+        }
+    }
+}
+
+fn read_fact(doc: u32, bytes: &[u8; FACT]) -> Option<Fact> {
+    let number = |at: usize| -> Option<u32> {
+        Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+    };
+    (bytes[23] & THERE != 0).then_some(())?;
+    Some(Fact {
+        doc,
+        session: number(0)?,
+        speaker: number(4)?,
+        app: number(8)?,
+        at: i64::from_le_bytes(bytes.get(12..20)?.try_into().ok()?),
+        words: u16::from_le_bytes([bytes[20], bytes[21]]),
+        role: bytes[22],
+        question: bytes[23] & QUESTION != 0,
+    })
+}
+
+/// The fact of one interaction in its block.
+pub(super) fn find_fact(doc: u32, bytes: &[u8]) -> Option<Fact> {
+    read_fact(doc, bytes.as_chunks::<FACT>().0.get(place(doc).1)?)
+}
+
+/// Overwrites a fact with zeros. Whether any is left in the block.
+pub(super) fn cut_fact(doc: u32, bytes: &mut [u8]) -> bool {
+    let facts = bytes.as_chunks_mut::<FACT>().0;
+    if let Some(own) = facts.get_mut(place(doc).1) {
+        *own = [0; FACT];
+    }
+    facts.iter().any(|fact| fact[23] & THERE != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_was_appended_is_read_and_what_was_cut_is_not(
+            entries in prop::collection::btree_map(2048_u32..3072, 1_u8..=63, 1..200),
+            cut in 2048_u32..3072,
+        ) {
+            let mut bytes = Vec::new();
+            for (doc, often) in &entries {
+                let (block, entry) = posting(*doc, *often);
+                prop_assert_eq!(block, 2);
+                bytes.extend(entry);
+            }
+            let read = |bytes: &[u8]| {
+                let mut found = Vec::new();
+                read_postings(2, bytes, &mut found);
+                found
+            };
+            let all: Vec<_> = entries.iter().map(|(doc, often)| Posting { doc: *doc, often: *often }).collect();
+            prop_assert_eq!(&read(&bytes), &all);
+            let left: Vec<_> = all.into_iter().filter(|one| one.doc != cut).collect();
+            prop_assert_eq!(read(&without(cut, &bytes)), left);
+        }
+
+        #[test]
+        fn a_fact_comes_back_as_it_was(
+            numbers in any::<[u32; 3]>(), at in any::<i64>(), words in any::<u16>(), role in any::<u8>(), question in any::<bool>(),
+        ) {
+            let [session, speaker, app] = numbers;
+            let fact = Fact { doc: 257, session, speaker, app, at, words, role, question };
+            let mut bytes = write_fact(&Fact::default()).to_vec();
+            bytes.extend(write_fact(&fact));
+            prop_assert_eq!(find_fact(257, &bytes), Some(fact));
+            prop_assert!(cut_fact(257, &mut bytes));
+            prop_assert_eq!(find_fact(257, &bytes), None);
+            let mut left = Vec::new();
+            read_facts(1, &bytes, &mut left);
+            prop_assert_eq!(left.len(), 1);
+            prop_assert!(!cut_fact(256, &mut bytes));
+            prop_assert!(bytes.iter().all(|byte| *byte == 0));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The index of memories: postings, facts and names, each under the number of its space.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::memory_blocks::{
+    FACT, Fact, Posting, cut_fact, find_fact, place, posting, read_facts, read_postings, without,
+    write_fact,
+};
+use super::{Store, StoreError};
+
+/// Most speakers of a space that a query is looked through for; those who spoke most.
+const SPEAKERS: u32 = 512;
+
+/// What has a number in a space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NameKind {
+    /// A session.
+    Session = 1,
+    /// Who speaks.
+    Speaker = 2,
+    /// An application or agent.
+    App = 3,
+}
+
+/// What ranking needs of a space.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MemoryRead {
+    /// The space, for whoever fetches texts of it later.
+    pub space: i64,
+    /// Every interaction, in the order in which they came.
+    pub facts: Vec<Fact>,
+    /// For each term that was asked for where it stands, in the same order.
+    pub postings: Vec<Vec<Posting>>,
+    /// Who speaks: name, number, how often; those who spoke most.
+    pub speakers: Vec<(String, u32, u32)>,
+    /// The numbers of the names that were asked for; `None`: nothing has this name.
+    pub names: Vec<Option<u32>>,
+}
+
+impl Store {
+    /// Reads the index of a user's memory: one moment of it. `None`: there is no such memory.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn read_memory(
+        &self,
+        person: &str,
+        user: &str,
+        terms: &[String],
+        names: &[(NameKind, &str)],
+    ) -> Result<Option<MemoryRead>, StoreError> {
+        self.read(|connection| {
+            let moment = connection.unchecked_transaction()?;
+            let found = moment
+                .prepare_cached("SELECT id FROM memory_spaces WHERE person = ?1 AND user = ?2")?
+                .query_row([person, user], |row| row.get(0))
+                .optional()?;
+            let Some(space) = found else { return Ok(None) };
+            let mut read = MemoryRead {
+                space,
+                ..MemoryRead::default()
+            };
+            let mut facts = moment.prepare_cached(
+                "SELECT block, facts FROM memory_facts WHERE space = ?1 ORDER BY block",
+            )?;
+            let mut blocks = facts.query([space])?;
+            while let Some(row) = blocks.next()? {
+                read_facts(row.get(0)?, blob(row, 1)?, &mut read.facts);
+            }
+            let mut index = moment.prepare_cached(
+                "SELECT block, docs FROM memory_index WHERE space = ?1 AND term = ?2 ORDER BY block",
+            )?;
+            for term in terms {
+                let mut postings = Vec::new();
+                let mut blocks = index.query((space, term))?;
+                while let Some(row) = blocks.next()? {
+                    read_postings(row.get(0)?, blob(row, 1)?, &mut postings);
+                }
+                read.postings.push(postings);
+            }
+            read.speakers = moment
+                .prepare_cached(
+                    "SELECT name, number, uses FROM memory_names WHERE space = ?1 AND kind = ?2
+                     ORDER BY uses DESC LIMIT ?3",
+                )?
+                .query_map((space, NameKind::Speaker as u8, SPEAKERS), |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            for (kind, name) in names {
+                read.names.push(number(&moment, space, *kind, name)?);
+            }
+            Ok(Some(read))
+        })
+    }
+}
+
+fn blob<'a>(row: &'a rusqlite::Row<'_>, at: usize) -> rusqlite::Result<&'a [u8]> {
+    Ok(row.get_ref(at)?.as_blob()?)
+}
+
+fn number(
+    connection: &Connection,
+    space: i64,
+    kind: NameKind,
+    name: &str,
+) -> rusqlite::Result<Option<u32>> {
+    connection
+        .prepare_cached(
+            "SELECT number FROM memory_names WHERE space = ?1 AND kind = ?2 AND name = ?3",
+        )?
+        .query_row((space, kind as u8, name), |row| row.get(0))
+        .optional()
+}
+
+/// Counts one more use of a name; its number, which is `next` where it is new.
+pub(super) fn use_name(
+    connection: &Connection,
+    space: i64,
+    kind: NameKind,
+    name: Option<&str>,
+    next: &mut u32,
+) -> rusqlite::Result<u32> {
+    let Some(name) = name else { return Ok(0) };
+    let number: u32 = connection
+        .prepare_cached(
+            "INSERT INTO memory_names (space, kind, name, number, uses) VALUES (?1, ?2, ?3, ?4, 1)
+             ON CONFLICT DO UPDATE SET uses = uses + 1 RETURNING number",
+        )?
+        .query_row((space, kind as u8, name, *next), |row| row.get(0))?;
+    if number == *next {
+        *next += 1;
+    }
+    Ok(number)
+}
+
+fn leave_name(
+    connection: &Connection,
+    space: i64,
+    kind: NameKind,
+    number: u32,
+) -> rusqlite::Result<()> {
+    if number == 0 {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "UPDATE memory_names SET uses = uses - 1 WHERE space = ?1 AND kind = ?2 AND number = ?3",
+        )?
+        .execute((space, kind as u8, number))?;
+    connection
+        .prepare_cached(
+            "DELETE FROM memory_names WHERE space = ?1 AND kind = ?2 AND number = ?3 AND uses < 1",
+        )?
+        .execute((space, kind as u8, number))
+        .map(drop)
+}
+
+/// Adds interactions, in the order of their numbers, which are above all that are there: their facts and the terms in each.
+pub(super) fn append(
+    connection: &Connection,
+    space: i64,
+    all: &[(Fact, Vec<(String, u8)>)],
+) -> rusqlite::Result<()> {
+    // Each block is touched once, however many interactions come; in the order of the tree, which costs least.
+    let mut postings: BTreeMap<(&str, u32), Vec<u8>> = BTreeMap::new();
+    let mut facts: BTreeMap<u32, Vec<&Fact>> = BTreeMap::new();
+    for (fact, terms) in all {
+        facts.entry(place(fact.doc).0).or_default().push(fact);
+        for (term, often) in terms {
+            let (block, entry) = posting(fact.doc, *often);
+            let docs = postings.entry((term, block)).or_default();
+            docs.extend(entry);
+        }
+    }
+    let mut put = connection.prepare_cached(
+        "INSERT INTO memory_index (space, term, block, docs) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET docs = CAST(docs || excluded.docs AS BLOB)",
+    )?;
+    for ((term, block), docs) in postings {
+        put.execute((space, term, block, docs))?;
+    }
+    for (block, facts) in facts {
+        let mut bytes = fact_block(connection, space, block)?.unwrap_or_default();
+        for fact in facts {
+            // Where everything before it was deleted, the block begins with holes.
+            bytes.resize(place(fact.doc).1 * FACT, 0);
+            bytes.extend(write_fact(fact));
+        }
+        connection
+            .prepare_cached(
+                "INSERT INTO memory_facts (space, block, facts) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET facts = excluded.facts",
+            )?
+            .execute((space, block, bytes))?;
+    }
+    Ok(())
+}
+
+fn fact_block(
+    connection: &Connection,
+    space: i64,
+    block: u32,
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT facts FROM memory_facts WHERE space = ?1 AND block = ?2")?
+        .query_row((space, block), |row| row.get(0))
+        .optional()
+}
+
+/// Takes an interaction out of the index: its terms, its fact, and names that nothing else has.
+pub(super) fn cut<'a>(
+    connection: &Connection,
+    space: i64,
+    doc: u32,
+    terms: impl Iterator<Item = &'a str>,
+) -> rusqlite::Result<()> {
+    let (block, _) = posting(doc, 1);
+    for term in terms {
+        let docs: Option<Vec<u8>> = connection
+            .prepare_cached(
+                "SELECT docs FROM memory_index WHERE space = ?1 AND term = ?2 AND block = ?3",
+            )?
+            .query_row((space, term, block), |row| row.get(0))
+            .optional()?;
+        let left = without(doc, &docs.unwrap_or_default());
+        let (sql, left) = match left.is_empty() {
+            true => (
+                "DELETE FROM memory_index WHERE space = ?1 AND term = ?2 AND block = ?3 AND ?4 IS NULL",
+                None,
+            ),
+            false => (
+                "UPDATE memory_index SET docs = ?4 WHERE space = ?1 AND term = ?2 AND block = ?3",
+                Some(left),
+            ),
+        };
+        let mut statement = connection.prepare_cached(sql)?;
+        statement.execute((space, term, block, left))?;
+    }
+    let (block, _) = place(doc);
+    let Some(mut bytes) = fact_block(connection, space, block)? else {
+        return Ok(());
+    };
+    if let Some(fact) = find_fact(doc, &bytes) {
+        leave_name(connection, space, NameKind::Session, fact.session)?;
+        leave_name(connection, space, NameKind::Speaker, fact.speaker)?;
+        leave_name(connection, space, NameKind::App, fact.app)?;
+    }
+    let sql = match cut_fact(doc, &mut bytes) {
+        true => "UPDATE memory_facts SET facts = ?3 WHERE space = ?1 AND block = ?2",
+        false => "DELETE FROM memory_facts WHERE space = ?1 AND block = ?2 AND ?3 IS NOT NULL",
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.execute((space, block, bytes)).map(drop)
+}
