@@ -23,6 +23,7 @@ mod keys;
 mod leases;
 mod limits;
 mod mcp;
+mod memory;
 mod me;
 mod metrics;
 mod oauth;
@@ -184,6 +185,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(keys::routes())
         .merge(leases::routes())
         .merge(me::routes())
+        .merge(memory::routes())
         .merge(metrics::routes())
         .merge(oauth::routes())
         .merge(people::routes())

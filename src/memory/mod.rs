@@ -19,7 +19,7 @@ use crate::ids;
 use crate::store::{DocumentRow, Kept, Store, StoreError};
 
 pub use interaction::{BATCH, Interaction, Role, Said};
-pub use search::{Filter, Found, Hit, MOST_HITS, Query, Score};
+pub use search::{Filter, Found, Hit, Query, Score};
 
 /// Most searches at once; further ones wait.
 const SEARCHING: usize = 8;

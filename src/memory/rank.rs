@@ -111,7 +111,6 @@ fn sessions(facts: &[Fact], postings: &[Vec<Posting>]) -> HashMap<u32, f32> {
 }
 
 /// How much a word says that stands in `with` of `all`.
-#[expect(clippy::cast_precision_loss, reason = "counts of turns are far below 2^23")]
 fn rarity(all: usize, with: usize) -> f32 {
     let (all, with) = (all as f32, with as f32);
     (1.0 + (all - with + 0.5) / (with + 0.5)).max(1.0).ln()
@@ -122,7 +121,6 @@ fn saturated(often: f32, length: f32, average: f32) -> f32 {
     often * (K1 + 1.0) / (often + K1 * (1.0 - B + B * long))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of turns are far below 2^23")]
 fn mean(numbers: impl ExactSizeIterator<Item = f32>) -> f32 {
     let count = numbers.len().max(1) as f32;
     numbers.sum::<f32>() / count

@@ -13,7 +13,7 @@ use crate::identity::{PersonId, Principal};
 use crate::store::{Fact, MemoryRead, NameKind, Store, StoreError};
 
 /// Most hits of one answer.
-pub const MOST_HITS: usize = 200;
+const MOST_HITS: usize = 200;
 /// Longest question, bytes.
 const QUERY: usize = 8 << 10;
 /// Most different terms of a question that are looked for.
