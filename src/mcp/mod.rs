@@ -77,11 +77,13 @@ impl Knows {
 /// Streamable HTTP, without sessions: each request is answered by itself for the principal beside it, so that nothing is
 /// there that another caller could take over.
 ///
-/// Only for a `Host` that is this machine's loopback, and for no web page: pages of ours call it no more than others.
+/// Which `Host` is ours the door has asked before: it knows the public one. For no web page: pages of ours call it no more than
+/// others.
 pub fn http(rooms: Rooms) -> StreamableHttpService<Server, NeverSessionManager> {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
+        .disable_allowed_hosts()
         .enforce_origin_validation()
         .with_max_request_body_bytes(LONGEST);
     let server = Server::new(rooms, Knows::Beside);
