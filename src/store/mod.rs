@@ -11,6 +11,8 @@ mod clients;
 mod devices;
 mod documents;
 mod events;
+mod instance_search;
+mod instances;
 mod keys;
 mod leases;
 mod loads;
@@ -33,6 +35,10 @@ pub use audit::{AuditRow, AuditSearch};
 pub use clients::{ClientRow, Forget};
 pub use devices::{Asked, DeviceRow};
 pub use events::{EventRow, EventSpan};
+pub use instance_search::InstanceSearch;
+pub use instances::{
+    InstanceRow, InstanceUpdate, InstanceWords, NewInstance, RetriedRow, RoleRow, SecretRow,
+};
 pub use keys::KeyRow;
 pub use leases::LeaseRow;
 pub use loads::{GivenRow, LoadRow, LoadUpdate};
