@@ -31,7 +31,13 @@ const DOINGS: [&str; 1] = ["signin.callback"];
 /// Operations that look, and give what opens a session: their lines stay as long as those of changes.
 const GIVING: [&str; 2] = ["sessions.state.get", "sessions.artefacts.get"];
 /// What the names of operations begin with that change who may do what.
-const CREDENTIALS: [&str; 4] = ["keys.", "people.", "tickets.", "webhooks."];
+const CREDENTIALS: [&str; 5] = [
+    "keys.",
+    "people.",
+    "registrations.",
+    "tickets.",
+    "webhooks.",
+];
 
 /// What becomes of an operation whose line cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

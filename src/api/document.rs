@@ -47,6 +47,10 @@ const TAGS: &[(&str, &str)] = &[
     ),
     ("events", "What happens to sessions, as it happens."),
     ("webhooks", "Where events are sent."),
+    (
+        "registry",
+        "Workspaces, and what is registered in the name of a person.",
+    ),
     ("keys", "API keys."),
     ("people", "Who may sign in, and what they are called."),
     ("sign-in", "Pages for a person in a browser."),

@@ -20,6 +20,7 @@ mod health;
 mod keys;
 mod leases;
 mod limits;
+mod loads;
 mod mcp;
 mod me;
 mod metrics;
@@ -27,6 +28,7 @@ mod oauth;
 mod page;
 mod people;
 mod problem;
+mod registrations;
 mod serve;
 mod sessions;
 mod sign_in;
@@ -178,10 +180,12 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(health::routes())
         .merge(keys::routes())
         .merge(leases::routes())
+        .merge(loads::routes())
         .merge(me::routes())
         .merge(metrics::routes())
         .merge(oauth::routes())
         .merge(people::routes())
+        .merge(registrations::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())
         .merge(sites::routes())

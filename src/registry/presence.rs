@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use super::Status;
 use super::relay::{Answer, Sink};
-use crate::store::{PresenceRow, Store};
+use crate::store::Store;
 
 /// Most instances that are connected at once.
 const CONNECTED: usize = 4096;
@@ -229,16 +230,19 @@ impl Presence {
         if changed.is_empty() {
             return;
         }
-        let row = |id: String| {
+        // All of them share a commit.
+        let written = futures::future::join_all(changed.into_iter().map(|id| {
             let connected = self.connected(&id);
-            PresenceRow {
-                id,
-                online: connected.is_some(),
-                heard_at: connected.map(|connected| minute(connected.heard_at)),
+            if let Some(connected) = connected {
+                store.heard_instance(id.clone(), minute(connected.heard_at));
             }
-        };
-        let rows = changed.into_iter().map(row).collect();
-        if let Err(error) = store.keep_presence(rows).await {
+            let status = match connected {
+                Some(_) => Status::Online,
+                None => Status::Offline,
+            };
+            store.set_instance_status(id, status.word())
+        }));
+        if let Some(error) = written.await.into_iter().find_map(Result::err) {
             // What callers are told comes from memory; what is kept is written again at the next change.
             tracing::warn!("who is connected was not written down: {error}");
         }
