@@ -6,12 +6,16 @@
 //! Nothing that a registry does or fails to do takes away what a load has: credentials are replaced only by credentials.
 
 mod answer;
+mod answering;
 mod avatar;
 mod client;
+mod connect;
+mod line;
 mod load;
 mod register;
 mod remote;
 mod retry;
+mod sse;
 mod standing;
 mod tags;
 mod unregister;
@@ -32,6 +36,7 @@ use crate::store::{LoadRow, LoadUpdate, Store, StoreError};
 use crate::vault::must_seal;
 
 pub use avatar::Avatar;
+pub use connect::Connection;
 pub use load::{Load, LoadChange, NewLoad, Registration};
 pub use register::{Made, Wish};
 pub use standing::Standing;
@@ -64,6 +69,9 @@ pub enum LoadError {
     /// The registry could not be told that it is to forget a load; nothing was changed.
     #[error("{}", .0.detail)]
     NotTold(NotRegistered),
+    /// It has no id that could be connected: its name.
+    #[error("the load {0:?} is not registered; register it first")]
+    NotConnectable(String),
     /// Credentials cannot be sealed or opened: why, and the way out.
     #[error("{0}")]
     Seal(String),
@@ -152,6 +160,7 @@ struct Inner {
     /// Whose registrations are being worked on: one after the other for each person.
     turns: Mutex<HashMap<PersonId, Weak<tokio::sync::Mutex<()>>>>,
     seen: Mutex<HashMap<String, standing::Seen>>,
+    links: connect::Links,
 }
 
 impl Loads {
@@ -171,6 +180,7 @@ impl Loads {
             clock,
             turns: Mutex::default(),
             seen: Mutex::default(),
+            links: connect::Links::default(),
         }))
     }
 
