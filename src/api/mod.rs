@@ -6,6 +6,8 @@
 
 mod audit;
 mod base;
+mod chat;
+mod completion;
 mod docs;
 mod document;
 mod events;
@@ -31,6 +33,7 @@ mod serve;
 mod sessions;
 mod sign_in;
 mod sites;
+mod socket;
 mod span;
 mod ticket;
 mod tls;
@@ -171,6 +174,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(document::blank())
         .merge(document::routes())
         .merge(audit::routes())
+        .merge(chat::routes())
         .merge(events::routes())
         .merge(grants::routes())
         .merge(health::routes())
@@ -185,6 +189,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(sessions::routes())
         .merge(sign_in::routes())
         .merge(sites::routes())
+        .merge(socket::routes())
         .merge(ticket::routes())
         .merge(webhooks::routes())
         .split_for_parts();
