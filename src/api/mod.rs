@@ -20,6 +20,7 @@ mod health;
 mod keys;
 mod leases;
 mod limits;
+mod load_connect;
 mod loads;
 mod mcp;
 mod me;
@@ -180,6 +181,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(health::routes())
         .merge(keys::routes())
         .merge(leases::routes())
+        .merge(load_connect::routes())
         .merge(loads::routes())
         .merge(me::routes())
         .merge(metrics::routes())

@@ -115,11 +115,3 @@ fn no_socket() -> Problem {
     let detail = "this address is for WebSockets of version 13; ask for one with GET, Connection: Upgrade, Upgrade: websocket and Sec-WebSocket-Key";
     Problem::new(status, "upgrade-required", "Not a WebSocket", detail)
 }
-
-// Until branch r has its own.
-impl From<RegistryError> for Problem {
-    fn from(error: RegistryError) -> Self {
-        let status = StatusCode::UNAUTHORIZED;
-        Self::new(status, "refused", "Not authenticated", error.to_string())
-    }
-}

@@ -58,7 +58,7 @@ impl Answering {
     }
 
     /// Takes a message from the registry. Of one that is none, or of another kind, nothing comes.
-    pub(super) async fn take(&mut self, message: &str) {
+    pub(super) fn take(&mut self, message: &str) {
         while self.tasks.try_join_next().is_some() {}
         self.chats.retain(|_, task| !task.is_finished());
         let Ok(asked) = serde_json::from_str::<Asked>(message) else {

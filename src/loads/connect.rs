@@ -62,6 +62,7 @@ struct Target {
     registry: String,
     instance: String,
     sealed: Option<Vec<u8>>,
+    registered_at: Option<DateTime<Utc>>,
 }
 
 impl Target {
@@ -70,6 +71,7 @@ impl Target {
             registry: row.registry.clone()?,
             instance: row.instance.clone()?,
             sealed: row.sealed.clone(),
+            registered_at: row.registered_at,
         })
     }
 }
@@ -101,10 +103,16 @@ impl Loads {
         self.show(person, id)
     }
 
-    /// How it stands with the connection of a load that shall be connected.
-    pub fn connection(&self, id: &str) -> Connection {
-        let condition = self.links().get(id).map(|link| Arc::clone(&link.condition));
-        condition.map_or_else(Connection::default, |condition| lock(&condition).clone())
+    /// A load, with how it stands with its connection.
+    pub(super) fn load(&self, row: LoadRow) -> Load {
+        let connection = row.connect.then(|| {
+            let link = self.links().get(&row.id).map(|link| Arc::clone(&link.condition));
+            link.map_or_else(Connection::default, |condition| lock(&condition).clone())
+        });
+        Load {
+            connection,
+            ..row.into()
+        }
     }
 
     /// Connects what shall be connected, and what breaks again, until it is dropped.
@@ -119,11 +127,6 @@ impl Loads {
             // Whether it was told or has waited long enough.
             let _ = timeout(LOOK, self.0.links.changed.notified()).await;
         }
-    }
-
-    /// What a load is registered with has changed, or whether it is.
-    pub(super) fn look_at_links(&self) {
-        self.0.links.changed.notify_one();
     }
 
     fn links(&self) -> std::sync::MutexGuard<'_, HashMap<String, Link>> {

@@ -34,7 +34,7 @@ const PING: Duration = Duration::from_secs(30);
 /// A registry that answers no ping for so long is gone.
 const SILENCE: Duration = Duration::from_secs(90);
 /// How often it is looked whether another connection of the instance still has its place.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(1);
 /// Longest message from a registry.
 const MESSAGE: usize = 2 << 20;
 /// Bytes that are read, or gathered before they are written.
@@ -136,7 +136,7 @@ impl Loads {
                     Ok(Farewell::Unregistered | Farewell::Moved) => Left::Refused,
                     _ => Left::Ended,
                 },
-                Some(message) = post.recv() => answering.take(&message).await,
+                Some(message) = post.recv() => answering.take(&message),
                 Some(answer) = answers.recv() => far.take(&answer),
                 _ = beat.tick() => far.heard(),
             }
@@ -169,7 +169,7 @@ impl Loads {
         let down = async {
             loop {
                 match timeout(SILENCE, from.next()).await {
-                    Ok(Some(Ok(Message::Text(text)))) => answering.take(&text).await,
+                    Ok(Some(Ok(Message::Text(text)))) => answering.take(&text),
                     Ok(Some(Ok(Message::Close(frame)))) => {
                         let code = frame.map(|frame| u16::from(frame.code));
                         return match code {

@@ -190,7 +190,8 @@ impl Loads {
     /// `Invalid`, `Taken`, `TooMany`.
     pub async fn create(&self, person: &PersonId, new: NewLoad) -> Result<Load, LoadError> {
         let new = new.checked().map_err(LoadError::Invalid)?;
-        self.insert(person, new, None).await.map(Load::from)
+        let row = self.insert(person, new, None).await?;
+        Ok(self.load(row))
     }
 
     /// Keeps a load that was checked. `retry`: what is about to be sent to register it.
@@ -236,7 +237,7 @@ impl Loads {
     /// The store cannot be read.
     pub fn list(&self, person: &PersonId) -> Result<Vec<Load>, LoadError> {
         let rows = self.0.store.loads(person.as_str())?;
-        Ok(rows.into_iter().map(Load::from).collect())
+        Ok(rows.into_iter().map(|row| self.load(row)).collect())
     }
 
     /// One load.
@@ -244,7 +245,7 @@ impl Loads {
     /// # Errors
     /// `Unknown`.
     pub fn show(&self, person: &PersonId, id: &str) -> Result<Load, LoadError> {
-        self.row(person, id).map(Load::from)
+        Ok(self.load(self.row(person, id)?))
     }
 
     fn row(&self, person: &PersonId, id: &str) -> Result<LoadRow, LoadError> {
@@ -259,7 +260,7 @@ impl Loads {
     pub fn named(&self, person: &PersonId, name: &str) -> Result<Load, LoadError> {
         let row = self.0.store.load_named(person.as_str(), name)?;
         let row = row.ok_or_else(|| LoadError::Unknown(name.to_owned()))?;
-        Ok(row.into())
+        Ok(self.load(row))
     }
 
     /// The current load; `None`: the person has none at all.
@@ -267,7 +268,8 @@ impl Loads {
     /// # Errors
     /// The store cannot be read.
     pub fn current(&self, person: &PersonId) -> Result<Option<Load>, LoadError> {
-        Ok(self.0.store.current_load(person.as_str())?.map(Load::from))
+        let row = self.0.store.current_load(person.as_str())?;
+        Ok(row.map(|row| self.load(row)))
     }
 
     /// Makes a load the current one.

@@ -96,7 +96,7 @@ impl Registry {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn open(store: Store, clock: fn() -> DateTime<Utc>) -> Result<Self, RegistryError> {
-        store.all_instances_offline().await?;
+        store.nobody_connected().await?;
         Ok(Self(Arc::new(Inner {
             store,
             clock,
@@ -291,13 +291,11 @@ impl Registry {
     pub async fn unregister(&self, id: &str) -> Result<(), RegistryError> {
         let now = (self.0.clock)();
         let done = self.0.store.unregister_instance(id.to_owned(), now);
-        match done.await? {
-            true => {
-                self.0.presence.dismiss(id, Farewell::Unregistered);
-                Ok(())
-            }
-            false => Err(RegistryError::Unknown(id.to_owned())),
+        if !done.await? {
+            return Err(RegistryError::Unknown(id.to_owned()));
         }
+        self.0.presence.dismiss(id, Farewell::Unregistered);
+        Ok(())
     }
 
     /// Makes an instance that belongs to nobody who is known a person's, by the proof of its password.
@@ -358,6 +356,12 @@ impl Registry {
             Some(_) if search.skip == 0 => 0,
             _ => self.0.store.count_instances(&wanted)?,
         };
+        if search.skip > 0 && search.skip >= total {
+            return Ok(Page {
+                total,
+                ..Page::default()
+            });
+        }
         let rows = self.0.store.instances(&wanted)?;
         let full = u32::try_from(rows.len()).is_ok_and(|found| found == search.limit);
         let next = rows.last().filter(|_| full).map(|row| row.seq);

@@ -12,9 +12,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::Status;
 use super::relay::{Answer, Sink};
-use crate::store::Store;
+use crate::store::{PresenceRow, Store};
 
 /// Most instances that are connected at once.
 const CONNECTED: usize = 4096;
@@ -230,19 +229,16 @@ impl Presence {
         if changed.is_empty() {
             return;
         }
-        // All of them share a commit.
-        let written = futures::future::join_all(changed.into_iter().map(|id| {
+        let row = |id: String| {
             let connected = self.connected(&id);
-            if let Some(connected) = connected {
-                store.heard_instance(id.clone(), minute(connected.heard_at));
+            PresenceRow {
+                id,
+                online: connected.is_some(),
+                heard_at: connected.map(|connected| minute(connected.heard_at)),
             }
-            let status = match connected {
-                Some(_) => Status::Online,
-                None => Status::Offline,
-            };
-            store.set_instance_status(id, status.word())
-        }));
-        if let Some(error) = written.await.into_iter().find_map(Result::err) {
+        };
+        let rows = changed.into_iter().map(row).collect();
+        if let Err(error) = store.keep_presence(rows).await {
             // What callers are told comes from memory; what is kept is written again at the next change.
             tracing::warn!("who is connected was not written down: {error}");
         }
