@@ -19,6 +19,9 @@ use super::limits::{Accepted, Limits};
 use super::{Door, Problem};
 use crate::identity::{Principal, Proof, Reach, Scope};
 
+/// Names of path parameters that are texts of people: they leave no trace in the audit log, which outlives what they name.
+const PERSONAL: [&str; 2] = ["document", "username"];
+
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Where a request came in.
@@ -56,6 +59,10 @@ impl Desk {
         })
     }
 }
+
+/// Put beside an answer by a handler that was shown a proof, which was none: it counts as one that failed of this address.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WrongProof;
 
 /// What is known of one operation when it is mounted.
 struct Rule {
@@ -275,6 +282,11 @@ pub(super) async fn stand(rules: Rules, mut request: Request, next: Next) -> Res
                 },
                 Err(problem) => problem.into_response(),
             };
+            let wrong = answer.extensions().get::<WrongProof>().is_some();
+            let answer = match wrong.then(|| desk.limits.failed(peer.as_ref())) {
+                Some(Err(too_many)) => too_many.into_response(),
+                _ => answer,
+            };
             line.end(answer).await
         }
     }
@@ -439,6 +451,6 @@ fn refusal(headers: &HeaderMap, standing: &Standing, scope: Option<Scope>) -> Pr
 /// What the path names: a session, a key's id, ….
 async fn subject(parts: &mut Parts) -> Option<String> {
     let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
-    let (_, first) = parameters.iter().next()?;
-    Some(first.to_owned())
+    let (name, first) = parameters.iter().next()?;
+    (!PERSONAL.contains(&name)).then(|| first.to_owned())
 }

@@ -7,9 +7,11 @@
 mod audit;
 mod base;
 mod chat;
+mod claim;
 mod completion;
 mod docs;
 mod document;
+mod documents;
 mod events;
 mod framing;
 mod front;
@@ -29,6 +31,7 @@ mod oauth;
 mod page;
 mod people;
 mod problem;
+mod profile;
 mod registrations;
 mod serve;
 mod sessions;
@@ -176,6 +179,8 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(document::routes())
         .merge(audit::routes())
         .merge(chat::routes())
+        .merge(claim::routes())
+        .merge(documents::routes())
         .merge(events::routes())
         .merge(grants::routes())
         .merge(health::routes())
@@ -187,6 +192,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(metrics::routes())
         .merge(oauth::routes())
         .merge(people::routes())
+        .merge(profile::routes())
         .merge(registrations::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())

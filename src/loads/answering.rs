@@ -157,11 +157,7 @@ async fn answer(
     }
 }
 
-async fn pass_on(
-    mut answer: Response,
-    id: &str,
-    out: &mpsc::Sender<String>,
-) -> Result<(), String> {
+async fn pass_on(mut answer: Response, id: &str, out: &mpsc::Sender<String>) -> Result<(), String> {
     let mut events = Events::new(EVENT);
     while let Some(part) = answer.chunk().await.map_err(|error| broken(&error))? {
         let came = events.take(&part);

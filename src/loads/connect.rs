@@ -106,7 +106,10 @@ impl Loads {
     /// A load, with how it stands with its connection.
     pub(super) fn load(&self, row: LoadRow) -> Load {
         let connection = row.connect.then(|| {
-            let link = self.links().get(&row.id).map(|link| Arc::clone(&link.condition));
+            let link = self
+                .links()
+                .get(&row.id)
+                .map(|link| Arc::clone(&link.condition));
             link.map_or_else(Connection::default, |condition| lock(&condition).clone())
         });
         Load {

@@ -108,7 +108,9 @@ impl Loads {
         };
         let own = known.is_some_and(|known| {
             known.status != Status::Unregistered
-                && known.person.is_some_and(|person| person.as_str() == row.person)
+                && known
+                    .person
+                    .is_some_and(|person| person.as_str() == row.person)
         });
         if !own {
             return Left::Refused;

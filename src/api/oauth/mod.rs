@@ -13,24 +13,30 @@ mod token;
 
 use axum::Json;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use zeroize::Zeroizing;
 
 use super::base::Base;
+use super::guard::WrongProof;
 use super::{Door, Problem};
 use crate::identity::{Client, Refusal, RefusalCode};
+use crate::registry::{RegistryError, Status};
 use fields::Fields;
 
 /// Largest body, in bytes.
 const LARGEST: usize = 16 << 10;
+/// What every password of an instance begins with.
+const PASSWORD: &str = "jp_";
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
@@ -53,17 +59,37 @@ pub(in crate::api) struct OAuthError {
 }
 
 /// A refusal on its way to a client.
-pub(in crate::api) struct Answer(Refusal);
+pub(in crate::api) struct Answer {
+    refusal: Refusal,
+    /// Whether a proof that costs something to look at was wrong: it is counted.
+    wrong: bool,
+    retry_after_s: Option<u64>,
+}
+
+impl Answer {
+    /// A wrong password.
+    fn wrong(why: &str) -> Self {
+        Self {
+            refusal: Refusal::of(RefusalCode::InvalidClient, why),
+            wrong: true,
+            retry_after_s: None,
+        }
+    }
+}
 
 impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
-        Self(refusal)
+        Self {
+            refusal,
+            wrong: false,
+            retry_after_s: None,
+        }
     }
 }
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let (code, why) = match self.0 {
+        let (code, why) = match self.refusal {
             Refusal::Identity(error) => return Problem::from(error).into_response(),
             Refusal::Rule { code, why } => (code, why),
         };
@@ -81,6 +107,12 @@ impl IntoResponse for Answer {
             let basic = HeaderValue::from_static(r#"Basic realm="jarkeeper""#);
             response.headers_mut().insert(WWW_AUTHENTICATE, basic);
         }
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if self.wrong {
+            response.extensions_mut().insert(WrongProof);
+        }
         unkept(response)
     }
 }
@@ -93,25 +125,90 @@ fn unkept(mut response: Response) -> Response {
     response
 }
 
-/// The client that asks, and has proved it where it has a secret (RFC 6749 section 2.3).
-fn client(door: &Door, headers: &HeaderMap, fields: &Fields) -> Result<Client, Refusal> {
-    let refuse = |why: &str| Refusal::of(RefusalCode::InvalidClient, why);
-    let said = fields.one("client_id")?;
-    let secret = fields.one("client_secret")?;
-    let mut headers = headers.get_all(AUTHORIZATION).iter();
-    let (header, second) = (headers.next(), headers.next());
-    let Some(header) = header else {
-        let id = said.ok_or_else(|| refuse("client_id is missing"))?;
-        let secret = secret.map(SecretString::from);
-        return door.identity.prove_client(id, secret.as_ref());
-    };
-    let (id, password) =
-        basic(header).ok_or_else(|| refuse("Authorization must be Basic, with id and secret"))?;
-    if secret.is_some() || second.is_some() || said.is_some_and(|said| said != id) {
-        let why = "the client shows who it is in two ways";
-        return Err(Refusal::of(RefusalCode::InvalidRequest, why));
+/// Id and secret, as a client shows them (RFC 6749 section 2.3).
+struct Shown {
+    id: String,
+    secret: Option<SecretString>,
+}
+
+impl Shown {
+    fn of(headers: &HeaderMap, fields: &Fields) -> Result<Self, Refusal> {
+        let refuse = |why: &str| Refusal::of(RefusalCode::InvalidClient, why);
+        let said = fields.one("client_id")?;
+        let secret = fields.one("client_secret")?;
+        let mut headers = headers.get_all(AUTHORIZATION).iter();
+        let (header, second) = (headers.next(), headers.next());
+        let Some(header) = header else {
+            let id = said.ok_or_else(|| refuse("client_id is missing"))?;
+            return Ok(Self {
+                id: id.to_owned(),
+                secret: secret.map(SecretString::from),
+            });
+        };
+        let (id, password) = basic(header)
+            .ok_or_else(|| refuse("Authorization must be Basic, with id and secret"))?;
+        if secret.is_some() || second.is_some() || said.is_some_and(|said| said != id) {
+            let why = "the client shows who it is in two ways";
+            return Err(Refusal::of(RefusalCode::InvalidRequest, why));
+        }
+        Ok(Self {
+            id,
+            secret: Some(password),
+        })
     }
-    door.identity.prove_client(&id, Some(&password))
+}
+
+/// The client that asks, and has proved it where it has a secret.
+fn client(door: &Door, headers: &HeaderMap, fields: &Fields) -> Result<Client, Refusal> {
+    let shown = Shown::of(headers, fields)?;
+    door.identity.prove_client(&shown.id, shown.secret.as_ref())
+}
+
+/// Who asks about a token, or ends it.
+enum Asker {
+    Client(Client),
+    /// An instance, by its id.
+    Instance(String),
+}
+
+impl Asker {
+    /// A client or an instance, which are told apart by their secrets.
+    async fn of(door: &Door, headers: &HeaderMap, fields: &Fields) -> Result<Self, Answer> {
+        let shown = Shown::of(headers, fields)?;
+        let is_password = |secret: &SecretString| secret.expose_secret().starts_with(PASSWORD);
+        match shown.secret.as_ref().is_some_and(is_password) {
+            true => Ok(Self::Instance(instance(door, shown).await?)),
+            false => {
+                let client = door.identity.prove_client(&shown.id, shown.secret.as_ref());
+                Ok(Self::Client(client?))
+            }
+        }
+    }
+}
+
+/// The instance that asks, and has proved it by its password.
+async fn instance(door: &Door, shown: Shown) -> Result<String, Answer> {
+    let wrong = || Answer::wrong("this instance is not known, or its password is wrong");
+    let password = shown.secret.ok_or_else(wrong)?;
+    match door.registry.prove(&shown.id, &password).await {
+        Ok(instance) if instance.status != Status::Unregistered => Ok(instance.id),
+        Ok(_) | Err(RegistryError::Refused(_) | RegistryError::Unknown(_)) => Err(wrong()),
+        Err(error @ RegistryError::Locked { until }) => {
+            let seconds = (until - (door.clock)()).num_seconds().max(0).unsigned_abs();
+            Err(Answer {
+                refusal: Refusal::of(RefusalCode::InvalidClient, error.to_string()),
+                wrong: true,
+                retry_after_s: Some(seconds + 1),
+            })
+        }
+        Err(error @ RegistryError::Busy) => Err(Answer {
+            refusal: Refusal::of(RefusalCode::TemporarilyUnavailable, error.to_string()),
+            wrong: false,
+            retry_after_s: Some(1),
+        }),
+        Err(RegistryError::Store(error)) => Err(Refusal::from(error).into()),
+        Err(RegistryError::Invalid(_) | RegistryError::Conflict(_)) => Err(wrong()),
+    }
 }
 
 /// Id and secret, each encoded as a form first (RFC 6749 section 2.3.1).

@@ -1,0 +1,108 @@
+//! `/v1/instances/{id}/claim`: whose an instance is.
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use zeroize::Zeroizing;
+
+use super::guard::WrongProof;
+use super::people::unreadable;
+use super::{Door, Problem, guarded};
+use crate::identity::{Principal, Scope, Who};
+use crate::registry::{Instance, RegistryError};
+
+pub(super) fn routes() -> OpenApiRouter<Door> {
+    OpenApiRouter::new().routes(guarded(Scope::RegistryWrite, routes!(claim)))
+}
+
+/// The proof that an instance is one's own.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ClaimBody {
+    /// The instance's password.
+    #[schema(value_type = String, example = "jp_…")]
+    instance_password: Zeroizing<String>,
+}
+
+/// An instance that is the person's now.
+#[derive(Serialize, ToSchema)]
+struct ClaimedView {
+    id: String,
+    /// What people call it.
+    name: String,
+    /// Whose it is.
+    person: String,
+    /// `online`, `offline` or `unregistered`.
+    #[schema(example = "offline")]
+    status: &'static str,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Instance> for ClaimedView {
+    fn from(instance: Instance) -> Self {
+        Self {
+            id: instance.id,
+            name: instance.name,
+            person: instance
+                .person
+                .map(|one| one.to_string())
+                .unwrap_or_default(),
+            status: instance.status.word(),
+            updated_at: instance.updated_at,
+        }
+    }
+}
+
+/// Makes an instance the person's whose credentials these are, by the proof of its password. Whatever it has kept so far
+/// (documents, loads, other instances) comes with it, and its tokens end.
+///
+/// An instance that is another person's is refused as a wrong password is. To claim one's own again changes nothing.
+#[utoipa::path(post, path = "/v1/instances/{id}/claim", operation_id = "instances.claim", tag = "registry",
+    params(("id" = String, Path, description = "The instance's id")), request_body = ClaimBody,
+    responses((status = 200, body = ClaimedView), (status = 400, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem, description = "There is no such instance with this password for this person")))]
+async fn claim(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<String>,
+    body: Result<Json<ClaimBody>, JsonRejection>,
+) -> Result<Json<ClaimedView>, Response> {
+    let Json(body) = body.map_err(|rejection| unreadable(rejection).into_response())?;
+    if matches!(principal.who, Who::Instance(_)) {
+        let detail = "an instance cannot claim another one; a person does";
+        let refused = Problem::new(StatusCode::FORBIDDEN, "refused", "Not allowed", detail);
+        return Err(refused.into_response());
+    }
+    let password = SecretString::from(body.instance_password.as_str());
+    let claimed = door.registry.claim(&id, &password, &principal.person);
+    match claimed.await {
+        Ok(instance) => Ok(Json(instance.into())),
+        Err(error) => {
+            let wrong = matches!(
+                error,
+                RegistryError::Refused(_) | RegistryError::Locked { .. }
+            );
+            let problem = match error {
+                // Whether there is none, or it is another person's: as for whatever is not there.
+                RegistryError::Refused(_) => {
+                    let shown: String = id.chars().take(40).collect();
+                    Problem::not_found("instance", &shown)
+                }
+                error => error.into(),
+            };
+            let mut answer = problem.into_response();
+            if wrong {
+                answer.extensions_mut().insert(WrongProof);
+            }
+            Err(answer)
+        }
+    }
+}
