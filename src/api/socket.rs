@@ -1,5 +1,7 @@
 //! `/api/ws/{id}`: where an instance connects, so that it is there and can be talked to.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -18,11 +20,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::front::QueryPasswords;
-use super::{Door, Problem, open};
+use super::guard::Desk;
+use super::{Door, Peer, Problem, contract, contracted};
 use crate::registry::{self, RegistryError, Status};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::new().routes(open(routes!(connect)))
+    OpenApiRouter::new().routes(contracted(routes!(connect)))
 }
 
 /// Connects an instance: a WebSocket (RFC 6455), opened with the instance's password.
@@ -44,6 +47,8 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
     ))]
 async fn connect(
     State(door): State<Door>,
+    Extension(desk): Extension<Arc<Desk>>,
+    peer: Option<Extension<Peer>>,
     Path(id): Path<String>,
     passwords: Option<Extension<QueryPasswords>>,
     mut request: Request,
@@ -56,7 +61,13 @@ async fn connect(
         // The same as a wrong one.
         _ => SecretString::default(),
     };
-    let instance = door.registry.prove(&id, &password).await?;
+    let instance = contract::prove(
+        &desk,
+        peer.as_ref().map(|Extension(peer)| peer),
+        &id,
+        &password,
+    )
+    .await?;
     if instance.status == Status::Unregistered {
         return Err(RegistryError::Refused(id).into());
     }
