@@ -157,8 +157,8 @@ struct Inner {
     memory: Memory,
     renewer: Renewer,
     clock: fn() -> DateTime<Utc>,
-    /// Whose registrations are being worked on: one after the other for each person.
-    turns: Mutex<HashMap<PersonId, Weak<tokio::sync::Mutex<()>>>>,
+    /// Which registrations are being worked on: one after the other for each load.
+    turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     seen: Mutex<HashMap<String, standing::Seen>>,
     links: connect::Links,
 }
@@ -331,14 +331,14 @@ impl Loads {
         Ok(found.map(|(kind, bytes)| Avatar { kind, bytes }))
     }
 
-    /// Waits until no other registration of this person is worked on.
-    async fn turn(&self, person: &PersonId) -> tokio::sync::OwnedMutexGuard<()> {
+    /// Waits until nobody else works on the registration of this load (or, where there is none, on this person's first).
+    async fn turn(&self, of: &str) -> tokio::sync::OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner);
             turns.retain(|_, turn| turn.strong_count() > 0);
-            let known = turns.get(person).and_then(Weak::upgrade);
+            let known = turns.get(of).and_then(Weak::upgrade);
             let turn = known.unwrap_or_default();
-            turns.insert(person.clone(), Arc::downgrade(&turn));
+            turns.insert(of.to_owned(), Arc::downgrade(&turn));
             turn
         };
         turn.lock_owned().await

@@ -62,8 +62,7 @@ impl Loads {
     pub async fn register(&self, person: &PersonId, wish: Wish) -> Result<Made, LoadError> {
         let (loads, person) = (self.clone(), person.clone());
         let work = async move {
-            let _turn = loads.turn(&person).await;
-            match loads.register_now(&person, wish).await {
+            match loads.register_in_turn(&person, wish).await {
                 Err(LoadError::Invalid(why)) => not(Reason::Invalid, why),
                 Err(LoadError::Seal(why)) => not(Reason::NoSeal, why),
                 other => other,
@@ -72,10 +71,31 @@ impl Loads {
         self.to_the_end(work).await
     }
 
+    async fn register_in_turn(&self, person: &PersonId, mut wish: Wish) -> Result<Made, LoadError> {
+        let current = || {
+            let row = self.0.store.current_load(person.as_str())?;
+            Ok::<_, LoadError>(row.map(|row| row.id))
+        };
+        if wish.load.is_none() {
+            wish.load = current()?;
+        }
+        let mut first = None;
+        if wish.load.is_none() {
+            // Two at once shall not make two loads.
+            first = Some(self.turn(&format!("first of {person}")).await);
+            wish.load = current()?;
+        }
+        let _turn = match &wish.load {
+            Some(load) => Some(self.turn(load).await),
+            None => first,
+        };
+        self.register_now(person, wish).await
+    }
+
     async fn register_now(&self, person: &PersonId, wish: Wish) -> Result<Made, LoadError> {
         let row = match &wish.load {
             Some(id) => Some(self.row(person, id)?),
-            None => self.0.store.current_load(person.as_str())?,
+            None => None,
         };
         let upload = self.compiled(person, row.as_ref(), &wish)?;
         let settings = self.0.renewer.settings();

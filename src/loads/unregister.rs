@@ -24,7 +24,7 @@ impl Loads {
     pub async fn unregister(&self, person: &PersonId, id: &str) -> Result<Load, LoadError> {
         let (loads, person, id) = (self.clone(), person.clone(), id.to_owned());
         let work = async move {
-            let _turn = loads.turn(&person).await;
+            let _turn = loads.turn(&id).await;
             let row = loads.row(&person, &id)?;
             loads.tell(&person, &row).await?;
             loads.show(&person, &id)
@@ -44,7 +44,7 @@ impl Loads {
     ) -> Result<Told, LoadError> {
         let (loads, person, id) = (self.clone(), person.clone(), id.to_owned());
         let work = async move {
-            let _turn = loads.turn(&person).await;
+            let _turn = loads.turn(&id).await;
             let row = loads.row(&person, &id)?;
             let told = match without_registry && loads.is_foreign(&row).await {
                 true => Told::No,

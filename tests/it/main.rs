@@ -33,6 +33,8 @@ mod hostile;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod loads;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod mcp;
