@@ -83,7 +83,10 @@ async fn line_18_a_password_opens_and_everything_else_is_refused_before_the_upgr
     for refused in &refusals {
         assert_eq!(refused.0, 401, "{refused:?}");
         assert_eq!(refused, &refusals[0]);
-        assert_eq!((&refused.1["code"], &refused.1["data"]), (&json!(401), &Value::Null));
+        assert_eq!(
+            (&refused.1["code"], &refused.1["data"]),
+            (&json!(401), &Value::Null)
+        );
     }
     // The example of RFC 6455 section 1.3.
     let right = path(&id, &password);
@@ -95,7 +98,10 @@ async fn line_18_a_password_opens_and_everything_else_is_refused_before_the_upgr
     let head = String::from_utf8_lossy(&head[..read]).to_lowercase();
     assert!(head.starts_with("http/1.1 101"), "{head}");
     let accept = "sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=";
-    assert!(head.contains(accept) && !head.contains("content-length"), "{head}");
+    assert!(
+        head.contains(accept) && !head.contains("content-length"),
+        "{head}"
+    );
     drop(stream);
     // A page of another site.
     let foreign = upgrade(&api, &right, "Origin: https://evil.example\r\n");
@@ -107,7 +113,10 @@ async fn line_18_a_password_opens_and_everything_else_is_refused_before_the_upgr
     let (status, body) = answer(plain).await;
     assert_eq!((status, &body["code"]), (426, &json!(426)), "{body}");
     let log = format!("{:?}", daemon.log());
-    assert!(!log.contains(&password) && !log.contains("password="), "{log}");
+    assert!(
+        !log.contains(&password) && !log.contains("password="),
+        "{log}"
+    );
 }
 
 #[tokio::test]
@@ -117,21 +126,44 @@ async fn line_19_pings_and_heartbeats_are_answered_and_presence_is_seen() {
     assert_eq!(detail(&api, &id, &password).await["is_connected"], false);
     let mut instance = Instance::connect(&api, &id, &password).await;
     let first = seen(&api, &id, &password, true).await;
-    let beat = first["last_heartbeat"].as_str().expect("it was heard").to_owned();
-    instance.socket.send(Message::Ping("abc".into())).await.unwrap();
+    let beat = first["last_heartbeat"]
+        .as_str()
+        .expect("it was heard")
+        .to_owned();
+    instance
+        .socket
+        .send(Message::Ping("abc".into()))
+        .await
+        .unwrap();
     assert_eq!(instance.next().await, Some(Message::Pong("abc".into())));
-    let nonsense = ["", "{", "[]", "5", "null", "{}", r#"{"type":"other"}"#, r#"{"type":["heartbeat"]}"#];
+    let nonsense = [
+        "",
+        "{",
+        "[]",
+        "5",
+        "null",
+        "{}",
+        r#"{"type":"other"}"#,
+        r#"{"type":["heartbeat"]}"#,
+    ];
     for text in nonsense {
         instance.say(text).await;
     }
-    instance.socket.send(Message::Binary(vec![0, 255].into())).await.unwrap();
+    instance
+        .socket
+        .send(Message::Binary(vec![0, 255].into()))
+        .await
+        .unwrap();
     let now = chrono::Utc::now().to_rfc3339();
     let heartbeat = json!({ "type": "heartbeat", "version": "1.0",
         "data": { "timestamp": now, "instance_id": id, "status": "alive" } });
     instance.say(heartbeat.to_string()).await;
     assert_eq!(instance.hear().await, json!({ "type": "heartbeat_ack" }));
     let later = detail(&api, &id, &password).await;
-    assert!(later["last_heartbeat"].as_str().unwrap() >= beat.as_str(), "{later}");
+    assert!(
+        later["last_heartbeat"].as_str().unwrap() >= beat.as_str(),
+        "{later}"
+    );
     // Without a goodbye.
     drop(instance);
     seen(&api, &id, &password, false).await;
@@ -167,7 +199,10 @@ async fn a_rotated_password_leaves_the_socket_open() {
     let (_root, _daemon, api) = daemon();
     let (id, password, load) = registered(&api, "a").await;
     let mut instance = Instance::connect(&api, &id, &password).await;
-    let again = with(api.own(Method::POST, "/v1/registrations"), &json!({ "load": load }));
+    let again = with(
+        api.own(Method::POST, "/v1/registrations"),
+        &json!({ "load": load }),
+    );
     let (status, made) = answer(again).await;
     assert_eq!((status, &made["instance_id"]), (201, &json!(id)), "{made}");
     let newer = made["instance_password"].as_str().unwrap();
@@ -200,7 +235,10 @@ async fn an_upgrade_is_no_way_around_what_http_must_be() {
     let (id, password, _) = registered(&api, "a").await;
     let right = path(&id, &password);
     let asked = upgrade(&api, &right, "");
-    let sites = format!("GET /v1/me HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", port(&api));
+    let sites = format!(
+        "GET /v1/me HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n",
+        port(&api)
+    );
     // Bytes after the upgrade that look like HTTP are none any more: no second answer comes.
     let heard = say(&api, format!("{asked}{sites}")).await;
     assert_eq!(heard.statuses(), [101], "{heard:?}");
@@ -214,7 +252,10 @@ async fn an_upgrade_is_no_way_around_what_http_must_be() {
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest)).await;
     let _ = ended.expect("a frame that is none ends the socket");
-    assert!(!String::from_utf8_lossy(&rest).contains("HTTP/1.1"), "{rest:?}");
+    assert!(
+        !String::from_utf8_lossy(&rest).contains("HTTP/1.1"),
+        "{rest:?}"
+    );
     // A refused upgrade leaves HTTP as it is: the next request is answered.
     let wrong = upgrade(&api, &path(&id, "wrong"), "");
     let close = sites.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
@@ -225,7 +266,11 @@ async fn an_upgrade_is_no_way_around_what_http_must_be() {
         let (method, at) = more.split_once(' ').unwrap();
         let asked = upgrade(&api, at, "Content-Length: 0\r\n");
         let asked = asked.replacen("GET", method, 1);
-        let heard = say(&api, asked.replace("Connection: Upgrade", "Connection: Upgrade, close")).await;
+        let heard = say(
+            &api,
+            asked.replace("Connection: Upgrade", "Connection: Upgrade, close"),
+        )
+        .await;
         assert!(!heard.statuses().contains(&101), "{more} {heard:?}");
     }
     // Not quite an upgrade.
@@ -237,8 +282,14 @@ async fn an_upgrade_is_no_way_around_what_http_must_be() {
         ("Connection: Upgrade", "Connection: close"),
         ("dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ="),
         ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""),
-        ("Upgrade: websocket\r\n", "Upgrade: websocket\r\nContent-Length: 3\r\n"),
-        ("Upgrade: websocket\r\n", "Upgrade: websocket\r\nUpgrade: h2c\r\n"),
+        (
+            "Upgrade: websocket\r\n",
+            "Upgrade: websocket\r\nContent-Length: 3\r\n",
+        ),
+        (
+            "Upgrade: websocket\r\n",
+            "Upgrade: websocket\r\nUpgrade: h2c\r\n",
+        ),
     ] {
         let mut asked = asked.replacen(what, with, 1);
         if with.contains("Content-Length") {
@@ -249,11 +300,16 @@ async fn an_upgrade_is_no_way_around_what_http_must_be() {
         }
         let heard = say(&api, &asked).await;
         let status = heard.statuses()[0];
-        assert!(matches!(status, 400 | 426 | 505 | 405 | 413 | 415), "{with} {heard:?}");
+        assert!(
+            matches!(status, 400 | 426 | 505 | 405 | 413 | 415),
+            "{with} {heard:?}"
+        );
     }
     // Half of one is ended by its time, and holds up nobody.
     let mut half = TcpStream::connect(("127.0.0.1", port(&api))).await.unwrap();
-    half.write_all(&asked.as_bytes()[..asked.len() - 10]).await.unwrap();
+    half.write_all(&asked.as_bytes()[..asked.len() - 10])
+        .await
+        .unwrap();
     let mut ok = Instance::connect(&api, &id, &password).await;
     ok.say(r#"{"type":"heartbeat"}"#).await;
     assert_eq!(ok.hear().await["type"], "heartbeat_ack");
@@ -269,7 +325,10 @@ async fn too_much_ends_the_socket_and_nothing_else() {
     let (id, password, _) = registered(&api, "a").await;
     for length in [(1 << 20) + 1, 8 << 20] {
         let mut instance = Instance::connect(&api, &id, &password).await;
-        let _ = instance.socket.send(Message::text("x".repeat(length))).await;
+        let _ = instance
+            .socket
+            .send(Message::text("x".repeat(length)))
+            .await;
         assert!(instance.closed().await.is_none_or(|code| code == 1009));
         seen(&api, &id, &password, false).await;
     }
@@ -279,7 +338,9 @@ async fn too_much_ends_the_socket_and_nothing_else() {
     stream.write_all(asked.as_bytes()).await.unwrap();
     let mut space = [0; 2048];
     assert!(stream.read(&mut space).await.unwrap() > 0);
-    let huge = [0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 1];
+    let huge = [
+        0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 1,
+    ];
     stream.write_all(&huge).await.unwrap();
     let mut rest = Vec::new();
     let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest))
