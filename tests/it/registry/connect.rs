@@ -184,7 +184,7 @@ async fn what_is_not_registered_is_not_connected_and_without_a_model_it_says_so(
         problem["detail"].as_str().unwrap().contains("[llm] url"),
         "{problem}"
     );
-    // Unregistered, it is not connected; registered again, it is.
+    // Unregistered, it is not connected; registered again, it can be.
     let gone = api.own(Method::DELETE, &format!("/v1/registrations/{load}"));
     let (status, body) = answer(gone).await;
     assert!(matches!(status, 200 | 204), "{status} {body}");
@@ -195,6 +195,8 @@ async fn what_is_not_registered_is_not_connected_and_without_a_model_it_says_so(
         &json!({ "load": load }),
     );
     assert_eq!(answer(again).await.0, 201);
+    let connect = format!("/v1/loads/{load}/connect");
+    assert_eq!(answer(api.own(Method::POST, &connect)).await.0, 200);
     connection(&api, &load, |it| it["connected"] == true).await;
 }
 
@@ -272,7 +274,7 @@ async fn the_python_client_connects_and_openais_client_talks_to_it() {
     let key = crate::support::key(&root, "registry:write", &[], chrono::TimeDelta::hours(1)).await;
     for base in ["/api/chat/", "/v1/instances/"] {
         let talked = Command::new(&python)
-            .args([&here("openai.py"), &format!("{}{base}{id}", api.base), &key])
+            .args([&here("talk.py"), &format!("{}{base}{id}", api.base), &key])
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&talked.stdout).into_owned();

@@ -113,7 +113,11 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
                     let event = format!(": the end\n\ndata: {}\n\ndata: [DONE]\n\n", last_chunk());
                     Some((Ok(event), None))
                 }
-                "cut" => Some((Err(std::io::Error::other("cut")), None)),
+                "cut" => {
+                    // What was said before is on its way by then.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    Some((Err(std::io::Error::other("cut")), None))
+                }
                 "stop" => None,
                 // On and on.
                 _ => {
