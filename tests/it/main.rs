@@ -43,6 +43,8 @@ mod policy;
 #[cfg(test)]
 mod realsites;
 #[cfg(test)]
+mod registry;
+#[cfg(test)]
 mod renewal;
 #[cfg(test)]
 mod sealed;
