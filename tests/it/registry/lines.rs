@@ -50,7 +50,15 @@ async fn line_02_and_03_everything_below_api_is_an_envelope() {
         (json("{}").bearer_auth("a:b"), 401),
         (json("{}").header("authorization", "Basic YTpi"), 400),
     ] {
-        let response = request.send().await.unwrap();
+        // Where a body is not read the connection ends, and one that waits for the next request may be it.
+        let mut response = None;
+        for _ in 0..5 {
+            response = request.try_clone().unwrap().send().await.ok();
+            if response.is_some() {
+                break;
+            }
+        }
+        let response = response.unwrap();
         let kind = response.headers()["content-type"]
             .to_str()
             .unwrap()
