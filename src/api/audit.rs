@@ -129,6 +129,12 @@ impl Line {
         Self { desk, row, care }
     }
 
+    /// Who it was, where no principal says it.
+    pub(super) fn by(&mut self, who: &crate::identity::Who, person: Option<String>) {
+        self.row.principal = who.to_string();
+        self.row.person = person;
+    }
+
     /// Writes the line that stands before the operation, where it needs one.
     pub(super) async fn begin(&self) -> Result<(), Problem> {
         match self.care {

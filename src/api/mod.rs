@@ -6,6 +6,9 @@
 
 mod audit;
 mod base;
+mod chat;
+mod completion;
+mod contract;
 mod docs;
 mod document;
 mod events;
@@ -14,7 +17,9 @@ mod front;
 mod gate;
 mod grants;
 mod guard;
+mod guesses;
 mod health;
+mod instances;
 mod keys;
 mod leases;
 mod limits;
@@ -31,9 +36,11 @@ mod serve;
 mod sessions;
 mod sign_in;
 mod sites;
+mod socket;
 mod span;
 mod ticket;
 mod tls;
+mod upload;
 mod visit;
 mod webhooks;
 mod wire;
@@ -62,7 +69,7 @@ use crate::telemetry::{Health, Metrics, Traces};
 use crate::watch::Settings;
 use crate::webhooks::Webhooks;
 
-use guard::{Desk, Rules, stand};
+use guard::{Desk, Rules, stand, stand_contract};
 
 pub use guard::Peer;
 pub use mcp::tools;
@@ -149,6 +156,24 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     (schemas, paths, methods.route_layer(guard))
 }
 
+/// Mounts operations of the contract with clients that were there before: who calls is told to them as
+/// [`Caller`](contract::Caller), and what they refuse is put into an envelope.
+fn contracted(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
+    let (schemas, mut paths, methods) = routes;
+    for operation in operations(&mut paths) {
+        let none: [&str; 0] = [];
+        operation.security = Some(vec![
+            SecurityRequirement::default(),
+            SecurityRequirement::new("instance", none),
+        ]);
+        document::describe_contract(operation);
+    }
+    let rules = Rules::of(&paths, None);
+    let guard =
+        from_fn(move |request: Request, next: Next| stand_contract(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
+}
+
 fn operations(
     paths: &mut utoipa::openapi::path::Paths,
 ) -> impl Iterator<Item = &mut utoipa::openapi::path::Operation> {
@@ -171,9 +196,11 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(document::blank())
         .merge(document::routes())
         .merge(audit::routes())
+        .merge(chat::routes())
         .merge(events::routes())
         .merge(grants::routes())
         .merge(health::routes())
+        .merge(instances::routes())
         .merge(keys::routes())
         .merge(leases::routes())
         .merge(loads::routes())
@@ -185,7 +212,9 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(sessions::routes())
         .merge(sign_in::routes())
         .merge(sites::routes())
+        .merge(socket::routes())
         .merge(ticket::routes())
+        .merge(upload::routes())
         .merge(webhooks::routes())
         .split_for_parts();
     let built = document::Built(Arc::new(document.clone()));
@@ -200,5 +229,9 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .layer(from_fn_with_state(door.clone(), metrics::observe))
         .layer(from_fn_with_state(desk, front::front))
         .with_state(door);
+    // What is around a router's routes does not change where they lead; so this one stands around the router.
+    let router = Router::new()
+        .fallback_service(router)
+        .layer(from_fn(contract::envelope));
     (router, document)
 }

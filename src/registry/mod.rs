@@ -10,7 +10,9 @@ mod password;
 mod presence;
 mod proofs;
 mod prove;
+mod relay;
 mod rows;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -29,7 +31,10 @@ use proofs::Proofs;
 pub use instance::{
     Instance, InstanceChange, Page, Registered, RegisteredBy, Role, Search, Status, Upload,
 };
-pub use presence::Presence;
+pub use presence::{Attached, Connected, Far, Farewell, Full, Presence};
+pub(crate) use relay::DONE;
+pub use relay::{Chat, ChatError};
+pub use socket::carry;
 
 /// Longest id that is looked up, bytes: none that was given out here is longer than 20.
 const LONGEST_ID: usize = 255;
@@ -91,11 +96,11 @@ impl Registry {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn open(store: Store, clock: fn() -> DateTime<Utc>) -> Result<Self, RegistryError> {
-        store.all_instances_offline().await?;
+        store.nobody_connected().await?;
         Ok(Self(Arc::new(Inner {
             store,
             clock,
-            presence: Presence::default(),
+            presence: Presence::new(clock),
             hasher: Hasher::default(),
             proofs: Mutex::new(Proofs::new()?),
             alone: std::array::from_fn(|_| tokio::sync::Mutex::default()),
@@ -286,10 +291,11 @@ impl Registry {
     pub async fn unregister(&self, id: &str) -> Result<(), RegistryError> {
         let now = (self.0.clock)();
         let done = self.0.store.unregister_instance(id.to_owned(), now);
-        match done.await? {
-            true => Ok(()),
-            false => Err(RegistryError::Unknown(id.to_owned())),
+        if !done.await? {
+            return Err(RegistryError::Unknown(id.to_owned()));
         }
+        self.0.presence.dismiss(id, Farewell::Unregistered);
+        Ok(())
     }
 
     /// Makes an instance that belongs to nobody who is known a person's, by the proof of its password.
@@ -345,6 +351,12 @@ impl Registry {
             Some(_) if search.skip == 0 => 0,
             _ => self.0.store.count_instances(&wanted)?,
         };
+        if search.skip > 0 && search.skip >= total {
+            return Ok(Page {
+                total,
+                ..Page::default()
+            });
+        }
         let rows = self.0.store.instances(&wanted)?;
         let full = u32::try_from(rows.len()).is_ok_and(|found| found == search.limit);
         let next = rows.last().filter(|_| full).map(|row| row.seq);

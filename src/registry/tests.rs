@@ -303,7 +303,11 @@ async fn a_search_is_by_person_status_name_and_tag_and_goes_on_where_it_ended() 
     registry
         .0
         .store
-        .set_instance_status(ids[0].clone(), "online")
+        .keep_presence(vec![crate::store::PresenceRow {
+            id: ids[0].clone(),
+            online: true,
+            heard_at: None,
+        }])
         .await
         .unwrap();
     let statuses = vec![Status::Online];

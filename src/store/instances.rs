@@ -425,48 +425,6 @@ impl Store {
         .await
     }
 
-    /// Says whether an instance that is registered is `online` or `offline`. Whether it was another way before.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub async fn set_instance_status(
-        &self,
-        id: String,
-        status: &'static str,
-    ) -> Result<bool, StoreError> {
-        self.write(move |connection| {
-            let changed = connection
-                .prepare_cached(
-                    "UPDATE instances SET status = ?2 WHERE id = ?1 AND status NOT IN ('unregistered', ?2)",
-                )?
-                .execute((id, status))?;
-            Ok(changed > 0)
-        })
-        .await
-    }
-
-    /// Says of all that are online that they are not: nobody is connected to a daemon that has just started.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub async fn all_instances_offline(&self) -> Result<(), StoreError> {
-        self.write(|connection| {
-            let set = "UPDATE instances SET status = 'offline' WHERE status = 'online'";
-            connection.execute(set, []).map(drop)
-        })
-        .await
-    }
-
-    /// Notes when an instance was last heard. Nobody waits for it, and where the writer has too much to do it is left out.
-    pub fn heard_instance(&self, id: String, at: DateTime<Utc>) {
-        self.hand(Durable::Handed, move |connection| {
-            connection
-                .prepare_cached("UPDATE instances SET heard_at = ?2 WHERE id = ?1")?
-                .execute((id, millis(at)))
-                .map(drop)
-        });
-    }
-
     /// Keeps a role of an instance that is registered; the same id replaces it. `most`: how many it may have. `None`: there
     /// is no such instance; `Some(false)`: it has as many.
     ///
