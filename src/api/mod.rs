@@ -12,6 +12,7 @@ mod contract;
 mod docs;
 mod document;
 mod events;
+mod facade;
 mod framing;
 mod front;
 mod gate;
@@ -198,6 +199,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(audit::routes())
         .merge(chat::routes())
         .merge(events::routes())
+        .merge(facade::routes())
         .merge(grants::routes())
         .merge(health::routes())
         .merge(instances::routes())

@@ -102,7 +102,8 @@ impl Told {
 }
 
 fn daemon(files: &Files) -> Result<Daemon, Stop> {
-    let none = "no daemon runs on this folder, and loads are the daemon's; start it: jarkeeper serve";
+    let none =
+        "no daemon runs on this folder, and loads are the daemon's; start it: jarkeeper serve";
     Daemon::of(files)?.ok_or_else(|| Stop::Told(1, none.to_owned()))
 }
 
@@ -125,7 +126,10 @@ pub(super) async fn run(files: &Files, verb: LoadVerb, json: bool) -> Result<(),
             let load = daemon
                 .ask(Method::PUT, "/v1/loads/current", Some(&body))
                 .await?;
-            say(&format!("{id}: \"{}\" is the current one", word(&load, "name")))
+            say(&format!(
+                "{id}: \"{}\" is the current one",
+                word(&load, "name")
+            ))
         }
         LoadVerb::Rename { load, name } => {
             let id = find(&daemon, &load).await?;
@@ -139,7 +143,11 @@ pub(super) async fn run(files: &Files, verb: LoadVerb, json: bool) -> Result<(),
             without_registry,
         } => {
             let id = find(&daemon, &load).await?;
-            let query = if without_registry { "?without_registry=true" } else { "" };
+            let query = if without_registry {
+                "?without_registry=true"
+            } else {
+                ""
+            };
             let path = format!("/v1/loads/{id}{query}");
             let gone = daemon.ask(Method::DELETE, &path, None).await?;
             if let Some(left) = gone["left"].as_str() {
@@ -158,7 +166,8 @@ async fn find(daemon: &Daemon, load: &str) -> Result<String, Stop> {
     match by("name").or_else(|| by("id")) {
         Some(one) => Ok(word(one, "id").to_owned()),
         None => {
-            let message = format!("there is no load {load:?}; `jarkeeper load list` shows what there is");
+            let message =
+                format!("there is no load {load:?}; `jarkeeper load list` shows what there is");
             Err(Stop::Told(5, message))
         }
     }
@@ -203,7 +212,9 @@ pub(super) async fn register(files: &Files, wanted: Registration, json: bool) ->
     let file = wanted.password_file.as_deref();
     let file = file.map(|path| Ok::<_, Stop>((path, fresh(path)?)));
     let file = file.transpose()?;
-    let made = daemon.ask(Method::POST, "/v1/registrations", Some(&body)).await;
+    let made = daemon
+        .ask(Method::POST, "/v1/registrations", Some(&body))
+        .await;
     let mut made = match (made, &file) {
         (Ok(made), _) => made,
         (Err(stop), Some((path, _))) => {
@@ -215,7 +226,12 @@ pub(super) async fn register(files: &Files, wanted: Registration, json: bool) ->
     };
     let password = match made["instance_password"].take() {
         Value::String(password) => Zeroizing::new(password),
-        _ => return Err(Stop::Told(1, "the daemon's answer is not known here".to_owned())),
+        _ => {
+            return Err(Stop::Told(
+                1,
+                "the daemon's answer is not known here".to_owned(),
+            ));
+        }
     };
     if let Some((path, mut file)) = file {
         let written = file
@@ -249,7 +265,9 @@ pub(super) async fn register(files: &Files, wanted: Registration, json: bool) ->
     match made["password_file"].as_str() {
         Some(path) => say(&format!("{told}; its password is in {path}")),
         None => {
-            complain(&format!("{told}; keep its password now, nobody can show it again"));
+            complain(&format!(
+                "{told}; keep its password now, nobody can show it again"
+            ));
             say(&password)
         }
     }
@@ -277,7 +295,10 @@ mod tests {
         assert_eq!(tag("a=true"), Ok(("a".to_owned(), json!(true))));
         assert_eq!(tag("a=7"), Ok(("a".to_owned(), json!(7))));
         assert_eq!(tag("a=b=c"), Ok(("a".to_owned(), json!("b=c"))));
-        assert_eq!(tag("model_name=7"), Ok(("model_name".to_owned(), json!("7"))));
+        assert_eq!(
+            tag("model_name=7"),
+            Ok(("model_name".to_owned(), json!("7")))
+        );
         assert!(tag("a").is_err());
     }
 }
