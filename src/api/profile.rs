@@ -32,7 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(guarded(Scope::ProfileWrite, routes!(change, delete)))
         .routes(guarded(Scope::Profile, routes!(find)))
         .routes(guarded(Scope::Profile, routes!(username)))
-        .routes(guarded(Scope::Read, routes!(export)))
+        .routes(guarded(Scope::ProfileWrite, routes!(export)))
 }
 
 /// A person, as it is told of itself.
@@ -246,7 +246,7 @@ async fn username(
 
 /// Gives everything that is kept about the person as one JSON document: profile, accounts at providers, loads, instances,
 /// roles, documents, keys, grants, visits, and its lines of the audit log. No password, no key, no token and no hash of one is
-/// in it. The address is in it with the scope `email`. A document that ends before its closing brace is not whole.
+/// in it. A document that ends before its closing brace is not whole.
 #[utoipa::path(get, path = "/v1/profile/export", operation_id = "profile.export", tag = "people",
     responses((status = 200, description = "All of it", body = Object), (status = 403, body = Problem)))]
 async fn export(
@@ -256,9 +256,7 @@ async fn export(
     all_of_it(&principal)?;
     // What the person does not have any more must not begin as an export of nothing.
     door.profiles.show(&principal.person)?;
-    let mut export = door
-        .profiles
-        .export(&principal.person, principal.may(Scope::Email));
+    let mut export = door.profiles.export(&principal.person);
     let (pieces, body) = mpsc::channel::<Result<Bytes, std::io::Error>>(AHEAD);
     tokio::spawn(async move {
         loop {
@@ -326,7 +324,7 @@ async fn delete(
     }
     let _ = deletion.without_registry;
     for instance in door.profiles.delete(person).await? {
-        let farewell = Farewell::Unregistered;
+        let farewell = Farewell::Moved;
         door.registry.presence().dismiss(&instance, farewell);
     }
     Ok(StatusCode::NO_CONTENT)

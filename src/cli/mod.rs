@@ -19,6 +19,7 @@ mod login;
 mod mcp;
 mod named;
 mod passkey;
+mod profile;
 mod secret;
 mod sign_in;
 mod sites;
@@ -139,6 +140,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
             .await
         }
         Verb::Key(verb) => key::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::Profile(verb) => profile::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::SignIn => sign_in::run(&Files::open(&root.join(".auth"))?, json).await,
         Verb::Secret(verb) => secret::run(&root, &settings, verb, json).await,
         Verb::Sites(sites::SitesVerb::Check) => sites::check(&settings, json),
