@@ -9,6 +9,7 @@ mod base;
 mod chat;
 mod claim;
 mod completion;
+mod contract;
 mod docs;
 mod document;
 mod documents;
@@ -18,10 +19,14 @@ mod front;
 mod gate;
 mod grants;
 mod guard;
+mod guesses;
 mod health;
+mod instances;
 mod keys;
 mod leases;
 mod limits;
+mod load_connect;
+mod loads;
 mod mcp;
 mod me;
 mod metrics;
@@ -30,6 +35,7 @@ mod page;
 mod people;
 mod problem;
 mod profile;
+mod registrations;
 mod serve;
 mod sessions;
 mod sign_in;
@@ -38,6 +44,7 @@ mod socket;
 mod span;
 mod ticket;
 mod tls;
+mod upload;
 mod visit;
 mod webhooks;
 mod wire;
@@ -66,7 +73,7 @@ use crate::telemetry::{Health, Metrics, Traces};
 use crate::watch::Settings;
 use crate::webhooks::Webhooks;
 
-use guard::{Desk, Rules, stand};
+use guard::{Desk, Rules, stand, stand_contract};
 
 pub use guard::Peer;
 pub use mcp::tools;
@@ -153,6 +160,24 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     (schemas, paths, methods.route_layer(guard))
 }
 
+/// Mounts operations of the contract with clients that were there before: who calls is told to them as
+/// [`Caller`](contract::Caller), and what they refuse is put into an envelope.
+fn contracted(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
+    let (schemas, mut paths, methods) = routes;
+    for operation in operations(&mut paths) {
+        let none: [&str; 0] = [];
+        operation.security = Some(vec![
+            SecurityRequirement::default(),
+            SecurityRequirement::new("instance", none),
+        ]);
+        document::describe_contract(operation);
+    }
+    let rules = Rules::of(&paths, None);
+    let guard =
+        from_fn(move |request: Request, next: Next| stand_contract(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
+}
+
 fn operations(
     paths: &mut utoipa::openapi::path::Paths,
 ) -> impl Iterator<Item = &mut utoipa::openapi::path::Operation> {
@@ -181,18 +206,23 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(events::routes())
         .merge(grants::routes())
         .merge(health::routes())
+        .merge(instances::routes())
         .merge(keys::routes())
         .merge(leases::routes())
+        .merge(load_connect::routes())
+        .merge(loads::routes())
         .merge(me::routes())
         .merge(metrics::routes())
         .merge(oauth::routes())
         .merge(people::routes())
         .merge(profile::routes())
+        .merge(registrations::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())
         .merge(sites::routes())
         .merge(socket::routes())
         .merge(ticket::routes())
+        .merge(upload::routes())
         .merge(webhooks::routes())
         .split_for_parts();
     let built = document::Built(Arc::new(document.clone()));
@@ -207,5 +237,9 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .layer(from_fn_with_state(door.clone(), metrics::observe))
         .layer(from_fn_with_state(desk, front::front))
         .with_state(door);
+    // What is around a router's routes does not change where they lead; so this one stands around the router.
+    let router = Router::new()
+        .fallback_service(router)
+        .layer(from_fn(contract::envelope));
     (router, document)
 }

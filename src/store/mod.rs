@@ -18,6 +18,7 @@ mod instance_tokens;
 mod instances;
 mod keys;
 mod leases;
+mod loads;
 mod people;
 mod presence;
 mod profiles;
@@ -49,6 +50,7 @@ pub use instances::{
 };
 pub use keys::KeyRow;
 pub use leases::LeaseRow;
+pub use loads::{GivenRow, LoadRow, LoadUpdate};
 pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use presence::PresenceRow;
 pub use profiles::{Counts, ProfileRow, ProfileUpdate};

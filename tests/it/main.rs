@@ -33,6 +33,8 @@ mod hostile;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod loads;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod mcp;
@@ -44,6 +46,8 @@ mod policy;
 mod profiles;
 #[cfg(test)]
 mod realsites;
+#[cfg(test)]
+mod registry;
 #[cfg(test)]
 mod renewal;
 #[cfg(test)]

@@ -1,0 +1,1 @@
+//! One daemon registers its loads at another one; both are real processes.

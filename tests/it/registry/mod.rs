@@ -1,0 +1,5 @@
+//! The registry on the wire.
+
+mod chat;
+mod connect;
+mod socket;
