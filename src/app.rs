@@ -318,6 +318,7 @@ pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
     let rooms = mcp::Rooms {
         queue: app.queue.clone(),
         pool: None,
+        loads: None,
         store,
         clock: Utc::now,
     };

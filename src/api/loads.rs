@@ -180,9 +180,15 @@ struct Switch {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Deletion {
+pub(super) struct Deletion {
     /// Whether it goes without its registry being told: there the instance stays, and nobody has its password any more.
     without_registry: Option<bool>,
+}
+
+impl Deletion {
+    pub(super) fn alone(&self) -> bool {
+        self.without_registry.unwrap_or_default()
+    }
 }
 
 /// A load that is gone.
@@ -338,8 +344,10 @@ async fn delete(
     deletion: Result<Query<Deletion>, QueryRejection>,
 ) -> Result<Json<DeletedView>, Problem> {
     let Query(deletion) = deletion.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let alone = deletion.without_registry.unwrap_or_default();
-    let told = door.loads.delete(&principal.person, &id, alone).await?;
+    let told = door
+        .loads
+        .delete(&principal.person, &id, deletion.alone())
+        .await?;
     Ok(Json(DeletedView::of(id, told)))
 }
 

@@ -14,6 +14,7 @@ mod docs;
 mod document;
 mod documents;
 mod events;
+mod facade;
 mod framing;
 mod front;
 mod gate;
@@ -204,6 +205,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(claim::routes())
         .merge(documents::routes())
         .merge(events::routes())
+        .merge(facade::routes())
         .merge(grants::routes())
         .merge(health::routes())
         .merge(instances::routes())

@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use super::people::unreadable;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
+use crate::loads::LoadError;
 use crate::profiles::{Profile, ProfileChange, ProfileError};
 use crate::registry::{Farewell, Search};
 use crate::store::Counts;
@@ -322,12 +323,32 @@ async fn delete(
             "confirm must be your username, or your id where you have none: everything that is kept about you is deleted",
         ));
     }
-    let _ = deletion.without_registry;
+    if !deletion.without_registry {
+        door.loads
+            .leave_registries(person)
+            .await
+            .map_err(not_told)?;
+    }
     for instance in door.profiles.delete(person).await? {
         let farewell = Farewell::Moved;
         door.registry.presence().dismiss(&instance, farewell);
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn not_told(error: LoadError) -> Problem {
+    match error {
+        LoadError::NotTold(why) => {
+            let status = StatusCode::BAD_GATEWAY;
+            let title = "The registry was not told";
+            let detail = format!(
+                "{}; nothing was deleted. With without_registry=true everything is, and there the instances stay",
+                why.detail
+            );
+            Problem::new(status, "registry-not-told", title, detail)
+        }
+        other => other.into(),
+    }
 }
 
 /// Whether credentials are for everything of their person: those for another user's memory are not.

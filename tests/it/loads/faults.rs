@@ -104,7 +104,33 @@ fn reason(answer: &(u16, Value)) -> &str {
     answer.1["reason"].as_str().unwrap()
 }
 
-/// Every fault, at registration and at rotation, each with a registry of its own behind one address after the other.
+/// One load that meets one fault, in the middle of its registration and of a rotation.
+async fn meets(api: &Api, fake: &Fake, fault: &(&str, Mode, &str)) {
+    let (name, mode, wanted) = fault;
+    let id = load(api, name).await;
+    let one = format!("/v1/loads/{id}");
+    let mut instance = None;
+    for when in ["registering", "rotating"] {
+        let before = own(api, Method::GET, &one).await;
+        fake.mode_of(name, mode.clone());
+        let failed = register(api, &id).await;
+        assert_eq!(reason(&failed), *wanted, "{name}, {when}: {}", failed.1);
+        let after = own(api, Method::GET, &one).await;
+        assert_eq!(after, before, "{name}, {when}: the load is as it was");
+        fake.mode_of(name, Mode::Good);
+        let (status, made) = register(api, &id).await;
+        assert_eq!(status, 201, "{name}, {when}: {made}");
+        let mut instances = fake.instances();
+        instances.retain(|_, one| one.name == *name);
+        assert_eq!(instances.len(), 1, "{name}, {when}: one instance a load");
+        let found = made["instance_id"].as_str().unwrap().to_owned();
+        let password = made["instance_password"].as_str().unwrap();
+        let passwords = &instances[&found].passwords;
+        assert!(passwords.iter().any(|one| one == password));
+        assert_eq!(*instance.get_or_insert(found.clone()), found, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn whatever_a_registry_does_a_repetition_works_and_no_password_is_lost() {
     let root = Root::new();
@@ -115,47 +141,8 @@ async fn whatever_a_registry_does_a_repetition_works_and_no_password_is_lost() {
     let daemon = root.daemon();
     let api = Api::of(&root, &daemon);
     let faults = faults(&elsewhere, &fake.base);
-    for (n, (name, mode, wanted)) in faults.iter().enumerate() {
-        let id = load(&api, name).await;
-        let one = format!("/v1/loads/{id}");
-        let before = own(&api, Method::GET, &one).await;
-        fake.mode(mode.clone());
-        let failed = register(&api, &id).await;
-        assert_eq!(reason(&failed), *wanted, "{name}: {}", failed.1);
-        assert_eq!(
-            own(&api, Method::GET, &one).await,
-            before,
-            "{name}: unchanged"
-        );
-        fake.mode(Mode::Good);
-        let (status, made) = register(&api, &id).await;
-        assert_eq!(status, 201, "{name}: {made}");
-        let instances = fake.instances();
-        assert_eq!(instances.len(), n + 1, "{name}: one instance a load");
-        let instance = made["instance_id"].as_str().unwrap();
-        let password = made["instance_password"].as_str().unwrap();
-        assert!(
-            instances[instance]
-                .passwords
-                .iter()
-                .any(|one| one == password)
-        );
-        // The same in the middle of a rotation.
-        let before = own(&api, Method::GET, &one).await;
-        fake.mode(mode.clone());
-        let failed = register(&api, &id).await;
-        assert_eq!(reason(&failed), *wanted, "{name}, rotating: {}", failed.1);
-        assert_eq!(
-            own(&api, Method::GET, &one).await,
-            before,
-            "{name}, rotating: unchanged"
-        );
-        fake.mode(Mode::Good);
-        let (status, again) = register(&api, &id).await;
-        assert_eq!(status, 201, "{name}, rotating: {again}");
-        assert_eq!(again["instance_id"], instance, "{name}");
-        assert_eq!(fake.instances().len(), n + 1, "{name}");
-    }
+    let all = faults.iter().map(|fault| meets(&api, &fake, fault));
+    futures::future::join_all(all).await;
     assert_eq!(
         elsewhere.requests().len(),
         0,

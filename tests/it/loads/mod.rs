@@ -1,6 +1,8 @@
 //! Loads, and their registration: at the daemon's own registry, at another daemon, and at one that does whatever is wrong.
 
+mod commands;
 mod crud;
+mod facade;
 mod faults;
 mod killed;
 mod own;

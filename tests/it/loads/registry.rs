@@ -70,6 +70,8 @@ pub(super) struct Instance {
 #[derive(Default)]
 struct State {
     mode: Option<Mode>,
+    /// For registrations of this name.
+    modes: HashMap<String, Mode>,
     requests: Vec<Request>,
     instances: HashMap<String, Instance>,
     keys: HashMap<String, String>,
@@ -109,6 +111,11 @@ impl Fake {
 
     pub(super) fn mode(&self, mode: Mode) {
         lock(&self.state).mode = Some(mode);
+    }
+
+    /// The same for registrations of this name alone.
+    pub(super) fn mode_of(&self, name: &str, mode: Mode) {
+        lock(&self.state).modes.insert(name.to_owned(), mode);
     }
 
     pub(super) fn requests(&self) -> Vec<Request> {
@@ -173,7 +180,11 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, over: &AtomicBool) {
     let mode = {
         let mut state = lock(state);
         state.requests.push(request.clone());
-        let mode = state.mode.clone().unwrap_or(Mode::Good);
+        let name = request.body["upload_name"].as_str();
+        let mode = name
+            .and_then(|name| state.modes.get(name))
+            .or(state.mode.as_ref());
+        let mode = mode.cloned().unwrap_or(Mode::Good);
         if matches!(mode, Mode::CutOnce) {
             state.mode = Some(Mode::Good);
         }

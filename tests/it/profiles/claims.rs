@@ -1,10 +1,15 @@
 //! Whose an instance is: people found by OAuth and instances found by password meet in one principal, by proof alone.
 
-use reqwest::Method;
+use jarkeeper::identity::{NewKey, Principal, Reach, Who};
+use reqwest::{Client, Method};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Place, Somebody, kind};
-use crate::support::oauth::{change, me};
+use super::{Place, Somebody, kind, upload};
+use crate::support::answer;
+use crate::support::oauth::{Carries as _, change, me};
+use crate::support::provider::Provider;
+use crate::support::provider_door::House;
 
 async fn claim(place: &Place, who: &str, id: &str, password: &str) -> (u16, Value) {
     let body = json!({ "instance_password": password });
@@ -198,4 +203,81 @@ async fn an_instance_claims_nothing_and_nobody_does_without_the_scope() {
         place.count("SELECT count(*) FROM instances WHERE id = '' OR person IS NULL"),
         1
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_in_with_a_provider_and_who_shows_a_password_are_one() {
+    let provider = Provider::start().await;
+    let house = House::new(&provider, &["ada@example.org", "bob@example.org"]).await;
+    assert_eq!(house.browser().sign_in(&provider).await.status, 200);
+    provider.claims(|claims| {
+        claims["sub"] = json!("bob-1");
+        claims["email"] = json!("bob@example.org");
+    });
+    assert_eq!(house.browser().sign_in(&provider).await.status, 200);
+    let people = house.identity.people().unwrap();
+    let bob = people.into_iter().find(|one| !one.owner).unwrap();
+    let (scopes, reach) = house.identity.limits(&bob.id).unwrap();
+    let principal = Principal {
+        who: Who::Person(bob.id.clone()),
+        person: bob.id.clone(),
+        scopes: scopes.clone(),
+        reach,
+        memory_of: None,
+        expires_at: None,
+    };
+    let new = NewKey {
+        name: "bob's".to_owned(),
+        scopes,
+        reach: Reach::Only(Vec::new()),
+        memory_of: None,
+        expires_at: None,
+    };
+    let key = house.identity.make_key(&principal, new).await.unwrap();
+    let key = key.value.expose_secret().to_owned();
+    let made = house
+        .registry
+        .register(upload("one"), None, None)
+        .await
+        .unwrap();
+    let (id, password) = (&made.instance.id, made.password.expose_secret());
+    let client = Client::builder().no_proxy().build().unwrap();
+    let ask = |proof: &str, method: Method, path: &str| {
+        let request = client.request(method, format!("{}{path}", house.base));
+        request.bearer_auth(proof)
+    };
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", id.as_str()),
+        ("client_secret", password),
+    ];
+    let exchange = || {
+        answer(
+            client
+                .post(format!("{}/oauth/token", house.base))
+                .form(&form),
+        )
+    };
+    // Before the claim they are two.
+    let (_, first) = exchange().await;
+    let first = first["access_token"].as_str().unwrap().to_owned();
+    let (_, me) = answer(ask(&first, Method::GET, "/v1/me")).await;
+    assert_ne!(me["person"]["id"], bob.id.as_str());
+    let claim = ask(&key, Method::POST, &format!("/v1/instances/{id}/claim"));
+    let (status, claimed) = answer(claim.json(&json!({ "instance_password": password }))).await;
+    assert_eq!(status, 200, "{claimed}");
+    let (_, second) = exchange().await;
+    let token = second["access_token"].as_str().unwrap();
+    let (_, by_password) = answer(ask(token, Method::GET, "/v1/profile")).await;
+    let (_, by_sign_in) = answer(ask(&key, Method::GET, "/v1/profile")).await;
+    assert_eq!(by_password["id"], bob.id.as_str());
+    assert_eq!(by_sign_in["id"], by_password["id"]);
+    assert_eq!(by_sign_in["email"], "bob@example.org");
+    let put = ask(token, Method::PUT, "/v1/documents/a").header("content-type", "text/plain");
+    assert_eq!(answer(put.body("one memory")).await.0, 201);
+    let got = ask(&key, Method::GET, "/v1/documents/a")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(got.text().await.unwrap(), "one memory");
 }

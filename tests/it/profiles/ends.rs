@@ -209,3 +209,27 @@ async fn nobody_deletes_with_less_than_the_scope() {
         1
     );
 }
+
+#[tokio::test]
+async fn nothing_is_deleted_while_a_foreign_registry_cannot_be_told() {
+    let place = Place::new();
+    let ann = place.member("ann").await;
+    fill(&place, &ann).await;
+    // Nobody listens there.
+    change(
+        &place.root,
+        "INSERT INTO loads (id, person, name, tags, is_current, created_at, updated_at, registry, instance, sealed, registered_at)
+         VALUES ('far', 'ann', 'far', '{}', 0, 0, 0, 'http://127.0.0.1:9', '0123456789abcdef0123', x'00', 1)",
+    );
+    let (status, problem) = delete(&place, &ann.key, "?confirm=ann").await;
+    assert_eq!(
+        (status, kind(&problem)),
+        (502, "registry-not-told"),
+        "{problem}"
+    );
+    assert!(TEXTS.iter().all(|word| place.holds(word)));
+    assert_eq!(me(&place.api, &ann.key).await.0, 200);
+    let (status, problem) = delete(&place, &ann.key, "?confirm=ann&without_registry=true").await;
+    assert_eq!(status, 204, "{problem}");
+    assert!(!TEXTS.iter().any(|word| place.holds(word)));
+}
