@@ -62,6 +62,30 @@ impl Loads {
         self.to_the_end(work).await
     }
 
+    /// Tells the foreign registries of a person's loads that these are not registered any more. Repeatable.
+    ///
+    /// # Errors
+    /// `NotTold` where one cannot be told; that load and those behind it are as they were.
+    pub async fn leave_registries(&self, person: &PersonId) -> Result<(), LoadError> {
+        let (loads, person) = (self.clone(), person.clone());
+        let work = async move {
+            for row in loads.0.store.loads(person.as_str())? {
+                let _turn = loads.turn(&row.id).await;
+                // It may have changed or gone while others had their turn.
+                let row = match loads.row(&person, &row.id) {
+                    Ok(row) => row,
+                    Err(LoadError::Unknown(_)) => continue,
+                    Err(error) => return Err(error),
+                };
+                if loads.is_foreign(&row).await {
+                    loads.tell(&person, &row).await?;
+                }
+            }
+            Ok(())
+        };
+        self.to_the_end(work).await
+    }
+
     /// Whether a foreign registry has, or may have, an instance of this load.
     async fn is_foreign(&self, row: &LoadRow) -> bool {
         let registered = row.registered_at.is_some()

@@ -43,6 +43,8 @@ mod patterns;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod realsites;
 #[cfg(test)]
 mod registry;
