@@ -164,6 +164,11 @@ pub async fn serve(
     drop(tools);
     // Those who follow would keep the door open.
     door.events.close();
+    let presence = door.registry.presence();
+    if tokio::time::timeout(LAST, presence.close()).await.is_err() {
+        tracing::warn!("some instances did not hang up in time");
+    }
+    presence.write(&door.store).await;
     served.close().await;
     schedule.abort();
     app.close().await;
@@ -236,6 +241,7 @@ struct Loops {
 
 impl Loops {
     fn start(door: &api::Door) -> Self {
+        let presence = door.registry.presence().clone();
         let renewer = door.queue.renewer();
         let (metrics, traces, health) = (
             door.metrics.clone(),
@@ -254,6 +260,8 @@ impl Loops {
             others: vec![
                 tokio::spawn(door.pool.clone().run()),
                 tokio::spawn(door.webhooks.clone().run()),
+                tokio::spawn(door.loads.clone().keep_connected()),
+                tokio::spawn(presence.keep(door.store.clone())),
             ],
         }
     }
@@ -310,6 +318,7 @@ pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
     let rooms = mcp::Rooms {
         queue: app.queue.clone(),
         pool: None,
+        loads: None,
         store,
         clock: Utc::now,
     };

@@ -31,7 +31,15 @@ const DOINGS: [&str; 1] = ["signin.callback"];
 /// Operations that look, and give what opens a session: their lines stay as long as those of changes.
 const GIVING: [&str; 2] = ["sessions.state.get", "sessions.artefacts.get"];
 /// What the names of operations begin with that change who may do what.
-const CREDENTIALS: [&str; 4] = ["keys.", "people.", "tickets.", "webhooks."];
+const CREDENTIALS: [&str; 7] = [
+    "instances.claim",
+    "keys.",
+    "people.",
+    "profile.delete",
+    "registrations.",
+    "tickets.",
+    "webhooks.",
+];
 
 /// What becomes of an operation whose line cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +129,12 @@ impl Line {
             looks: only_looks(method, operation),
         };
         Self { desk, row, care }
+    }
+
+    /// Who it was, where no principal says it.
+    pub(super) fn by(&mut self, who: &crate::identity::Who, person: Option<String>) {
+        self.row.principal = who.to_string();
+        self.row.person = person;
     }
 
     /// Writes the line that stands before the operation, where it needs one.
@@ -216,7 +230,7 @@ struct AuditLine {
     id: i64,
     /// When.
     at: DateTime<Utc>,
-    /// Who: `key:ID`, `token:ID`, `local:UID` or `anonymous`.
+    /// Who: `key:ID`, `token:ID`, `instance:ID`, `local:UID` or `anonymous`.
     principal: String,
     /// Whose principal it is.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -32,15 +32,20 @@ const NOTHING: &str =
 #[derive(Clone, Default)]
 pub(super) struct QueryKeys(pub(super) Vec<SecretString>);
 
+/// The values of `password` that stood in the query; it stands there no more.
+#[derive(Clone, Default)]
+pub(super) struct QueryPasswords(pub(super) Vec<SecretString>);
+
 /// What comes before everything else, and after it.
 pub(super) async fn front(
     State(desk): State<Arc<Desk>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let keys = cut_keys(&mut request);
-    let key = !keys.0.is_empty();
+    let (keys, passwords) = cut_secrets(&mut request);
+    let key = !(keys.0.is_empty() && passwords.0.is_empty());
     request.extensions_mut().insert(keys);
+    request.extensions_mut().insert(passwords);
     let gate = request.extensions().get::<Arc<Gate>>().cloned();
     let tls = gate.as_ref().is_some_and(|gate| gate.tls);
     let answer = match pass(&desk, gate.as_deref(), &mut request, key) {
@@ -49,7 +54,7 @@ pub(super) async fn front(
     };
     // Where it leads, the browser could take the key along.
     let answer = match key && answer.status().is_redirection() {
-        true => Problem::bad_request("this address answers no request with a key in its query")
+        true => Problem::bad_request("this address answers no request with a secret in its query")
             .into_response(),
         false => answer,
     };
@@ -75,28 +80,29 @@ fn pass<'a>(
     desk.limits.enter(caller.as_ref())
 }
 
-/// Takes `key` out of the URI, so that nothing behind this, no log, trace or error, can repeat it; with it `access_token`,
-/// which nothing here reads and which is as secret.
-fn cut_keys(request: &mut Request) -> QueryKeys {
-    let mut keys = QueryKeys::default();
+/// Takes `key` and `password` out of the URI, so that nothing behind this, no log, trace or error, can repeat them; with them
+/// `access_token`, which nothing here reads and which is as secret.
+fn cut_secrets(request: &mut Request) -> (QueryKeys, QueryPasswords) {
+    let (mut keys, mut passwords) = (QueryKeys::default(), QueryPasswords::default());
     let Some(query) = request.uri().query() else {
-        return keys;
+        return (keys, passwords);
     };
-    let is_secret = |name: &str| matches!(name, "key" | "access_token");
+    let is_secret = |name: &str| matches!(name, "key" | "password" | "access_token");
     let pairs = url::form_urlencoded::parse(query.as_bytes());
     if !pairs.clone().any(|(name, _)| is_secret(&name)) {
-        return keys;
+        return (keys, passwords);
     }
     let mut rest = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {
         match &*name {
             "key" => keys.0.push(SecretString::from(value.into_owned())),
+            "password" => passwords.0.push(SecretString::from(value.into_owned())),
             name if is_secret(name) => {}
             name => drop(rest.append_pair(name, &value)),
         }
     }
     *request.uri_mut() = with_query(request.uri(), &rest.finish());
-    keys
+    (keys, passwords)
 }
 
 fn with_query(uri: &Uri, query: &str) -> Uri {
@@ -177,13 +183,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_cut_however_it_is_spelled() {
+    fn a_secret_is_cut_however_it_is_spelled() {
         let cut = |uri: &str| {
             let mut request = Request::builder().uri(uri).body(Body::empty()).unwrap();
-            let keys = cut_keys(&mut request);
+            let (keys, passwords) = cut_secrets(&mut request);
             let keys: Vec<_> = keys
                 .0
                 .iter()
+                .chain(&passwords.0)
                 .map(|k| k.expose_secret().to_owned())
                 .collect();
             (request.uri().to_string(), keys.join(" "))
@@ -196,6 +203,12 @@ mod tests {
             ("/x?key=1&key=2", "/x", "1 2"),
             ("/x?key", "/x", ""),
             ("/x?access_token=t&monkey=m", "/x?monkey=m", ""),
+            ("/x?password=p&p%61ssword=%70q&a=b", "/x?a=b", "p pq"),
+            (
+                "/x?passwords=p&xpassword=q",
+                "/x?passwords=p&xpassword=q",
+                "",
+            ),
         ];
         for (uri, rest, keys) in all {
             assert_eq!(cut(uri), (rest.to_owned(), keys.to_owned()), "{uri}");

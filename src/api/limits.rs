@@ -17,9 +17,10 @@ use futures::StreamExt as _;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::gate::canonical;
+use super::guesses::{Guess, Guesses};
 use super::{Peer, Problem};
 use crate::identity::{Scope, Who};
 use crate::ids::SessionKey;
@@ -72,6 +73,7 @@ pub(super) struct Limits {
     asked: Rate<IpAddr>,
     made: Rate<IpAddr>,
     changes: Rate<Who>,
+    guesses: Guesses,
 }
 
 impl Default for Limits {
@@ -85,6 +87,7 @@ impl Default for Limits {
             asked: Rate::new(ASKED),
             made: Rate::new(MADE),
             changes: Rate::new(CHANGES),
+            guesses: Guesses::default(),
         }
     }
 }
@@ -113,6 +116,19 @@ impl Limits {
         };
         let why = "too many wrong credentials from this address";
         rate.count(&ip, why)
+    }
+
+    /// Counts a password of an instance that somebody will have to look at slowly, before that is done; whoever finds that it
+    /// is a right one takes it back.
+    pub(super) fn guess(&self, peer: Option<&Peer>) -> Result<Guess<'_>, Problem> {
+        let taken = address(peer).map(|ip| self.guesses.take(ip, Instant::now()));
+        let from = taken
+            .transpose()
+            .map_err(|wait| too_many("too many wrong credentials from this address", wait))?;
+        Ok(Guess {
+            guesses: &self.guesses,
+            from,
+        })
     }
 
     /// Counts a call of an open operation.

@@ -1,6 +1,7 @@
 //! Listening, and one connection after the other.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -12,11 +13,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
+use axum::http::StatusCode;
 use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -263,7 +265,8 @@ async fn accept_all<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     house: Arc<House>,
     mut stopped: tokio::sync::watch::Receiver<bool>,
 ) {
-    let graceful = GracefulShutdown::new();
+    // Each conversation has a receiver; when the last one is dropped, all are over.
+    let (conversations, ear) = tokio::sync::watch::channel(());
     loop {
         let accepted = tokio::select! {
             accepted = accept() => accepted,
@@ -282,13 +285,13 @@ async fn accept_all<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             tracing::debug!("a connection too many was closed");
             continue;
         };
-        let (house, watcher) = (Arc::clone(&house), graceful.watcher());
+        let (house, stopped, ear) = (Arc::clone(&house), stopped.clone(), ear.clone());
         tokio::spawn(async move {
-            let _place = place;
+            let _ear = ear;
             let done = match &house.tls {
-                None => converse(stream, peer, &house, watcher).await,
+                None => converse(stream, peer, place, &house, stopped).await,
                 Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => converse(stream, peer, &house, watcher).await,
+                    Ok(Ok(stream)) => converse(stream, peer, place, &house, stopped).await,
                     Ok(Err(error)) => Err(error.to_string()),
                     Err(_) => Err("no TLS came in time".to_owned()),
                 },
@@ -298,7 +301,8 @@ async fn accept_all<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             }
         });
     }
-    if tokio::time::timeout(PATIENCE, graceful.shutdown())
+    drop(ear);
+    if tokio::time::timeout(PATIENCE, conversations.closed())
         .await
         .is_err()
     {
@@ -306,28 +310,43 @@ async fn accept_all<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     }
 }
 
-/// Answers the requests of one connection.
+/// Answers the requests of one connection, until it ends or leaves HTTP; its place is free when nobody has it any more.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     peer: Peer,
+    place: Place,
     house: &House,
-    watcher: Watcher,
+    mut stopped: tokio::sync::watch::Receiver<bool>,
 ) -> Result<(), String> {
     let busy = Busy::default();
-    let wire = Wire::new(stream, busy.clone());
+    let wire = Wire::new(stream, busy.clone()).keeping(place);
     let (router, gate) = (house.router.clone(), Arc::clone(&house.gate));
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let answering = busy.answering();
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(Arc::clone(&gate));
-        let answer = router.clone().oneshot(request);
-        async move {
-            let tracked = |body| Tracked {
-                body,
-                _answering: answering,
-            };
-            answer.await.map(|answer| answer.map(tracked))
+    let unused = Arc::new(Mutex::new(None::<OnUpgrade>));
+    let service = hyper::service::service_fn({
+        let unused = Arc::clone(&unused);
+        move |request: Request<Incoming>| {
+            let answering = busy.answering();
+            let (busy, unused) = (busy.clone(), Arc::clone(&unused));
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(Arc::clone(&gate));
+            let upgrade = request.extensions().get::<OnUpgrade>().cloned();
+            let answer = router.clone().oneshot(request);
+            async move {
+                let tracked = |body| Tracked {
+                    body,
+                    _answering: answering,
+                };
+                let answer = answer.await?;
+                match (answer.status(), upgrade) {
+                    (StatusCode::SWITCHING_PROTOCOLS, Some(_)) => busy.switch(),
+                    (_, Some(upgrade)) => {
+                        *unused.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+                    }
+                    (_, None) => {}
+                }
+                Ok::<_, Infallible>(answer.map(tracked))
+            }
         }
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -336,11 +355,29 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .header_read_timeout(None)
         .max_header_size(HEADER_BYTES)
         .max_headers(HEADER_LINES)
-        .serve_connection(TokioIo::new(wire), service);
-    watcher
-        .watch(connection)
-        .await
-        .map_err(|error| error.to_string())
+        .serve_connection(TokioIo::new(wire), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let stop = async { stopped.wait_for(|stop| *stop).await.is_ok() };
+    let done = tokio::select! {
+        done = connection.as_mut() => Some(done),
+        _ = stop => None,
+    };
+    let done = match done {
+        Some(done) => done,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    let unused = unused.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(unused) = unused
+        && let Ok(stream) = unused.await
+    {
+        // Where another protocol was asked for once, and refused, hyper gives the stream back instead of closing it.
+        let _ = TokioIo::new(stream).shutdown().await;
+    }
+    done.map_err(|error| error.to_string())
 }
 
 /// The body of an answer, which is under way as long as this lives.

@@ -23,15 +23,31 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How long an answer waits for a caller that takes nothing of it.
 const STALLED: Duration = Duration::from_secs(30);
 
-/// Whether an answer is under way on a connection; clones know of the same one.
+/// What becomes of a connection behind the parser: whether an answer is under way, and whether it has left HTTP. Clones know
+/// of the same one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Busy(Arc<AtomicBool>);
+pub(super) struct Busy(Arc<Course>);
+
+#[derive(Debug, Default)]
+struct Course {
+    answering: AtomicBool,
+    switched: AtomicBool,
+}
 
 impl Busy {
     /// An answer is under way until this is dropped.
     pub(super) fn answering(&self) -> Answering {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.answering.store(true, Ordering::Relaxed);
         Answering(self.clone())
+    }
+
+    /// The answer is 101: what comes from now on is no HTTP, and whoever has the stream sees to its times.
+    pub(super) fn switch(&self) {
+        self.0.switched.store(true, Ordering::Release);
+    }
+
+    fn has_switched(&self) -> bool {
+        self.0.switched.load(Ordering::Acquire)
     }
 }
 
@@ -41,7 +57,7 @@ pub(super) struct Answering(Busy);
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.0.store(false, Ordering::Relaxed);
+        self.0.0.answering.store(false, Ordering::Relaxed);
     }
 }
 
@@ -60,9 +76,17 @@ pub(super) struct Wire<S> {
     stalled: Option<Pin<Box<Sleep>>>,
     over: bool,
     lingering: Option<Pin<Box<Sleep>>>,
+    /// What lasts as long as the connection, whoever has it.
+    _kept: Option<Box<dyn Send>>,
 }
 
 impl<S> Wire<S> {
+    /// The same, with something that is dropped when the connection is.
+    pub(super) fn keeping(mut self, kept: impl Send + 'static) -> Self {
+        self._kept = Some(Box::new(kept));
+        self
+    }
+
     pub(super) fn new(stream: S, busy: Busy) -> Self {
         Self {
             stream,
@@ -75,6 +99,7 @@ impl<S> Wire<S> {
             stalled: None,
             over: false,
             lingering: None,
+            _kept: None,
         }
     }
 
@@ -99,7 +124,7 @@ impl<S> Wire<S> {
     /// When a wait for more bytes ends; `None`: it may last.
     fn deadline(&mut self) -> Option<Instant> {
         let longest = match self.framing.stage() {
-            Stage::Start if self.busy.0.load(Ordering::Relaxed) => {
+            Stage::Start if self.busy.0.answering.load(Ordering::Relaxed) => {
                 self.was_busy = true;
                 return None;
             }
@@ -169,6 +194,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         let this = self.get_mut();
         if this.over {
             return Poll::Ready(Ok(()));
+        }
+        if this.busy.has_switched() {
+            return Pin::new(&mut this.stream).poll_read(cx, buf);
         }
         let before = buf.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
@@ -325,6 +353,33 @@ mod tests {
         let end = wire.write_all(&[0; 4096]).await;
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_left_http_is_passed_on_as_it_comes_and_has_no_end_by_itself() {
+        let (mut caller, mut wire, busy) = wire();
+        caller
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        let mut asked = [0; 27];
+        wire.read_exact(&mut asked).await.unwrap();
+        busy.switch();
+        drop(busy.answering());
+        let long = tokio::time::timeout(Duration::from_secs(3600), wire.read_u8()).await;
+        assert!(long.is_err());
+        caller.write_all(b"\0\n\x81 GET /\n\n").await.unwrap();
+        let mut came = [0; 11];
+        wire.read_exact(&mut came).await.unwrap();
+        assert_eq!(&came, b"\0\n\x81 GET /\n\n");
+        // What could not stand in HTTP before is not let in by it.
+        let (mut caller, mut wire, busy) = self::wire();
+        caller.write_all(b"GET / HTTP/1.1\n\x81").await.unwrap();
+        let mut space = [0; 64];
+        let read = wire.read(&mut space).await.unwrap();
+        assert_eq!(&space[..read], b"GET / HTTP/1.1\0");
+        busy.switch();
+        assert_eq!(wire.read(&mut space).await.unwrap(), 0);
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ impl PersonId {
         Self(super::OWNER.to_owned())
     }
 
-    pub(super) fn kept(id: String) -> Self {
+    pub(crate) fn kept(id: String) -> Self {
         Self(id)
     }
 

@@ -3,21 +3,52 @@
 //! Owns: instances with their passwords (as slow hashes), their roles, presence, and the relay of chats to them. Door:
 //! [`Registry`]. May touch: the store. It knows no HTTP: shapes and status codes are the doors'.
 
+mod attempts;
+mod check;
 mod instance;
+mod password;
 mod presence;
+mod proofs;
+mod prove;
+mod relay;
+mod rows;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
 
 use crate::identity::PersonId;
-use crate::store::{Store, StoreError};
+use crate::store::{
+    Claimed, InstanceSearch, NewInstance, RetriedRow, SecretRow, Store, StoreError,
+};
+use password::{COST, Hash, Hasher};
+use proofs::Proofs;
 
 pub use instance::{
     Instance, InstanceChange, Page, Registered, RegisteredBy, Role, Search, Status, Upload,
 };
-pub use presence::Presence;
+pub use presence::{Attached, Connected, Far, Farewell, Full, Presence};
+pub(crate) use relay::DONE;
+pub use relay::{Chat, ChatError};
+pub use socket::carry;
+
+/// Longest id that is looked up, bytes: none that was given out here is longer than 20.
+const LONGEST_ID: usize = 255;
+/// Most of one page.
+const PAGE: u32 = 100;
+/// Most roles of one instance.
+const ROLES: u32 = 100;
+/// Into how many parts ids fall, in each of which one password is looked at after the other: as many guesses at once as one
+/// likes are no more than ten in a row.
+const ALONE: usize = 64;
+/// What is registered.
+const REGISTERED: [Status; 2] = [Status::Online, Status::Offline];
 
 /// Why the registry does not do something.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -56,6 +87,9 @@ struct Inner {
     store: Store,
     clock: fn() -> DateTime<Utc>,
     presence: Presence,
+    hasher: Hasher,
+    proofs: Mutex<Proofs>,
+    alone: [tokio::sync::Mutex<()>; ALONE],
 }
 
 impl Registry {
@@ -64,10 +98,14 @@ impl Registry {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn open(store: Store, clock: fn() -> DateTime<Utc>) -> Result<Self, RegistryError> {
+        store.nobody_connected().await?;
         Ok(Self(Arc::new(Inner {
             store,
             clock,
-            presence: Presence::default(),
+            presence: Presence::new(clock),
+            hasher: Hasher::default(),
+            proofs: Mutex::new(Proofs::new()?),
+            alone: std::array::from_fn(|_| tokio::sync::Mutex::default()),
         })))
     }
 
@@ -76,64 +114,206 @@ impl Registry {
         &self.0.presence
     }
 
-    /// Registers something new. `retry`: the idempotency key; the same one with the same upload names the same instance, with
-    /// another password, until one of its passwords has been used.
+    /// Registers something new. `retry`: the idempotency key; the same one of the same person with the same upload names the
+    /// same instance, with another password, until one of its passwords has been used, and for a day.
     ///
     /// # Errors
-    /// `Invalid`; `Conflict` for an idempotency key that was used for something else, or whose instance is in use.
+    /// `Invalid`; `Busy`; `Conflict` for an idempotency key that was used for something else, or whose instance is in use.
     pub async fn register(
         &self,
-        _upload: Upload,
-        _person: Option<&PersonId>,
-        _retry: Option<&SecretString>,
+        upload: Upload,
+        person: Option<&PersonId>,
+        retry: Option<&SecretString>,
     ) -> Result<Registered, RegistryError> {
-        Err(RegistryError::Busy)
+        let upload = check::upload(upload)?;
+        let retry = retry.map(|key| (retry_key(person, key), print(&upload)));
+        if let Some(before) = self.before(retry.as_ref())? {
+            return self.again(before).await;
+        }
+        let (password, secret) = self.fresh().await?;
+        let new = NewInstance {
+            id: crate::ids::random().map_err(|_| RegistryError::Busy)?,
+            person: person.map(ToString::to_string),
+            said: rows::said(&upload),
+            secret,
+            retry,
+        };
+        let inserted = self.0.store.insert_instance(new, (self.0.clock)()).await;
+        match inserted {
+            Ok(row) => Ok(Registered {
+                instance: rows::instance(row),
+                password,
+            }),
+            // The same request came twice at once, and the other one was faster.
+            Err(error) if error.is_taken() => match self.before(retry.as_ref())? {
+                Some(before) => self.again(before).await,
+                None => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Registers something that has no password yet: it gets one when its person rotates it. For measurements with many.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    #[doc(hidden)]
+    pub async fn register_without_password(
+        &self,
+        upload: Upload,
+        person: Option<&PersonId>,
+    ) -> Result<Instance, RegistryError> {
+        let upload = check::upload(upload)?;
+        let mut hash = vec![0; 32];
+        password::random(&mut hash)?;
+        let new = NewInstance {
+            id: crate::ids::random().map_err(|_| RegistryError::Busy)?,
+            person: person.map(ToString::to_string),
+            said: rows::said(&upload),
+            secret: SecretRow {
+                salt: password::salt()?.to_vec(),
+                cost: COST.to_string(),
+                hash,
+                next_hash: None,
+                retriable: false,
+            },
+            retry: None,
+        };
+        let row = self.0.store.insert_instance(new, (self.0.clock)()).await?;
+        Ok(rows::instance(row))
+    }
+
+    /// What was registered with this idempotency key before; an error where it was something else.
+    fn before(
+        &self,
+        retry: Option<&([u8; 32], [u8; 32])>,
+    ) -> Result<Option<RetriedRow>, RegistryError> {
+        let Some((key, print)) = retry else {
+            return Ok(None);
+        };
+        let before = self.0.store.instance_by_retry(key, (self.0.clock)())?;
+        match before {
+            Some(before) if before.print.as_ref().is_some_and(|kept| kept != print) => {
+                let why = "this idempotency key was used for something else; take another one";
+                Err(RegistryError::Conflict(why.to_owned()))
+            }
+            before => Ok(before),
+        }
+    }
+
+    /// Gives what was registered before another password: the answer with the first one may have been lost.
+    async fn again(&self, before: RetriedRow) -> Result<Registered, RegistryError> {
+        let (password, hash) = self.another(before.salt, &before.cost).await?;
+        let row = self
+            .0
+            .store
+            .retry_instance(before.id.clone(), hash.to_vec());
+        let row = row.await?.ok_or_else(|| {
+            let why = "what was registered with this idempotency key is in use; take another key";
+            RegistryError::Conflict(why.to_owned())
+        })?;
+        self.forget(&before.id);
+        Ok(Registered {
+            instance: rows::instance(row),
+            password,
+        })
     }
 
     /// Registers an id again and gives it another password; the one before is good until the new one is first used. Who asks
     /// has been proven before: `by`.
     ///
     /// # Errors
-    /// `Invalid`; `Unknown`, also for another person's.
+    /// `Invalid`; `Busy`; `Unknown`, also for another person's.
     pub async fn rotate(
         &self,
         id: &str,
-        _by: RegisteredBy<'_>,
-        _upload: Upload,
+        by: RegisteredBy<'_>,
+        upload: Upload,
     ) -> Result<Registered, RegistryError> {
-        Err(RegistryError::Unknown(id.to_owned()))
+        let upload = check::upload(upload)?;
+        let unknown = || RegistryError::Unknown(id.to_owned());
+        let person = match by {
+            RegisteredBy::Password => None,
+            RegisteredBy::Person(person) => Some(person),
+        };
+        // Before anything is spent on it; the statement that changes it looks once more.
+        let found = self.instance(id)?.ok_or_else(unknown)?;
+        if person.is_some_and(|person| found.person.as_ref() != Some(person)) {
+            return Err(unknown());
+        }
+        let secret = self.0.store.instance_secret(id)?.ok_or_else(unknown)?;
+        let (password, hash) = self.another(secret.salt, &secret.cost).await?;
+        let rotated = self.0.store.rotate_instance(
+            id.to_owned(),
+            person.map(ToString::to_string),
+            rows::said(&upload),
+            hash.to_vec(),
+            (self.0.clock)(),
+        );
+        let row = rotated.await?.ok_or_else(unknown)?;
+        self.forget(id);
+        Ok(Registered {
+            instance: rows::instance(row),
+            password,
+        })
     }
 
-    /// The instance behind an id and a password, also an unregistered one. Costs the same whether there is one or not.
-    ///
-    /// # Errors
-    /// `Refused`, `Locked`, `Busy`.
-    pub async fn prove(
+    /// A first password.
+    async fn fresh(&self) -> Result<(SecretString, SecretRow), RegistryError> {
+        let (salt, cost) = (password::salt()?.to_vec(), COST.to_string());
+        let (password, hash) = self.another(salt.clone(), &cost).await?;
+        let secret = SecretRow {
+            salt,
+            cost,
+            hash: hash.to_vec(),
+            next_hash: None,
+            retriable: false,
+        };
+        Ok((password, secret))
+    }
+
+    /// Another password with this salt.
+    async fn another(
         &self,
-        id: &str,
-        _password: &SecretString,
-    ) -> Result<Instance, RegistryError> {
-        Err(RegistryError::Refused(id.to_owned()))
+        salt: Vec<u8>,
+        cost: &str,
+    ) -> Result<(SecretString, Hash), RegistryError> {
+        let turn = self.0.hasher.turn()?;
+        let (password, cost) = (password::fresh()?, password::Cost::kept(cost));
+        let hash = self.0.hasher.hash(&turn, password.clone(), salt, cost);
+        let hash = hash.await?;
+        Ok((password, hash))
     }
 
-    /// One instance.
+    /// One instance, also an unregistered one.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn instance(&self, _id: &str) -> Result<Option<Instance>, RegistryError> {
-        Ok(None)
+    pub fn instance(&self, id: &str) -> Result<Option<Instance>, RegistryError> {
+        if id.len() > LONGEST_ID {
+            return Ok(None);
+        }
+        Ok(self.0.store.instance(id)?.map(rows::instance))
     }
 
     /// Changes some of an instance.
     ///
     /// # Errors
-    /// `Invalid`; `Unknown`.
+    /// `Invalid`; `Unknown`, also where it is not registered at present.
     pub async fn change(
         &self,
         id: &str,
-        _change: InstanceChange,
+        change: InstanceChange,
     ) -> Result<Instance, RegistryError> {
-        Err(RegistryError::Unknown(id.to_owned()))
+        check::change(&change)?;
+        let unknown = || RegistryError::Unknown(id.to_owned());
+        let update = rows::update(change)?;
+        let now = (self.0.clock)();
+        let updated = self
+            .0
+            .store
+            .update_instance(id.to_owned(), update, rows::words, now);
+        updated.await?.map(rows::instance).ok_or_else(unknown)
     }
 
     /// Unregisters: its connection is closed and its tokens end; its id can come back with its password. Repeatable.
@@ -141,7 +321,13 @@ impl Registry {
     /// # Errors
     /// `Unknown`.
     pub async fn unregister(&self, id: &str) -> Result<(), RegistryError> {
-        Err(RegistryError::Unknown(id.to_owned()))
+        let now = (self.0.clock)();
+        let done = self.0.store.unregister_instance(id.to_owned(), now);
+        if !done.await? {
+            return Err(RegistryError::Unknown(id.to_owned()));
+        }
+        self.0.presence.dismiss(id, Farewell::Unregistered);
+        Ok(())
     }
 
     /// Makes an instance that belongs to nobody who is known a person's, by the proof of its password.
@@ -151,18 +337,67 @@ impl Registry {
     pub async fn claim(
         &self,
         id: &str,
-        _password: &SecretString,
-        _person: &PersonId,
+        password: &SecretString,
+        person: &PersonId,
     ) -> Result<Instance, RegistryError> {
-        Err(RegistryError::Refused(id.to_owned()))
+        let refused = || RegistryError::Refused(id.to_owned());
+        self.prove(id, password).await?;
+        let (store, now) = (&self.0.store, (self.0.clock)());
+        let claimed = store.claim_instance(id.to_owned(), person.to_string(), now);
+        match claimed.await? {
+            Claimed::No => return Err(refused()),
+            // Whoever it talks for has changed: it comes again.
+            Claimed::Now { .. } => self.presence().dismiss(id, Farewell::Moved),
+            Claimed::Before => {}
+        }
+        self.instance(id)?.ok_or_else(refused)
     }
 
     /// A page of what matches, newest first, by keyset.
     ///
     /// # Errors
     /// `Invalid` for a search that cannot be asked; the store cannot be read.
-    pub fn search(&self, _search: &Search) -> Result<Page, RegistryError> {
-        Ok(Page::default())
+    pub fn search(&self, search: &Search) -> Result<Page, RegistryError> {
+        if !(1..=PAGE).contains(&search.limit) {
+            return Err(RegistryError::Invalid(format!("limit is 1 to {PAGE}")));
+        }
+        let mut words = Vec::new();
+        if let Some(name) = &search.name {
+            words = words::named(name);
+            if words.is_empty() {
+                // Nothing has a word that begins so.
+                return Ok(Page::default());
+            }
+        }
+        if let Some((tag, value)) = &search.tag {
+            words.push(words::tag(tag, value.as_deref()));
+        }
+        let wanted = InstanceSearch {
+            person: search.person.as_ref().map(ToString::to_string),
+            statuses: search.statuses.iter().map(|status| status.word()).collect(),
+            words,
+            below: search.after,
+            skip: search.skip,
+            limit: search.limit,
+        };
+        let total = match search.after {
+            Some(_) if search.skip == 0 => 0,
+            _ => self.0.store.count_instances(&wanted)?,
+        };
+        if search.skip > 0 && search.skip >= total {
+            return Ok(Page {
+                total,
+                ..Page::default()
+            });
+        }
+        let rows = self.0.store.instances(&wanted)?;
+        let full = u32::try_from(rows.len()).is_ok_and(|found| found == search.limit);
+        let next = rows.last().filter(|_| full).map(|row| row.seq);
+        Ok(Page {
+            instances: rows.into_iter().map(rows::instance).collect(),
+            next,
+            total,
+        })
     }
 
     /// How many are registered, and not unregistered.
@@ -170,14 +405,50 @@ impl Registry {
     /// # Errors
     /// The store cannot be read.
     pub fn count(&self) -> Result<u64, RegistryError> {
-        Ok(0)
+        self.count_of(None)
     }
 
-    /// Keeps a role of an instance; the same id replaces it.
+    /// The same of one person's, or of all.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn count_of(&self, person: Option<&PersonId>) -> Result<u64, RegistryError> {
+        Ok(self.0.store.count_instances(&InstanceSearch {
+            person: person.map(ToString::to_string),
+            statuses: REGISTERED.map(Status::word).to_vec(),
+            ..InstanceSearch::default()
+        })?)
+    }
+
+    /// Keeps a role of an instance; the same id replaces it. It may have a hundred.
     ///
     /// # Errors
     /// `Invalid`; `Unknown`.
-    pub async fn put_role(&self, instance: &str, _role: Role) -> Result<Role, RegistryError> {
-        Err(RegistryError::Unknown(instance.to_owned()))
+    pub async fn put_role(&self, instance: &str, role: Role) -> Result<Role, RegistryError> {
+        check::role(&role)?;
+        let (row, now) = (rows::role(&role), (self.0.clock)());
+        let put = self.0.store.put_role(instance.to_owned(), row, ROLES, now);
+        match put.await? {
+            Some(true) => Ok(role),
+            Some(false) => Err(RegistryError::Invalid(format!(
+                "an instance has at most {ROLES} roles"
+            ))),
+            None => Err(RegistryError::Unknown(instance.to_owned())),
+        }
     }
+}
+
+/// What is kept of an idempotency key: each person has its own.
+fn retry_key(person: Option<&PersonId>, key: &SecretString) -> [u8; 32] {
+    let person = person.map_or("", PersonId::as_str);
+    let mut hash = Sha256::new();
+    hash.update(format!("{}:{person}", person.len()));
+    hash.update(key.expose_secret());
+    hash.finalize().into()
+}
+
+/// What is kept of what was registered with it.
+fn print(upload: &Upload) -> [u8; 32] {
+    let text = serde_json::json!([upload.name, upload.description, upload.email, upload.tags]);
+    Sha256::digest(text.to_string()).into()
 }

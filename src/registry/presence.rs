@@ -1,7 +1,454 @@
 //! Who is connected.
+//!
+//! A connection is a line of messages in both directions, whatever carries it: a WebSocket ([`carry`](super::socket::carry)),
+//! or this process itself for the daemon's own loads. An instance has one line; a newer one takes its place.
 
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use super::relay::{Answer, Sink};
+use crate::store::{PresenceRow, Store};
+
+/// Most instances that are connected at once.
+const CONNECTED: usize = 4096;
+/// Messages that wait to be sent to one instance.
+const AHEAD: usize = 64;
+/// What a heartbeat is answered with.
+const ACKNOWLEDGED: &str = r#"{"type":"heartbeat_ack"}"#;
+
+/// Why a line is closed from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// The daemon stops.
+    Stopping,
+    /// The instance has connected anew.
+    Replaced,
+    /// It is not registered any more.
+    Unregistered,
+    /// It is another person's now, or its person is not kept any more.
+    Moved,
+    /// Nothing came from it for too long.
+    Silent,
+}
+
+impl Farewell {
+    /// The code of the WebSocket's close frame (RFC 6455 section 7.4), and the word in it.
+    pub fn code(self) -> (u16, &'static str) {
+        match self {
+            Self::Stopping => (1001, "stopping"),
+            Self::Replaced => (4000, "replaced"),
+            Self::Unregistered => (4001, "unregistered"),
+            Self::Moved => (4002, "moved"),
+            Self::Silent => (4003, "silent"),
+        }
+    }
+}
+
+/// Why a line is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// So many are connected already.
+    #[error("too many instances are connected")]
+    Connected,
+    /// The daemon stops.
+    #[error("the daemon stops")]
+    Stopping,
+}
+
+/// How it stands with an instance that is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connected {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// When the last message came, to the millisecond.
+    pub heard_at: DateTime<Utc>,
+}
 
 /// Who is connected. Clones share it.
-#[derive(Clone, Default)]
-pub struct Presence(Arc<()>);
+#[derive(Clone)]
+pub struct Presence(pub(super) Arc<Shared>);
+
+pub(super) struct Shared {
+    clock: fn() -> DateTime<Utc>,
+    table: Mutex<Table>,
+    /// Tells [`Presence::keep`] that something is to be written down.
+    changed: Notify,
+    /// How many lines there are.
+    lines: watch::Sender<usize>,
+    /// Bytes of answers that callers have not taken yet.
+    pub(super) waiting: AtomicUsize,
+}
+
+#[derive(Default)]
+pub(super) struct Table {
+    lines: HashMap<String, Line>,
+    last: u64,
+    stopping: bool,
+    /// Whose condition in the store is old.
+    changed: HashSet<String>,
+}
+
+/// One instance's line, as this side has it.
+pub(super) struct Line {
+    serial: u64,
+    connected: Connected,
+    noted: DateTime<Utc>,
+    post: mpsc::Sender<String>,
+    end: Option<oneshot::Sender<Farewell>>,
+    /// The chats under way, by their request ids.
+    pub(super) chats: HashMap<String, Sink>,
+}
+
+impl Line {
+    /// Puts a message among those that wait to be sent; `false`: too many wait.
+    pub(super) fn send(&self, message: String) -> bool {
+        self.post.try_send(message).is_ok()
+    }
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self::new(Utc::now)
+    }
+}
+
+impl Presence {
+    /// Nobody is connected.
+    pub fn new(clock: fn() -> DateTime<Utc>) -> Self {
+        Self(Arc::new(Shared {
+            clock,
+            table: Mutex::default(),
+            changed: Notify::new(),
+            lines: watch::Sender::new(0),
+            waiting: AtomicUsize::new(0),
+        }))
+    }
+
+    pub(super) fn table(&self) -> MutexGuard<'_, Table> {
+        let table = self.0.table.lock();
+        table.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connects an instance that was proven; the line that it had before is closed.
+    ///
+    /// # Errors
+    /// So many are connected already, or the daemon stops.
+    pub fn attach(&self, id: &str) -> Result<Attached, Full> {
+        let now = (self.0.clock)();
+        let (post, posted) = mpsc::channel(AHEAD);
+        let (end, ended) = oneshot::channel();
+        let mut table = self.table();
+        match table.stopping {
+            true => return Err(Full::Stopping),
+            false if table.lines.len() >= CONNECTED && !table.lines.contains_key(id) => {
+                return Err(Full::Connected);
+            }
+            false => {}
+        }
+        table.last += 1;
+        let serial = table.last;
+        let connected = Connected {
+            since: now,
+            heard_at: now,
+        };
+        let line = Line {
+            serial,
+            connected,
+            noted: now,
+            post,
+            end: Some(end),
+            chats: HashMap::new(),
+        };
+        // What was under way on the line before ends with it.
+        if let Some(before) = table.lines.insert(id.to_owned(), line) {
+            before.close(Farewell::Replaced);
+        }
+        table.changed.insert(id.to_owned());
+        drop(table);
+        self.0.lines.send_modify(|lines| *lines += 1);
+        self.0.changed.notify_one();
+        Ok(Attached {
+            post: posted,
+            end: ended,
+            far: Far {
+                presence: self.clone(),
+                id: id.to_owned(),
+                serial,
+            },
+        })
+    }
+
+    /// How it stands with an instance; `None`: it is not connected.
+    pub fn connected(&self, id: &str) -> Option<Connected> {
+        self.table().lines.get(id).map(|line| line.connected)
+    }
+
+    /// Closes an instance's line, where it has one.
+    pub fn dismiss(&self, id: &str, why: Farewell) {
+        let line = self.table().lines.remove(id);
+        if let Some(line) = line {
+            line.close(why);
+            self.note(id);
+        }
+    }
+
+    /// Closes every line, takes no new one, and waits until all have ended.
+    pub async fn close(&self) {
+        let lines = {
+            let mut table = self.table();
+            table.stopping = true;
+            let ids: Vec<_> = table.lines.keys().cloned().collect();
+            table.changed.extend(ids);
+            std::mem::take(&mut table.lines)
+        };
+        for line in lines.into_values() {
+            line.close(Farewell::Stopping);
+        }
+        self.0.changed.notify_one();
+        // It ends only with this.
+        let _ = self.0.lines.subscribe().wait_for(|lines| *lines == 0).await;
+    }
+
+    /// Writes down who is connected, and when each was heard, until it is dropped.
+    pub async fn keep(self, store: Store) {
+        loop {
+            self.0.changed.notified().await;
+            self.write(&store).await;
+        }
+    }
+
+    /// Writes down what has changed.
+    pub async fn write(&self, store: &Store) {
+        let changed = std::mem::take(&mut self.table().changed);
+        if changed.is_empty() {
+            return;
+        }
+        let row = |id: String| {
+            let connected = self.connected(&id);
+            PresenceRow {
+                id,
+                online: connected.is_some(),
+                heard_at: connected.map(|connected| minute(connected.heard_at)),
+            }
+        };
+        let rows = changed.into_iter().map(row).collect();
+        if let Err(error) = store.keep_presence(rows).await {
+            // What callers are told comes from memory; what is kept is written again at the next change.
+            tracing::warn!("who is connected was not written down: {error}");
+        }
+    }
+
+    fn note(&self, id: &str) {
+        self.table().changed.insert(id.to_owned());
+        self.0.changed.notify_one();
+    }
+}
+
+impl Line {
+    /// Chats that are under way end with it: their sinks are dropped.
+    fn close(self, why: Farewell) {
+        if let Some(end) = self.end {
+            // Its carrier has gone by itself: fine.
+            let _ = end.send(why);
+        }
+    }
+}
+
+impl Table {
+    /// An instance's line; `serial`: only if it is still this one.
+    pub(super) fn line(&mut self, id: &str, serial: Option<u64>) -> Option<&mut Line> {
+        let line = self.lines.get_mut(id)?;
+        (serial.is_none() || serial == Some(line.serial)).then_some(line)
+    }
+}
+
+impl Line {
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
+    }
+}
+
+fn minute(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at)
+}
+
+/// The end of a line that its carrier has.
+#[derive(Debug)]
+pub struct Attached {
+    /// What the instance shall be sent, as JSON.
+    pub post: mpsc::Receiver<String>,
+    /// Tells when the line is over.
+    pub end: oneshot::Receiver<Farewell>,
+    /// Takes what comes from the instance; the instance is connected as long as this lives.
+    pub far: Far,
+}
+
+/// Takes what comes from an instance.
+pub struct Far {
+    presence: Presence,
+    id: String,
+    serial: u64,
+}
+
+impl std::fmt::Debug for Far {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Far({})", self.id)
+    }
+}
+
+/// A message from an instance. What else stands in it is ignored.
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    request_id: Value,
+    #[serde(default)]
+    raw_sse: Value,
+    #[serde(default)]
+    done: Value,
+    #[serde(default)]
+    error: Value,
+}
+
+impl Far {
+    /// Whose it is.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Something came from the instance.
+    pub fn heard(&self) {
+        let now = (self.presence.0.clock)();
+        let mut table = self.presence.table();
+        let Some(line) = table.line(&self.id, Some(self.serial)) else {
+            return;
+        };
+        line.connected.heard_at = now;
+        if minute(now) == minute(line.noted) {
+            return;
+        }
+        line.noted = now;
+        drop(table);
+        self.presence.note(&self.id);
+    }
+
+    /// Takes a message. What is no JSON object, or of no kind that is known, is forgotten.
+    pub fn take(&self, text: &str) {
+        self.heard();
+        let Ok(message) = serde_json::from_str::<Message>(text) else {
+            let id = &self.id;
+            tracing::debug!(instance = id, "a message from an instance is none");
+            return;
+        };
+        match message.kind.as_str() {
+            "heartbeat" => {
+                let mut table = self.presence.table();
+                if let Some(line) = table.line(&self.id, Some(self.serial)) {
+                    // Where so much waits to be sent, one acknowledgement less is no loss.
+                    line.send(ACKNOWLEDGED.to_owned());
+                }
+            }
+            "chat_response" => {
+                let Value::String(request) = message.request_id else {
+                    return;
+                };
+                let raw_sse = match message.raw_sse {
+                    Value::String(raw) => Some(raw),
+                    _ => None,
+                };
+                let answer = Answer {
+                    raw_sse,
+                    done: message.done == Value::Bool(true),
+                    error: (!message.error.is_null()).then_some(message.error),
+                };
+                self.presence
+                    .answered(&self.id, self.serial, &request, answer);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        {
+            let mut table = self.presence.table();
+            if table.line(&self.id, Some(self.serial)).is_some() {
+                table.lines.remove(&self.id);
+            }
+        }
+        self.presence.note(&self.id);
+        self.presence.0.lines.send_modify(|lines| *lines -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_instance_is_connected_as_long_as_its_line_and_a_newer_one_takes_its_place() {
+        let presence = Presence::default();
+        assert!(presence.connected("a").is_none());
+        let first = presence.attach("a").unwrap();
+        assert!(presence.connected("a").is_some());
+        let second = presence.attach("a").unwrap();
+        assert_eq!(first.end.await, Ok(Farewell::Replaced));
+        // The old one's end is not the new one's.
+        drop(first.far);
+        assert!(presence.connected("a").is_some());
+        drop(second.far);
+        assert!(presence.connected("a").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_heartbeat_is_acknowledged_and_nonsense_survived() {
+        let presence = Presence::default();
+        let mut line = presence.attach("a").unwrap();
+        let deep = "[".repeat(100_000);
+        let nonsense = [
+            "",
+            "{",
+            "[]",
+            "5",
+            "null",
+            "\"chat_response\"",
+            "{}",
+            r#"{"type":5}"#,
+            r#"{"type":"no such"}"#,
+            r#"{"type":"chat_response"}"#,
+            r#"{"type":"chat_response","request_id":5}"#,
+            r#"{"type":"chat_response","request_id":"not asked","raw_sse":"{}","done":true}"#,
+            &deep,
+        ];
+        for text in nonsense {
+            line.far.take(text);
+        }
+        assert!(line.post.try_recv().is_err());
+        line.far
+            .take(r#"{"type":"heartbeat","data":{"status":"alive"},"version":"1.0"}"#);
+        assert_eq!(line.post.try_recv().unwrap(), ACKNOWLEDGED);
+    }
+
+    #[tokio::test]
+    async fn a_stop_closes_every_line_and_takes_no_new_one() {
+        let presence = Presence::default();
+        let line = presence.attach("a").unwrap();
+        let close = tokio::spawn({
+            let presence = presence.clone();
+            async move { presence.close().await }
+        });
+        assert_eq!(line.end.await, Ok(Farewell::Stopping));
+        assert!(!close.is_finished());
+        drop(line.far);
+        close.await.unwrap();
+        assert_eq!(presence.attach("a").unwrap_err(), Full::Stopping);
+    }
+}

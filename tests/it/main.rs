@@ -33,6 +33,8 @@ mod hostile;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod loads;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod mcp;
@@ -41,7 +43,11 @@ mod patterns;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod realsites;
+#[cfg(test)]
+mod registry;
 #[cfg(test)]
 mod renewal;
 #[cfg(test)]

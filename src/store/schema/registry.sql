@@ -8,20 +8,52 @@ CREATE TABLE instances (
     email TEXT,
     tags TEXT NOT NULL,              -- JSON object
     capabilities TEXT,               -- JSON object
+    words TEXT NOT NULL,             -- what a search finds it by, as hashes; person and status are added by the triggers below
     salt BLOB NOT NULL,              -- one for both hashes: a check costs the same whether one or two are good
     cost TEXT NOT NULL,              -- Argon2id's, as m=KIB,t=PASSES,p=LANES
     hash BLOB NOT NULL,
     next_hash BLOB,                  -- of a password that was given out and never used yet; the other one is good until then
-    retry_key BLOB UNIQUE,           -- SHA-256 of the idempotency key, until the password is first used
-    retry_print BLOB,                -- SHA-256 of what was registered with it
+    retry_key BLOB UNIQUE,           -- SHA-256 of the idempotency key that it was registered with, for a day
+    retry_print BLOB,                -- SHA-256 of what was registered; NULL: a password was used, and the key is good no more
     status TEXT NOT NULL,            -- online, offline, unregistered
     registered_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     heard_at INTEGER,                -- the newest heartbeat, to the minute
     used_at INTEGER                  -- when its password was last shown, to the minute
 ) STRICT;
-CREATE INDEX instances_person ON instances (person, seq);
+-- A page is found in an index alone, however wide the rows are.
+CREATE INDEX instances_person ON instances (person, seq, status);
 CREATE INDEX instances_status ON instances (status, seq);
+CREATE INDEX instances_newest ON instances (seq, status);
+-- How many there are: pages are numbered for clients that want to know how many there will be.
+CREATE TABLE instance_counts (
+    person TEXT NOT NULL,            -- '': nobody who is known; '*': whosever
+    status TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (person, status)
+) STRICT, WITHOUT ROWID;
+-- What a search finds: words of the row above, `p` and its person, `s` and its status. It holds nothing that can be read back.
+CREATE VIRTUAL TABLE instance_index USING fts5 (words, content='', contentless_delete=1, detail=none, tokenize='ascii');
+CREATE TRIGGER instances_added AFTER INSERT ON instances BEGIN
+    INSERT INTO instance_index (rowid, words)
+        VALUES (new.seq, 'p' || coalesce(new.person, '') || ' s' || new.status || ' ' || new.words);
+    INSERT INTO instance_counts VALUES (coalesce(new.person, ''), new.status, 1), ('*', new.status, 1)
+        ON CONFLICT DO UPDATE SET number = number + 1;
+END;
+CREATE TRIGGER instances_changed AFTER UPDATE OF person, status, words ON instances
+    WHEN old.person IS NOT new.person OR old.status <> new.status OR old.words <> new.words BEGIN
+    DELETE FROM instance_index WHERE rowid = old.seq;
+    INSERT INTO instance_index (rowid, words)
+        VALUES (new.seq, 'p' || coalesce(new.person, '') || ' s' || new.status || ' ' || new.words);
+    UPDATE instance_counts SET number = number - 1 WHERE person IN (coalesce(old.person, ''), '*') AND status = old.status;
+    INSERT INTO instance_counts VALUES (coalesce(new.person, ''), new.status, 1), ('*', new.status, 1)
+        ON CONFLICT DO UPDATE SET number = number + 1;
+END;
+CREATE TRIGGER instances_gone AFTER DELETE ON instances BEGIN
+    DELETE FROM instance_index WHERE rowid = old.seq;
+    UPDATE instance_counts SET number = number - 1 WHERE person IN (coalesce(old.person, ''), '*') AND status = old.status;
+    DELETE FROM instance_counts WHERE number = 0;
+END;
 -- Short-lived tokens of instances.
 CREATE TABLE instance_tokens (
     hash BLOB PRIMARY KEY,           -- SHA-256
