@@ -48,8 +48,17 @@ const TAGS: &[(&str, &str)] = &[
     ),
     ("events", "What happens to sessions, as it happens."),
     ("webhooks", "Where events are sent."),
+    (
+        "registry",
+        "Workspaces, and what is registered in the name of a person.",
+    ),
     ("keys", "API keys."),
-    ("people", "Who may sign in, and what they are called."),
+    (
+        "people",
+        "Who may sign in, what they are called and tell of themselves.",
+    ),
+    ("memory", "What is kept for a person, word for word."),
+    ("registry", "What is registered here, and whose it is."),
     ("sign-in", "Pages for a person in a browser."),
     (
         "oauth",

@@ -7,11 +7,14 @@
 mod audit;
 mod base;
 mod chat;
+mod claim;
 mod completion;
 mod contract;
 mod docs;
 mod document;
+mod documents;
 mod events;
+mod facade;
 mod framing;
 mod front;
 mod gate;
@@ -23,6 +26,8 @@ mod instances;
 mod keys;
 mod leases;
 mod limits;
+mod load_connect;
+mod loads;
 mod mcp;
 mod me;
 mod metrics;
@@ -30,6 +35,8 @@ mod oauth;
 mod page;
 mod people;
 mod problem;
+mod profile;
+mod registrations;
 mod serve;
 mod sessions;
 mod sign_in;
@@ -192,16 +199,23 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(document::routes())
         .merge(audit::routes())
         .merge(chat::routes())
+        .merge(claim::routes())
+        .merge(documents::routes())
         .merge(events::routes())
+        .merge(facade::routes())
         .merge(grants::routes())
         .merge(health::routes())
         .merge(instances::routes())
         .merge(keys::routes())
         .merge(leases::routes())
+        .merge(load_connect::routes())
+        .merge(loads::routes())
         .merge(me::routes())
         .merge(metrics::routes())
         .merge(oauth::routes())
         .merge(people::routes())
+        .merge(profile::routes())
+        .merge(registrations::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())
         .merge(sites::routes())

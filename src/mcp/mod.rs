@@ -12,6 +12,7 @@ mod failed;
 mod leases;
 mod pipe;
 mod reading;
+mod registering;
 mod server;
 mod sessions;
 
@@ -24,6 +25,7 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use crate::identity::Principal;
+use crate::loads::Loads;
 use crate::pool::Pool;
 use crate::renewal::Queue;
 use crate::store::Store;
@@ -38,6 +40,8 @@ pub struct Rooms {
     pub queue: Queue,
     /// Who has which account; `None` where no daemon runs, which alone gives them away.
     pub pool: Option<Pool>,
+    /// People's loads, and their registration; `None` where no daemon runs, which alone registers.
+    pub loads: Option<Loads>,
     /// The audit log.
     pub store: Store,
     /// The time.

@@ -24,7 +24,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use crate::identity::PersonId;
-use crate::store::{InstanceSearch, NewInstance, RetriedRow, SecretRow, Store, StoreError};
+use crate::store::{
+    Claimed, InstanceSearch, NewInstance, RetriedRow, SecretRow, Store, StoreError,
+};
 use password::{COST, For, Hash, Hasher};
 use proofs::Proofs;
 
@@ -340,14 +342,15 @@ impl Registry {
     ) -> Result<Instance, RegistryError> {
         let refused = || RegistryError::Refused(id.to_owned());
         self.prove(id, password).await?;
-        let claimed = self
-            .0
-            .store
-            .claim_instance(id.to_owned(), person.to_string());
+        let (store, now) = (&self.0.store, (self.0.clock)());
+        let claimed = store.claim_instance(id.to_owned(), person.to_string(), now);
         match claimed.await? {
-            true => self.instance(id)?.ok_or_else(refused),
-            false => Err(refused()),
+            Claimed::No => return Err(refused()),
+            // Whoever it talks for has changed: it comes again.
+            Claimed::Now { .. } => self.presence().dismiss(id, Farewell::Moved),
+            Claimed::Before => {}
         }
+        self.instance(id)?.ok_or_else(refused)
     }
 
     /// A page of what matches, newest first, by keyset.

@@ -33,6 +33,8 @@ mod hostile;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod loads;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod mcp;
@@ -40,6 +42,8 @@ mod mcp;
 mod patterns;
 #[cfg(test)]
 mod policy;
+#[cfg(test)]
+mod profiles;
 #[cfg(test)]
 mod realsites;
 #[cfg(test)]

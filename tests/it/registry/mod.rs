@@ -1,11 +1,14 @@
 //! The registry, on the wire: what clients that were there before send, and what becomes of it.
 
+mod chat;
 mod client;
+mod connect;
 mod guesses;
 mod instances;
 mod lines;
 mod many;
 mod secrets;
+mod socket;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
