@@ -301,7 +301,7 @@ pub(super) async fn stand_contract(rules: Rules, mut request: Request, next: Nex
     request = Request::from_parts(parts, body);
     let admitted = match shown_twice(&request) {
         true => Err(Problem::bad_request("credentials were given twice")),
-        false => desk.limits.open(peer.as_ref(), request.method()),
+        false => desk.limits.contract(peer.as_ref(), request.method()),
     };
     let bearer = contract::bearer(&request);
     let read = match admitted {

@@ -53,6 +53,8 @@ const OWN_FAILURES: Quota = Quota::per_minute(most(60)).allow_burst(most(240));
 const ASKED: Quota = Quota::per_second(most(200)).allow_burst(most(2000));
 /// Whatever else open operations do (tokens, registrations, device codes), from one address.
 const MADE: Quota = Quota::per_second(most(20)).allow_burst(most(400));
+/// What clients of the contract do, from one address: many register at once, and do not come again by themselves.
+const CONTRACT: Quota = Quota::per_second(most(20)).allow_burst(most(1200));
 /// Changes by one caller.
 const CHANGES: Quota = Quota::per_second(most(1000)).allow_burst(most(4000));
 
@@ -72,6 +74,7 @@ pub(super) struct Limits {
     own_failures: Rate<IpAddr>,
     asked: Rate<IpAddr>,
     made: Rate<IpAddr>,
+    contract: Rate<IpAddr>,
     changes: Rate<Who>,
     guesses: Guesses,
 }
@@ -86,6 +89,7 @@ impl Default for Limits {
             own_failures: Rate::new(OWN_FAILURES),
             asked: Rate::new(ASKED),
             made: Rate::new(MADE),
+            contract: Rate::new(CONTRACT),
             changes: Rate::new(CHANGES),
             guesses: Guesses::default(),
         }
@@ -133,12 +137,26 @@ impl Limits {
 
     /// Counts a call of an open operation.
     pub(super) fn open(&self, peer: Option<&Peer>, method: &Method) -> Result<(), Problem> {
+        self.opened(peer, method, &self.made)
+    }
+
+    /// The same for an operation of the contract.
+    pub(super) fn contract(&self, peer: Option<&Peer>, method: &Method) -> Result<(), Problem> {
+        self.opened(peer, method, &self.contract)
+    }
+
+    fn opened(
+        &self,
+        peer: Option<&Peer>,
+        method: &Method,
+        doing: &Rate<IpAddr>,
+    ) -> Result<(), Problem> {
         let Some(ip) = address(peer) else {
             return Ok(());
         };
         let rate = match method.is_safe() {
             true => &self.asked,
-            false => &self.made,
+            false => doing,
         };
         rate.count(&ip, "too many calls from this address")
     }

@@ -27,7 +27,7 @@ use crate::identity::PersonId;
 use crate::store::{
     Claimed, InstanceSearch, NewInstance, RetriedRow, SecretRow, Store, StoreError,
 };
-use password::{COST, Hash, Hasher};
+use password::{COST, For, Hash, Hasher};
 use proofs::Proofs;
 
 pub use instance::{
@@ -278,7 +278,7 @@ impl Registry {
         salt: Vec<u8>,
         cost: &str,
     ) -> Result<(SecretString, Hash), RegistryError> {
-        let turn = self.0.hasher.turn()?;
+        let turn = self.0.hasher.turn(For::New)?;
         let (password, cost) = (password::fresh()?, password::Cost::kept(cost));
         let hash = self.0.hasher.hash(&turn, password.clone(), salt, cost);
         let hash = hash.await?;

@@ -18,8 +18,10 @@ use super::RegistryError;
 const PREFIX: &str = "jp_";
 /// How many are hashed at once: each takes a core and [`MEMORY_KIB`].
 const AT_ONCE: usize = 2;
-/// How many wait at most: so many are done within a second or two, and callers have no patience.
-const WAITING: usize = 64;
+/// How many wait at most to have a password looked at: so many are done within a second or two.
+const PROOFS: usize = 64;
+/// How many wait at most for a new one: who registers does not come again by itself.
+const NEW: usize = 1024;
 /// How much they give way to whatever else wants a core: who only asks must not wait for those who guess.
 const YIELDING: i32 = 10;
 /// RFC 9106 section 4 and OWASP's password storage cheat sheet: 19 MiB and two passes.
@@ -99,10 +101,22 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     std::hint::black_box(differs) == 0 && one.len() == other.len()
 }
 
+/// What is hashed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    /// Somebody shows a password.
+    Proof,
+    /// Somebody gets a new one.
+    New,
+}
+
 /// Whoever hashes does it here.
 pub(super) struct Hasher {
     places: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    /// Before the places: so whoever shows a password waits for two who get a new one, and not for a thousand.
+    new: Semaphore,
+    proofs_waiting: AtomicUsize,
+    new_waiting: AtomicUsize,
     /// How many there were at once, at most.
     #[cfg(test)]
     most: Arc<AtomicUsize>,
@@ -112,7 +126,9 @@ impl Default for Hasher {
     fn default() -> Self {
         Self {
             places: Arc::new(Semaphore::new(AT_ONCE)),
-            waiting: AtomicUsize::new(0),
+            new: Semaphore::new(AT_ONCE),
+            proofs_waiting: AtomicUsize::new(0),
+            new_waiting: AtomicUsize::new(0),
             #[cfg(test)]
             most: Arc::default(),
         }
@@ -120,11 +136,14 @@ impl Default for Hasher {
 }
 
 /// A place among those who wait; given back when dropped.
-pub(super) struct Turn<'a>(&'a AtomicUsize);
+pub(super) struct Turn<'a> {
+    waiting: &'a AtomicUsize,
+    what: For,
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -133,9 +152,13 @@ impl Hasher {
     ///
     /// # Errors
     /// `Busy`: there are too many.
-    pub(super) fn turn(&self) -> Result<Turn<'_>, RegistryError> {
-        let turn = Turn(&self.waiting);
-        match self.waiting.fetch_add(1, Ordering::Relaxed) < WAITING + AT_ONCE {
+    pub(super) fn turn(&self, what: For) -> Result<Turn<'_>, RegistryError> {
+        let (waiting, most) = match what {
+            For::Proof => (&self.proofs_waiting, PROOFS),
+            For::New => (&self.new_waiting, NEW),
+        };
+        let turn = Turn { waiting, what };
+        match waiting.fetch_add(1, Ordering::Relaxed) < most + AT_ONCE {
             true => Ok(turn),
             false => Err(RegistryError::Busy),
         }
@@ -147,11 +170,15 @@ impl Hasher {
     /// `Busy`: there is no memory for it.
     pub(super) async fn hash(
         &self,
-        _turn: &Turn<'_>,
+        turn: &Turn<'_>,
         password: SecretString,
         salt: Vec<u8>,
         cost: Cost,
     ) -> Result<Hash, RegistryError> {
+        let _before = match turn.what {
+            For::Proof => None,
+            For::New => Some(self.new.acquire().await.map_err(|_| RegistryError::Busy)?),
+        };
         // It closes only with the daemon.
         let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.map_err(|_| RegistryError::Busy)?;
@@ -241,13 +268,27 @@ mod tests {
     async fn two_are_hashed_at_once_and_who_finds_too_many_waiting_is_told() {
         let hasher = Hasher::default();
         let cost = Cost::kept("m=1024,t=1,p=1");
-        let one = async || {
-            let turn = hasher.turn()?;
+        let one = async |what: For| {
+            let turn = hasher.turn(what)?;
             hasher.hash(&turn, "x".into(), vec![7; SALT], cost).await
         };
-        let done = futures::future::join_all((0..100).map(|_| one())).await;
-        let busy = done.iter().filter(|done| done.is_err()).count();
-        assert_eq!((busy, hasher.most()), (100 - WAITING - AT_ONCE, AT_ONCE));
-        assert_eq!(hasher.waiting.load(Ordering::Relaxed), 0);
+        let proofs = futures::future::join_all((0..100).map(|_| one(For::Proof)));
+        let new = futures::future::join_all((0..100).map(|_| one(For::New)));
+        let (proofs, new) = futures::future::join(proofs, new).await;
+        let busy = |done: &[Result<Hash, _>]| done.iter().filter(|done| done.is_err()).count();
+        assert_eq!((busy(&proofs), busy(&new)), (100 - PROOFS - AT_ONCE, 0));
+        assert_eq!(hasher.most(), AT_ONCE);
+        let turns: Vec<_> = (0..2000).map(|_| hasher.turn(For::New)).collect();
+        assert_eq!(
+            turns.iter().filter(|turn| turn.is_ok()).count(),
+            NEW + AT_ONCE
+        );
+        drop(turns);
+        let waiting = [&hasher.proofs_waiting, &hasher.new_waiting];
+        assert!(
+            waiting
+                .iter()
+                .all(|waiting| waiting.load(Ordering::Relaxed) == 0)
+        );
     }
 }
