@@ -5,6 +5,7 @@ mod client;
 mod connect;
 mod guesses;
 mod instances;
+mod life;
 mod lines;
 mod many;
 mod secrets;
