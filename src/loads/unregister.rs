@@ -62,6 +62,20 @@ impl Loads {
         self.to_the_end(work).await
     }
 
+    /// Takes all loads of a person out of foreign registries, before everything of the person is deleted. What was taken out when
+    /// one cannot be told can be registered again.
+    ///
+    /// # Errors
+    /// `NotTold` for the first that cannot be told.
+    pub async fn leave_registries(&self, person: &PersonId) -> Result<(), LoadError> {
+        for row in self.0.store.loads(person.as_str())? {
+            if self.is_foreign(&row).await {
+                self.unregister(person, &row.id).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a foreign registry has, or may have, an instance of this load.
     async fn is_foreign(&self, row: &LoadRow) -> bool {
         let registered = row.registered_at.is_some()
