@@ -260,6 +260,7 @@ impl Loops {
             others: vec![
                 tokio::spawn(door.pool.clone().run()),
                 tokio::spawn(door.webhooks.clone().run()),
+                tokio::spawn(door.loads.clone().keep_connected()),
                 tokio::spawn(presence.keep(door.store.clone())),
             ],
         }

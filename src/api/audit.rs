@@ -31,9 +31,11 @@ const DOINGS: [&str; 1] = ["signin.callback"];
 /// Operations that look, and give what opens a session: their lines stay as long as those of changes.
 const GIVING: [&str; 2] = ["sessions.state.get", "sessions.artefacts.get"];
 /// What the names of operations begin with that change who may do what.
-const CREDENTIALS: [&str; 5] = [
+const CREDENTIALS: [&str; 7] = [
+    "instances.claim",
     "keys.",
     "people.",
+    "profile.delete",
     "registrations.",
     "tickets.",
     "webhooks.",
@@ -228,7 +230,7 @@ struct AuditLine {
     id: i64,
     /// When.
     at: DateTime<Utc>,
-    /// Who: `key:ID`, `token:ID`, `local:UID` or `anonymous`.
+    /// Who: `key:ID`, `token:ID`, `instance:ID`, `local:UID` or `anonymous`.
     principal: String,
     /// Whose principal it is.
     #[serde(skip_serializing_if = "Option::is_none")]

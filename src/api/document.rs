@@ -7,8 +7,8 @@ use axum::{Extension, Json, http};
 use utoipa::openapi::path::{Operation, ParameterIn, Paths};
 use utoipa::openapi::response::Response as Answer;
 use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, AuthorizationCode, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes,
-    SecurityRequirement, SecurityScheme,
+    ApiKey, ApiKeyValue, AuthorizationCode, Flow, OAuth2, Scopes, SecurityRequirement,
+    SecurityScheme,
 };
 use utoipa::openapi::{
     Components, Content, ContentBuilder, Header, Info, ObjectBuilder, OpenApi, Ref, RefOr,
@@ -53,7 +53,12 @@ const TAGS: &[(&str, &str)] = &[
         "Workspaces, and what is registered in the name of a person.",
     ),
     ("keys", "API keys."),
-    ("people", "Who may sign in, and what they are called."),
+    (
+        "people",
+        "Who may sign in, what they are called and tell of themselves.",
+    ),
+    ("memory", "What is kept for a person, word for word."),
+    ("registry", "What is registered here, and whose it is."),
     ("sign-in", "Pages for a person in a browser."),
     (
         "oauth",
@@ -62,7 +67,8 @@ const TAGS: &[(&str, &str)] = &[
     ("registry", "What is registered here."),
     (
         "upload",
-        "The same for clients that were there before: success is status 200 and code 0.",
+        "The same for clients that were there before: success is status 200 and code 0. Who is an instance shows \
+         Authorization: Bearer ID:PASSWORD; a key or a token does as well.",
     ),
     ("audit", "What was done, and by whom."),
     ("health", "Whether the daemon does its work."),
@@ -102,13 +108,7 @@ pub(super) fn complete(document: &mut OpenApi, provider: &Endpoints) {
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(oauth2));
     let key = ApiKey::Query(ApiKeyValue::new("key"));
     components.add_security_scheme("apiKey", SecurityScheme::ApiKey(key));
-    let instance = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("ID:PASSWORD")
-        .description(Some("An instance's id and password."));
-    components.add_security_scheme("instance", SecurityScheme::Http(instance.build()));
-    let mut schemas = Vec::new();
-    schemas.push((Refused::name().into(), Refused::schema()));
+    let mut schemas = vec![(Refused::name().into(), Refused::schema())];
     Problem::schemas(&mut schemas);
     schemas.push((Problem::name().into(), Problem::schema()));
     components.schemas.extend(schemas);

@@ -88,9 +88,10 @@ struct Wanted {
     #[param(example = "model_name=m", max_length = 255)]
     tag: Option<String>,
     /// Only of this status: `online`, `offline` or `unregistered`; without it all that are not unregistered.
+    #[param(inline)]
     status: Option<StatusWord>,
     /// `next` of the page before.
-    #[param(max_length = 20)]
+    #[param(pattern = "^[1-9][0-9]{0,17}$")]
     cursor: Option<String>,
     /// How many of one page; 20 where it is not said.
     #[param(minimum = 1, maximum = 100)]
@@ -128,9 +129,10 @@ impl Wanted {
                 return Err(Problem::bad_request(detail));
             }
         }
-        let after = match self.cursor.map(|cursor| cursor.parse::<i64>()) {
+        let sound = |text: &String| text.len() <= 18 && !text.starts_with(['0', '+']);
+        let after = match self.cursor.map(|text| (sound(&text), text.parse::<i64>())) {
             None => None,
-            Some(Ok(after)) if after > 0 => Some(after),
+            Some((true, Ok(after))) if after > 0 => Some(after),
             Some(_) => return Err(Problem::bad_request("cursor is the next of a page")),
         };
         let tag = self.tag.map(|tag| match tag.split_once('=') {

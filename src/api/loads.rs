@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::load_connect::ConnectionView;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::loads::{Avatar, Load, LoadChange, LoadError, NewLoad, Told};
@@ -57,6 +58,7 @@ impl From<LoadError> for Problem {
                     detail,
                 )
             }
+            LoadError::NotConnectable(_) => Self::conflict("not-registered", error.to_string()),
             LoadError::Seal(why) => Self::conflict("no-seal", why),
             LoadError::Store(error) => error.into(),
         }
@@ -91,6 +93,8 @@ pub(super) struct LoadView {
     registry: Option<String>,
     /// When it was last registered; null: it is not at present. With an `instance_id`: that comes back when it is registered again.
     registered_at: Option<DateTime<Utc>>,
+    /// How it stands with its connection; null: it shall have none.
+    connection: Option<ConnectionView>,
 }
 
 impl From<Load> for LoadView {
@@ -111,6 +115,7 @@ impl From<Load> for LoadView {
             instance_id,
             registry: registry.flatten(),
             registered_at,
+            connection: load.connection.map(ConnectionView::from),
         }
     }
 }

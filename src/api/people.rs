@@ -174,7 +174,8 @@ impl PersonPatch {
     }
 }
 
-fn unreadable(rejection: JsonRejection) -> Problem {
+/// A body that is no JSON of the wanted shape.
+pub(super) fn unreadable(rejection: JsonRejection) -> Problem {
     let title = "The request is not valid";
     Problem::new(
         rejection.status(),

@@ -55,19 +55,14 @@ async fn connect(
 ) -> Result<Response, Problem> {
     let key = asked(request.method(), request.headers())?;
     let upgrade = hyper::upgrade::on(&mut request);
-    let mut passwords = passwords.map(|Extension(QueryPasswords(all))| all);
-    let password = match passwords.as_mut().map(|all| (all.pop(), all.is_empty())) {
-        Some((Some(password), true)) => password,
+    let mut passwords = passwords.map_or_else(Vec::new, |Extension(QueryPasswords(all))| all);
+    let password = match (passwords.pop(), passwords.is_empty()) {
+        (Some(password), true) => password,
         // The same as a wrong one.
         _ => SecretString::default(),
     };
-    let instance = contract::prove(
-        &desk,
-        peer.as_ref().map(|Extension(peer)| peer),
-        &id,
-        &password,
-    )
-    .await?;
+    let peer = peer.as_deref();
+    let instance = contract::prove(&desk, peer, &id, &password).await?;
     if instance.status == Status::Unregistered {
         return Err(RegistryError::Refused(id).into());
     }
@@ -76,6 +71,11 @@ async fn connect(
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Problem::new(status, "busy", "Busy", full.to_string()).retry_after(5)
     })?;
+    // It may have been unregistered while it was being looked at.
+    let now = door.registry.instance(&instance.id)?;
+    if now.is_none_or(|now| now.status == Status::Unregistered) {
+        return Err(RegistryError::Refused(instance.id).into());
+    }
     tokio::spawn(async move {
         match upgrade.await {
             Ok(stream) => registry::carry(TokioIo::new(stream), attached).await,

@@ -20,6 +20,7 @@ mod login;
 mod mcp;
 mod named;
 mod passkey;
+mod profile;
 mod secret;
 mod sign_in;
 mod sites;
@@ -140,6 +141,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
             .await
         }
         Verb::Key(verb) => key::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::Profile(verb) => profile::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Load(verb) => load::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Register(wanted) => {
             load::register(&Files::open(&root.join(".auth"))?, wanted, json).await

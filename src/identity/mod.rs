@@ -4,10 +4,12 @@
 //! [`Reach`] of the [`Principal`] that comes out; [`Identity::begin_sign_in`] and [`Identity::finish_sign_in`]. May touch:
 //! the store, the OpenID provider. It knows no request and no answer of our own door.
 
+mod active;
 mod client;
 mod device;
 mod grant;
 mod grants;
+mod instance;
 mod kept;
 mod key;
 pub mod oidc;
@@ -71,6 +73,7 @@ pub struct Identity {
     store: Store,
     clock: fn() -> DateTime<Utc>,
     provider: Option<Arc<oidc::Provider>>,
+    active: active::Active,
 }
 
 impl Identity {
@@ -84,6 +87,7 @@ impl Identity {
             store,
             clock,
             provider: None,
+            active: active::Active::default(),
         })
     }
 
@@ -93,8 +97,8 @@ impl Identity {
         Self { provider, ..self }
     }
 
-    /// The caller behind a proof that came over the network: an API key, an access token, or an id_token
-    /// of the provider.
+    /// The caller behind a proof that came over the network: an API key, an access token (of a client or an instance), or an
+    /// id_token of the provider.
     ///
     /// # Errors
     /// `Invalid` where it is none, or has ended.
@@ -102,17 +106,25 @@ impl Identity {
         let principal = match proof {
             Proof::Key(key) => self.by_key(key),
             Proof::Bearer(token) if key::looks_like_one(token) => self.by_key(token),
+            Proof::Bearer(token) if instance::looks_like_one(token) => {
+                self.by_instance_token(token)
+            }
             Proof::Bearer(token) if oidc::looks_like_one(token) => self.by_id_token(token).await,
             Proof::Bearer(token) => self.by_token(token),
         }?;
-        self.limited(principal)
+        let principal = self.limited(principal)?;
+        let now = (self.clock)();
+        self.active.note(&self.store, &principal.person, now);
+        Ok(principal)
     }
 
     /// The owner at this machine: who reaches the socket has the same user id as the daemon.
     pub fn local(&self, uid: u32) -> Principal {
+        let person = PersonId::owner();
+        self.active.note(&self.store, &person, (self.clock)());
         Principal {
             who: Who::Local(uid),
-            person: PersonId::owner(),
+            person,
             scopes: Scopes::all(),
             reach: Reach::All,
             memory_of: None,

@@ -216,15 +216,10 @@ impl Identity {
             return Err(stranger(&claims).into());
         }
         let row = PersonRow {
-            id: key::id()?,
-            role: MEMBER.to_owned(),
             name: claims.name.clone(),
             email: claims.email.clone(),
-            scopes: Some(Scopes::from_iter(MEMBERS).to_string()),
-            reach: Some(Vec::new()),
-            created_at: now,
             last_seen_at: Some(now),
-            disabled_at: None,
+            ..bare_member(now)?
         };
         let id = PersonId::kept(row.id.clone());
         match self.store.insert_person(row, account.clone()).await {
@@ -300,6 +295,21 @@ impl Identity {
             accounts,
         })
     }
+}
+
+/// A new member of whom nothing is known.
+pub(super) fn bare_member(now: DateTime<Utc>) -> Result<PersonRow, IdentityError> {
+    Ok(PersonRow {
+        id: key::id()?,
+        role: MEMBER.to_owned(),
+        name: None,
+        email: None,
+        scopes: Some(Scopes::from_iter(MEMBERS).to_string()),
+        reach: Some(Vec::new()),
+        created_at: now,
+        last_seen_at: None,
+        disabled_at: None,
+    })
 }
 
 fn limits(row: &PersonRow) -> (Scopes, Reach) {

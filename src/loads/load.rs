@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::Avatar;
+use super::{Avatar, Connection};
 use crate::store::LoadRow;
 
 /// Longest name, characters.
@@ -42,6 +42,8 @@ pub struct Load {
     pub updated_at: DateTime<Utc>,
     /// Where it has an id; `None`: it was never registered.
     pub registration: Option<Registration>,
+    /// How it stands with its connection; `None`: it shall have none.
+    pub connection: Option<Connection>,
 }
 
 /// Where a load has an id.
@@ -77,6 +79,7 @@ impl From<LoadRow> for Load {
             created_at: row.created_at,
             updated_at: row.updated_at,
             registration,
+            connection: None,
         }
     }
 }

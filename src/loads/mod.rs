@@ -6,12 +6,16 @@
 //! Nothing that a registry does or fails to do takes away what a load has: credentials are replaced only by credentials.
 
 mod answer;
+mod answering;
 mod avatar;
 mod client;
+mod connect;
+mod line;
 mod load;
 mod register;
 mod remote;
 mod retry;
+mod sse;
 mod standing;
 mod tags;
 mod unregister;
@@ -32,6 +36,7 @@ use crate::store::{LoadRow, LoadUpdate, Store, StoreError};
 use crate::vault::must_seal;
 
 pub use avatar::Avatar;
+pub use connect::Connection;
 pub use load::{Load, LoadChange, NewLoad, Registration};
 pub use register::{Made, Wish};
 pub use standing::Standing;
@@ -64,6 +69,9 @@ pub enum LoadError {
     /// The registry could not be told that it is to forget a load; nothing was changed.
     #[error("{}", .0.detail)]
     NotTold(NotRegistered),
+    /// It has no id that could be connected: its name.
+    #[error("the load {0:?} is not registered; register it first")]
+    NotConnectable(String),
     /// Credentials cannot be sealed or opened: why, and the way out.
     #[error("{0}")]
     Seal(String),
@@ -152,6 +160,7 @@ struct Inner {
     /// Which registrations are being worked on: one after the other for each load.
     turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     seen: Mutex<HashMap<String, standing::Seen>>,
+    links: connect::Links,
 }
 
 impl Loads {
@@ -171,6 +180,7 @@ impl Loads {
             clock,
             turns: Mutex::default(),
             seen: Mutex::default(),
+            links: connect::Links::default(),
         }))
     }
 
@@ -180,9 +190,8 @@ impl Loads {
     /// `Invalid`, `Taken`, `TooMany`.
     pub async fn create(&self, person: &PersonId, new: NewLoad) -> Result<Load, LoadError> {
         let new = new.checked().map_err(LoadError::Invalid)?;
-        self.insert(person, fresh_id()?, new, None)
-            .await
-            .map(Load::from)
+        let row = self.insert(person, fresh_id()?, new, None).await?;
+        Ok(self.load(row))
     }
 
     /// Keeps a load that was checked. `retry`: what is about to be sent to register it.
@@ -228,7 +237,7 @@ impl Loads {
     /// The store cannot be read.
     pub fn list(&self, person: &PersonId) -> Result<Vec<Load>, LoadError> {
         let rows = self.0.store.loads(person.as_str())?;
-        Ok(rows.into_iter().map(Load::from).collect())
+        Ok(rows.into_iter().map(|row| self.load(row)).collect())
     }
 
     /// One load.
@@ -236,7 +245,7 @@ impl Loads {
     /// # Errors
     /// `Unknown`.
     pub fn show(&self, person: &PersonId, id: &str) -> Result<Load, LoadError> {
-        self.row(person, id).map(Load::from)
+        Ok(self.load(self.row(person, id)?))
     }
 
     fn row(&self, person: &PersonId, id: &str) -> Result<LoadRow, LoadError> {
@@ -251,7 +260,7 @@ impl Loads {
     pub fn named(&self, person: &PersonId, name: &str) -> Result<Load, LoadError> {
         let row = self.0.store.load_named(person.as_str(), name)?;
         let row = row.ok_or_else(|| LoadError::Unknown(name.to_owned()))?;
-        Ok(row.into())
+        Ok(self.load(row))
     }
 
     /// The current load; `None`: the person has none at all.
@@ -259,7 +268,8 @@ impl Loads {
     /// # Errors
     /// The store cannot be read.
     pub fn current(&self, person: &PersonId) -> Result<Option<Load>, LoadError> {
-        Ok(self.0.store.current_load(person.as_str())?.map(Load::from))
+        let row = self.0.store.current_load(person.as_str())?;
+        Ok(row.map(|row| self.load(row)))
     }
 
     /// Makes a load the current one.

@@ -62,18 +62,28 @@ impl Loads {
         self.to_the_end(work).await
     }
 
-    /// Takes all loads of a person out of foreign registries, before everything of the person is deleted. What was taken out when
-    /// one cannot be told can be registered again.
+    /// Tells the foreign registries of a person's loads that these are not registered any more. Repeatable.
     ///
     /// # Errors
-    /// `NotTold` for the first that cannot be told.
+    /// `NotTold` where one cannot be told; that load and those behind it are as they were.
     pub async fn leave_registries(&self, person: &PersonId) -> Result<(), LoadError> {
-        for row in self.0.store.loads(person.as_str())? {
-            if self.is_foreign(&row).await {
-                self.unregister(person, &row.id).await?;
+        let (loads, person) = (self.clone(), person.clone());
+        let work = async move {
+            for row in loads.0.store.loads(person.as_str())? {
+                let _turn = loads.turn(&row.id).await;
+                // It may have changed or gone while others had their turn.
+                let row = match loads.row(&person, &row.id) {
+                    Ok(row) => row,
+                    Err(LoadError::Unknown(_)) => continue,
+                    Err(error) => return Err(error),
+                };
+                if loads.is_foreign(&row).await {
+                    loads.tell(&person, &row).await?;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        self.to_the_end(work).await
     }
 
     /// Whether a foreign registry has, or may have, an instance of this load.

@@ -4,14 +4,87 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::identity::PersonId;
-use crate::store::{Store, StoreError};
+use crate::identity::{PersonId, Principal};
+use crate::ids;
+use crate::store::{DocumentRow, Kept, Store, StoreError};
+
+/// Longest name of a document, in characters.
+const NAME: usize = 255;
+/// Largest text, bytes.
+const TEXT: usize = 1 << 20;
+/// Most documents of one person.
+const MOST: u64 = 10_000;
+
+/// Why nothing is kept or found.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum MemoryError {
+    /// It cannot be kept like this: why, and the way out.
+    #[error("{0}")]
+    Invalid(String),
+    /// Larger than a document may be.
+    #[error("a document has at most {TEXT} bytes; split it")]
+    TooLarge,
+    /// As many as one person may have.
+    #[error("a person has at most {MOST} documents; delete some first")]
+    Full,
+    /// The credentials are for another user's memory.
+    #[error("these credentials reach only the memory of another user")]
+    Foreign,
+    /// No document of this name in this memory.
+    #[error("there is no document {0}")]
+    Unknown(String),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A kind of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// `text/plain`.
+    Plain,
+    /// `text/markdown` (RFC 7763).
+    Markdown,
+}
+
+impl DocumentKind {
+    /// Its media type.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "text/plain",
+            Self::Markdown => "text/markdown",
+        }
+    }
+
+    /// From a media type; `None`: no document has it.
+    pub fn of(word: &str) -> Option<Self> {
+        let all = [Self::Plain, Self::Markdown];
+        all.into_iter()
+            .find(|kind| kind.word().eq_ignore_ascii_case(word))
+    }
+}
+
+/// A document, without its text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// Its id.
+    pub id: String,
+    /// What its person calls it: 1 to 255 characters in one line.
+    pub name: String,
+    /// What kind of text it is.
+    pub kind: DocumentKind,
+    /// Length of the text, bytes.
+    pub bytes: u64,
+    /// When it was first kept.
+    pub created_at: DateTime<Utc>,
+    /// When its text was last replaced.
+    pub updated_at: DateTime<Utc>,
+}
 
 /// Memories. Clones share them.
 #[derive(Clone)]
 pub struct Memory {
     store: Store,
-    #[expect(dead_code, reason = "the ground")]
     clock: fn() -> DateTime<Utc>,
 }
 
@@ -27,5 +100,104 @@ impl Memory {
     /// The store cannot be read.
     pub fn document_count(&self, person: &PersonId) -> Result<u64, StoreError> {
         self.store.document_count(person.as_str())
+    }
+
+    /// Keeps a text under a name; one that is there is replaced. Whether it is new.
+    ///
+    /// # Errors
+    /// `Invalid` for a name that is none; `TooLarge`, `Full`, `Foreign`; the store cannot be written.
+    pub async fn put(
+        &self,
+        by: &Principal,
+        name: &str,
+        kind: DocumentKind,
+        text: String,
+    ) -> Result<(Document, bool), MemoryError> {
+        let person = whose(by)?.to_string();
+        let length = name.chars().count();
+        if name.trim().is_empty() || length > NAME || name.contains(char::is_control) {
+            let why = format!("the name of a document has 1 to {NAME} characters, in one line");
+            return Err(MemoryError::Invalid(why));
+        }
+        if text.len() > TEXT {
+            return Err(MemoryError::TooLarge);
+        }
+        if text.contains('\0') {
+            let why = "this is no text: it holds a zero character";
+            return Err(MemoryError::Invalid(why.to_owned()));
+        }
+        let now = (self.clock)();
+        let no_luck = |_| MemoryError::Invalid("the system gives no random numbers".to_owned());
+        let row = DocumentRow {
+            id: ids::random().map_err(no_luck)?,
+            name: name.to_owned(),
+            kind: kind.word().to_owned(),
+            bytes: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        match self.store.put_document(person, row, text, MOST).await? {
+            Kept::Yes { row, new } => Ok((read(row), new)),
+            Kept::Full => Err(MemoryError::Full),
+        }
+    }
+
+    /// Documents by name, those behind `after`.
+    ///
+    /// # Errors
+    /// `Foreign`; the store cannot be read.
+    pub fn list(
+        &self,
+        by: &Principal,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Document>, MemoryError> {
+        let rows = self.store.documents(whose(by)?.as_str(), after, limit)?;
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    /// A document and its text.
+    ///
+    /// # Errors
+    /// `Unknown`, `Foreign`; the store cannot be read.
+    pub fn get(&self, by: &Principal, name: &str) -> Result<(Document, String), MemoryError> {
+        let found = self.store.document(whose(by)?.as_str(), name)?;
+        let (row, text) = found.ok_or_else(|| unknown(name))?;
+        Ok((read(row), text))
+    }
+
+    /// Deletes a document; its id.
+    ///
+    /// # Errors
+    /// `Unknown`, `Foreign`; the store cannot be written.
+    pub async fn delete(&self, by: &Principal, name: &str) -> Result<String, MemoryError> {
+        let person = whose(by)?.to_string();
+        let deleted = self.store.delete_document(person, name.to_owned()).await?;
+        deleted.ok_or_else(|| unknown(name))
+    }
+}
+
+/// Whose memory a principal reaches: its person's. A key for one user's memory reaches that where it is its person's, and
+/// otherwise none: to name a user takes away, and never adds.
+fn whose(by: &Principal) -> Result<&PersonId, MemoryError> {
+    match by.memory_of.as_deref() {
+        Some(user) if user != by.person.as_str() => Err(MemoryError::Foreign),
+        _ => Ok(&by.person),
+    }
+}
+
+fn unknown(name: &str) -> MemoryError {
+    MemoryError::Unknown(name.chars().take(NAME).collect())
+}
+
+fn read(row: DocumentRow) -> Document {
+    Document {
+        id: row.id,
+        name: row.name,
+        // Only the two are ever kept.
+        kind: DocumentKind::of(&row.kind).unwrap_or(DocumentKind::Plain),
+        bytes: row.bytes,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }

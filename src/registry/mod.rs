@@ -24,7 +24,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use crate::identity::PersonId;
-use crate::store::{InstanceSearch, NewInstance, RetriedRow, SecretRow, Store, StoreError};
+use crate::store::{
+    Claimed, InstanceSearch, NewInstance, RetriedRow, SecretRow, Store, StoreError,
+};
 use password::{COST, Hash, Hasher};
 use proofs::Proofs;
 
@@ -149,6 +151,36 @@ impl Registry {
             },
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Registers something that has no password yet: it gets one when its person rotates it. For measurements with many.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    #[doc(hidden)]
+    pub async fn register_without_password(
+        &self,
+        upload: Upload,
+        person: Option<&PersonId>,
+    ) -> Result<Instance, RegistryError> {
+        let upload = check::upload(upload)?;
+        let mut hash = vec![0; 32];
+        password::random(&mut hash)?;
+        let new = NewInstance {
+            id: crate::ids::random().map_err(|_| RegistryError::Busy)?,
+            person: person.map(ToString::to_string),
+            said: rows::said(&upload),
+            secret: SecretRow {
+                salt: password::salt()?.to_vec(),
+                cost: COST.to_string(),
+                hash,
+                next_hash: None,
+                retriable: false,
+            },
+            retry: None,
+        };
+        let row = self.0.store.insert_instance(new, (self.0.clock)()).await?;
+        Ok(rows::instance(row))
     }
 
     /// What was registered with this idempotency key before; an error where it was something else.
@@ -310,14 +342,15 @@ impl Registry {
     ) -> Result<Instance, RegistryError> {
         let refused = || RegistryError::Refused(id.to_owned());
         self.prove(id, password).await?;
-        let claimed = self
-            .0
-            .store
-            .claim_instance(id.to_owned(), person.to_string());
+        let (store, now) = (&self.0.store, (self.0.clock)());
+        let claimed = store.claim_instance(id.to_owned(), person.to_string(), now);
         match claimed.await? {
-            true => self.instance(id)?.ok_or_else(refused),
-            false => Err(refused()),
+            Claimed::No => return Err(refused()),
+            // Whoever it talks for has changed: it comes again.
+            Claimed::Now { .. } => self.presence().dismiss(id, Farewell::Moved),
+            Claimed::Before => {}
         }
+        self.instance(id)?.ok_or_else(refused)
     }
 
     /// A page of what matches, newest first, by keyset.
@@ -325,15 +358,15 @@ impl Registry {
     /// # Errors
     /// `Invalid` for a search that cannot be asked; the store cannot be read.
     pub fn search(&self, search: &Search) -> Result<Page, RegistryError> {
-        let invalid = |what: String| Err(RegistryError::Invalid(what));
         if !(1..=PAGE).contains(&search.limit) {
-            return invalid(format!("limit is 1 to {PAGE}"));
+            return Err(RegistryError::Invalid(format!("limit is 1 to {PAGE}")));
         }
         let mut words = Vec::new();
         if let Some(name) = &search.name {
             words = words::named(name);
             if words.is_empty() {
-                return invalid("a name is looked for by its letters and digits".to_owned());
+                // Nothing has a word that begins so.
+                return Ok(Page::default());
             }
         }
         if let Some((tag, value)) = &search.tag {

@@ -1,6 +1,43 @@
 //! Documents.
 
-use super::{Store, StoreError};
+use chrono::{DateTime, Utc};
+use rusqlite::{OptionalExtension as _, Row, named_params};
+
+use super::{Store, StoreError, millis, time};
+
+/// A document, without its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentRow {
+    /// Its id.
+    pub id: String,
+    /// What its person calls it.
+    pub name: String,
+    /// Media type of the text.
+    pub kind: String,
+    /// Length of the text, bytes.
+    pub bytes: u64,
+    /// When it was first kept.
+    pub created_at: DateTime<Utc>,
+    /// When its text was last replaced.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What became of a document that was to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// It is there; `new`: it was not before.
+    Yes {
+        /// As it is now.
+        row: DocumentRow,
+        /// Whether there was none of this name.
+        new: bool,
+    },
+    /// The person has as many as one may have.
+    Full,
+}
+
+const DOCUMENT: &str =
+    "SELECT id, name, kind, length(CAST(text AS BLOB)), created_at, updated_at FROM documents";
 
 impl Store {
     /// How many documents a person has.
@@ -15,4 +52,123 @@ impl Store {
             Ok(count.unsigned_abs())
         })
     }
+
+    /// Keeps a text under a name; one that is there is replaced and keeps its id. `row.id`: of a new one. `most`: how many a
+    /// person may have. `is_taken`: the person is not there any more.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn put_document(
+        &self,
+        person: String,
+        row: DocumentRow,
+        text: String,
+        most: u64,
+    ) -> Result<Kept, StoreError> {
+        self.write(move |connection| {
+            let replaced = connection
+                .prepare_cached(
+                    "UPDATE documents SET kind = :kind, text = :text, updated_at = :at
+                     WHERE person = :person AND name = :name",
+                )?
+                .execute(named_params! {
+                    ":person": person, ":name": row.name, ":kind": row.kind, ":text": text,
+                    ":at": millis(row.updated_at),
+                })?;
+            if replaced == 0 {
+                let count: i64 = connection
+                    .prepare_cached("SELECT count(*) FROM documents WHERE person = ?1")?
+                    .query_row([&person], |row| row.get(0))?;
+                if count.unsigned_abs() >= most {
+                    return Ok(Kept::Full);
+                }
+                connection
+                    .prepare_cached(
+                        "INSERT INTO documents (id, person, name, kind, text, created_at, updated_at)
+                         VALUES (:id, :person, :name, :kind, :text, :at, :at)",
+                    )?
+                    .execute(named_params! {
+                        ":id": row.id, ":person": person, ":name": row.name, ":kind": row.kind, ":text": text,
+                        ":at": millis(row.created_at),
+                    })?;
+            }
+            let row = connection
+                .prepare_cached(&format!("{DOCUMENT} WHERE person = ?1 AND name = ?2"))?
+                .query_row((&person, &row.name), document_row)?;
+            Ok(Kept::Yes { row, new: replaced == 0 })
+        })
+        .await
+    }
+
+    /// A person's documents by name, those behind `after`, without their texts.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn documents(
+        &self,
+        person: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "{DOCUMENT} WHERE person = ?1 AND name > ?2 ORDER BY name LIMIT ?3"
+                ))?
+                // No name is empty.
+                .query_map((person, after.unwrap_or_default(), limit), document_row)?
+                .collect()
+        })
+    }
+
+    /// A document with its text.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn document(
+        &self,
+        person: &str,
+        name: &str,
+    ) -> Result<Option<(DocumentRow, String)>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, name, kind, length(CAST(text AS BLOB)), created_at, updated_at, text FROM documents
+                     WHERE person = ?1 AND name = ?2",
+                )?
+                .query_row((person, name), |row| Ok((document_row(row)?, row.get(6)?)))
+                .optional()
+        })
+    }
+
+    /// Deletes a document; its id, where it was there.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn delete_document(
+        &self,
+        person: String,
+        name: String,
+    ) -> Result<Option<String>, StoreError> {
+        self.write(move |connection| {
+            connection
+                .prepare_cached(
+                    "DELETE FROM documents WHERE person = ?1 AND name = ?2 RETURNING id",
+                )?
+                .query_row((person, name), |row| row.get(0))
+                .optional()
+        })
+        .await
+    }
+}
+
+fn document_row(row: &Row<'_>) -> rusqlite::Result<DocumentRow> {
+    Ok(DocumentRow {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        kind: row.get(2)?,
+        bytes: row.get::<_, i64>(3)?.unsigned_abs(),
+        created_at: time(row.get(4)?),
+        updated_at: time(row.get(5)?),
+    })
 }

@@ -409,22 +409,6 @@ impl Store {
         .await
     }
 
-    /// Makes an instance this person's, where it is nobody's or this person's already. Whether it did.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub async fn claim_instance(&self, id: String, person: String) -> Result<bool, StoreError> {
-        self.write(move |connection| {
-            let changed = connection
-                .prepare_cached(
-                    "UPDATE instances SET person = ?2 WHERE id = ?1 AND (person IS NULL OR person = ?2)",
-                )?
-                .execute((&id, person))?;
-            Ok(changed > 0)
-        })
-        .await
-    }
-
     /// Keeps a role of an instance that is registered; the same id replaces it. `most`: how many it may have. `None`: there
     /// is no such instance; `Some(false)`: it has as many.
     ///

@@ -7,17 +7,21 @@
 //! own, so that one that fails takes no other with it. An answer comes after the commit.
 
 mod audit;
+mod claims;
 mod clients;
 mod devices;
 mod documents;
 mod events;
+mod export;
 mod instance_search;
+mod instance_tokens;
 mod instances;
 mod keys;
 mod leases;
 mod loads;
 mod people;
 mod presence;
+mod profiles;
 mod schema;
 mod tokens;
 mod visits;
@@ -33,10 +37,14 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 pub use audit::{AuditRow, AuditSearch};
+pub use claims::Claimed;
 pub use clients::{ClientRow, Forget};
 pub use devices::{Asked, DeviceRow};
+pub use documents::{DocumentRow, Kept};
 pub use events::{EventRow, EventSpan};
+pub use export::{EXPORT, ExportPage, ExportTable};
 pub use instance_search::InstanceSearch;
+pub use instance_tokens::{InstanceTokenRow, Placed};
 pub use instances::{
     InstanceRow, InstanceUpdate, InstanceWords, NewInstance, RetriedRow, RoleRow, SecretRow,
 };
@@ -45,6 +53,7 @@ pub use leases::LeaseRow;
 pub use loads::{GivenRow, LoadRow, LoadUpdate};
 pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use presence::PresenceRow;
+pub use profiles::{Counts, ProfileRow, ProfileUpdate};
 pub use tokens::{FoundToken, GrantRow, LiveGrantRow, Taken, TokenKind, TokenRow};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};

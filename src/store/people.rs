@@ -139,16 +139,7 @@ impl Store {
         account: AccountRow,
     ) -> Result<(), StoreError> {
         self.write(move |connection| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO people (id, role, name, email, scopes, reach, created_at, last_seen_at)
-                     VALUES (:id, :role, :name, :email, :scopes, :reach, :created_at, :last_seen_at)",
-                )?
-                .execute(named_params! {
-                    ":id": row.id, ":role": row.role, ":name": row.name, ":email": row.email,
-                    ":scopes": row.scopes, ":reach": list(row.reach.as_deref()),
-                    ":created_at": millis(row.created_at), ":last_seen_at": row.last_seen_at.map(millis),
-                })?;
+            insert_bare(connection, &row)?;
             link(connection, &row.id, &account, row.created_at)
         })
         .await
@@ -264,6 +255,21 @@ impl Store {
         })
         .await
     }
+}
+
+/// Keeps a new person, whom no account knows yet.
+pub(super) fn insert_bare(connection: &Connection, row: &PersonRow) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO people (id, role, name, email, scopes, reach, created_at, last_seen_at)
+             VALUES (:id, :role, :name, :email, :scopes, :reach, :created_at, :last_seen_at)",
+        )?
+        .execute(named_params! {
+            ":id": row.id, ":role": row.role, ":name": row.name, ":email": row.email,
+            ":scopes": row.scopes, ":reach": list(row.reach.as_deref()),
+            ":created_at": millis(row.created_at), ":last_seen_at": row.last_seen_at.map(millis),
+        })
+        .map(drop)
 }
 
 fn link(

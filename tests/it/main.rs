@@ -43,7 +43,11 @@ mod patterns;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod realsites;
+#[cfg(test)]
+mod registry;
 #[cfg(test)]
 mod renewal;
 #[cfg(test)]

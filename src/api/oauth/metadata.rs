@@ -8,6 +8,7 @@ use utoipa_axum::routes;
 
 use super::super::base::Base;
 use super::super::{Door, open};
+use super::token::INSTANCES;
 use crate::identity::{GrantType, Scope};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
@@ -30,7 +31,7 @@ struct ServerMetadata {
     scopes_supported: Vec<&'static str>,
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
-    grant_types_supported: [&'static str; 3],
+    grant_types_supported: Vec<&'static str>,
     token_endpoint_auth_methods_supported: [&'static str; 3],
     revocation_endpoint_auth_methods_supported: [&'static str; 3],
     introspection_endpoint_auth_methods_supported: [&'static str; 3],
@@ -54,7 +55,11 @@ async fn server(Base(base): Base) -> Json<ServerMetadata> {
         scopes_supported: Scope::ALL.iter().map(|scope| scope.word()).collect(),
         response_types_supported: ["code"],
         response_modes_supported: ["query"],
-        grant_types_supported: GrantType::ALL.map(GrantType::word),
+        grant_types_supported: GrantType::ALL
+            .iter()
+            .map(|grant| grant.word())
+            .chain([INSTANCES])
+            .collect(),
         token_endpoint_auth_methods_supported: proofs,
         revocation_endpoint_auth_methods_supported: proofs,
         introspection_endpoint_auth_methods_supported: proofs,

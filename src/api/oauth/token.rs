@@ -13,8 +13,11 @@ use utoipa_axum::routes;
 use super::super::audit::Told;
 use super::super::base::Base;
 use super::super::{Door, open};
-use super::{Answer, Fields, OAuthError, audience, client, unkept};
-use crate::identity::{GrantType, Refusal, RefusalCode};
+use super::{Answer, Asker, Fields, Hearing, OAuthError, Shown, audience, client, unkept};
+use crate::identity::{GrantType, Issued, Refusal, RefusalCode};
+
+/// The grant type of instances. No client registers it: it is no client's secret that opens it.
+pub(super) const INSTANCES: &str = "client_credentials";
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
@@ -27,7 +30,8 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it only describes what `Fields` reads")]
 struct TokenForm {
-    /// `authorization_code`, `refresh_token` or `urn:ietf:params:oauth:grant-type:device_code`.
+    /// `authorization_code`, `refresh_token`, `urn:ietf:params:oauth:grant-type:device_code`, or `client_credentials`: for a
+    /// registered instance, with its id and password in place of a client's id and secret.
     grant_type: String,
     client_id: Option<String>,
     client_secret: Option<String>,
@@ -39,7 +43,7 @@ struct TokenForm {
     code_verifier: Option<String>,
     /// With `refresh_token`.
     refresh_token: Option<String>,
-    /// With `refresh_token`: less than was allowed.
+    /// With `refresh_token`: less than was allowed. With `client_credentials`: less than an instance may.
     scope: Option<String>,
     /// With the device's grant type.
     device_code: Option<String>,
@@ -62,20 +66,24 @@ struct Tokens {
     scope: String,
 }
 
-/// Gives tokens for a code, a refresh token or a device code.
+/// Gives tokens for a code, a refresh token, a device code, or the password of an instance.
 #[utoipa::path(post, path = "/oauth/token", operation_id = "oauth.token", tag = "oauth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, body = Tokens), (status = 400, body = OAuthError), (status = 401, body = OAuthError)))]
 async fn token(
     State(door): State<Door>,
     base: Base,
+    hearing: Hearing,
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, Answer> {
     let word = fields.need("grant_type")?;
+    if word == INSTANCES {
+        return of_instance(&hearing, &base, &headers, &fields).await;
+    }
     let grant = GrantType::of(word).ok_or_else(|| {
         let known = GrantType::ALL.map(GrantType::word).join(", ");
-        let why = format!("the grant types here are {known}");
+        let why = format!("the grant types here are {known}, {INSTANCES}");
         Refusal::of(RefusalCode::UnsupportedGrantType, why)
     })?;
     let client = client(&door, &headers, &fields)?;
@@ -100,6 +108,35 @@ async fn token(
             identity.exchange_device(&client, &code, audience).await?
         }
     };
+    let told = Told {
+        subject: Some(client.id),
+        detail: Some(format!("{word}: {}", issued.scopes)),
+        ..Told::default()
+    };
+    Ok(told.on(given(issued)))
+}
+
+/// A token for an instance, which shows its password (RFC 6749 section 4.4).
+async fn of_instance(
+    hearing: &Hearing,
+    base: &Base,
+    headers: &HeaderMap,
+    fields: &Fields,
+) -> Result<Response, Answer> {
+    audience(base, fields)?;
+    let scope = fields.one("scope")?;
+    let id = hearing.instance(Shown::of(headers, fields)?).await?;
+    let identity = &hearing.desk.door.identity;
+    let issued = identity.exchange_instance(&id, scope).await?;
+    let told = Told {
+        subject: Some(id),
+        detail: Some(format!("{INSTANCES}: {}", issued.scopes)),
+        ..Told::default()
+    };
+    Ok(told.on(given(issued)))
+}
+
+fn given(issued: Issued) -> Response {
     let refresh = issued.refresh.map(|token| token.expose_secret().to_owned());
     let tokens = Tokens {
         access_token: issued.access.expose_secret().to_owned(),
@@ -108,12 +145,7 @@ async fn token(
         refresh_token: refresh,
         scope: issued.scopes.to_string(),
     };
-    let told = Told {
-        subject: Some(client.id),
-        detail: Some(format!("{word}: {}", tokens.scope)),
-        ..Told::default()
-    };
-    Ok(told.on(unkept(Json(tokens).into_response())))
+    unkept(Json(tokens).into_response())
 }
 
 /// A token that its own client asks about, or ends.
@@ -134,13 +166,18 @@ struct TokenQuestion {
         (status = 400, body = OAuthError), (status = 401, body = OAuthError)))]
 async fn revoke(
     State(door): State<Door>,
+    hearing: Hearing,
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<StatusCode, Answer> {
-    let client = client(&door, &headers, &fields)?;
+    let asker = hearing.asker(&headers, &fields).await?;
     let token = fields.secret("token")?;
-    let revoked = door.identity.revoke_token(&client, &token);
-    revoked.await.map_err(Refusal::from)?;
+    let identity = &door.identity;
+    let revoked = match &asker {
+        Asker::Client(client) => identity.revoke_token(client, &token).await,
+        Asker::Instance(id) => identity.revoke_instance_token(id, &token).await,
+    };
+    revoked.map_err(Refusal::from)?;
     Ok(StatusCode::OK)
 }
 
@@ -179,12 +216,16 @@ struct Introspection {
 async fn introspect(
     State(door): State<Door>,
     Base(base): Base,
+    hearing: Hearing,
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, Answer> {
-    let client = client(&door, &headers, &fields)?;
+    let asker = hearing.asker(&headers, &fields).await?;
     let token = fields.secret("token")?;
-    let found = door.identity.introspect(&client, &token);
+    let found = match &asker {
+        Asker::Client(client) => door.identity.introspect(client, &token),
+        Asker::Instance(id) => door.identity.introspect_instance(id, &token),
+    };
     let answer = match found.map_err(Refusal::from)? {
         None => Introspection::default(),
         Some(found) => Introspection {

@@ -72,7 +72,8 @@ struct RegisteredView {
 /// Anybody may register. With an id the caller must be that instance or its person; the password before stays good until the
 /// new one is first used. An `Idempotency-Key` makes a repeated request name the same instance, with another password.
 #[utoipa::path(post, path = "/api/upload/register", operation_id = "upload.register", tag = "upload",
-    params(("Idempotency-Key" = Option<String>, Header, description = "16 to 255 visible ASCII characters, new for each registration.")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 16, max_length = 255, pattern = "^[!-~]+$",
+        description = "16 to 255 visible ASCII characters, new for each registration.")),
     request_body = RegisterBody,
     responses(
         (status = 200, body = Envelope<RegisteredView>),

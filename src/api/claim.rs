@@ -1,0 +1,105 @@
+//! `/v1/instances/{id}/claim`: whose an instance is.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use zeroize::Zeroizing;
+
+use super::guard::Desk;
+use super::people::unreadable;
+use super::{Door, Peer, Problem, contract, guarded};
+use crate::identity::{Principal, Scope, Who};
+use crate::registry::{Instance, RegistryError};
+
+pub(super) fn routes() -> OpenApiRouter<Door> {
+    OpenApiRouter::new().routes(guarded(Scope::RegistryWrite, routes!(claim)))
+}
+
+/// The proof that an instance is one's own.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ClaimBody {
+    /// The instance's password.
+    #[schema(value_type = String, example = "jp_…")]
+    instance_password: Zeroizing<String>,
+}
+
+/// An instance that is the person's now.
+#[derive(Serialize, ToSchema)]
+struct ClaimedView {
+    id: String,
+    /// What people call it.
+    name: String,
+    /// Whose it is.
+    person: String,
+    /// `online`, `offline` or `unregistered`.
+    #[schema(example = "offline")]
+    status: &'static str,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Instance> for ClaimedView {
+    fn from(instance: Instance) -> Self {
+        Self {
+            id: instance.id,
+            name: instance.name,
+            person: instance
+                .person
+                .map(|one| one.to_string())
+                .unwrap_or_default(),
+            status: instance.status.word(),
+            updated_at: instance.updated_at,
+        }
+    }
+}
+
+/// Makes an instance the person's whose credentials these are, by the proof of its password. Whatever it has kept so far
+/// (documents, loads, other instances) comes with it, and its tokens end.
+///
+/// An instance that is another person's is refused as a wrong password is. To claim one's own again changes nothing.
+#[utoipa::path(post, path = "/v1/instances/{id}/claim", operation_id = "instances.claim", tag = "registry",
+    params(("id" = String, Path, description = "The instance's id")), request_body = ClaimBody,
+    responses((status = 200, body = ClaimedView), (status = 400, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem, description = "There is no such instance with this password for this person")))]
+async fn claim(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    Extension(desk): Extension<Arc<Desk>>,
+    peer: Option<Extension<Peer>>,
+    Path(id): Path<String>,
+    body: Result<Json<ClaimBody>, JsonRejection>,
+) -> Result<Json<ClaimedView>, Problem> {
+    let Json(body) = body.map_err(unreadable)?;
+    if matches!(principal.who, Who::Instance(_)) {
+        let detail = "an instance cannot claim another one; a person does";
+        let status = StatusCode::FORBIDDEN;
+        return Err(Problem::new(status, "refused", "Not allowed", detail));
+    }
+    let password = SecretString::from(body.instance_password.as_str());
+    let peer = peer.map(|Extension(peer)| peer);
+    let nobody = || {
+        let shown: String = id.chars().take(40).collect();
+        Problem::not_found("instance", &shown)
+    };
+    // A wrong password and another person's instance are answered as whatever is not there.
+    match contract::prove(&desk, peer.as_ref(), &id, &password).await {
+        Ok(_) => {}
+        Err(problem) if problem.status == StatusCode::UNAUTHORIZED => return Err(nobody()),
+        Err(problem) => return Err(problem),
+    }
+    let claimed = door.registry.claim(&id, &password, &principal.person);
+    match claimed.await {
+        Ok(instance) => Ok(Json(instance.into())),
+        Err(RegistryError::Refused(_)) => Err(nobody()),
+        Err(error) => Err(error.into()),
+    }
+}
