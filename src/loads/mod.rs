@@ -190,7 +190,7 @@ impl Loads {
     /// `Invalid`, `Taken`, `TooMany`.
     pub async fn create(&self, person: &PersonId, new: NewLoad) -> Result<Load, LoadError> {
         let new = new.checked().map_err(LoadError::Invalid)?;
-        let row = self.insert(person, new, None).await?;
+        let row = self.insert(person, fresh_id()?, new, None).await?;
         Ok(self.load(row))
     }
 
@@ -198,14 +198,14 @@ impl Loads {
     async fn insert(
         &self,
         person: &PersonId,
+        id: String,
         new: NewLoad,
         retry: Option<Vec<u8>>,
     ) -> Result<LoadRow, LoadError> {
         let now = (self.0.clock)();
-        let no_random = |_| LoadError::Invalid("the system gives no random numbers".to_owned());
         let (kind, picture) = new.avatar.map(|avatar| (avatar.kind, avatar.bytes)).unzip();
         let row = LoadRow {
-            id: crate::ids::random().map_err(no_random)?,
+            id,
             person: person.to_string(),
             name: new.name,
             description: new.description,
@@ -378,6 +378,11 @@ impl Loads {
         let renewer = &self.0.renewer;
         Ok(renewer.seal_or_new(&renewer.settings()).await?)
     }
+}
+
+fn fresh_id() -> Result<String, LoadError> {
+    let no_random = |_| LoadError::Invalid("the system gives no random numbers".to_owned());
+    crate::ids::random().map_err(no_random)
 }
 
 fn opened(seal: &Seal, sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, LoadError> {

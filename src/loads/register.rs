@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::answer::Given;
 use super::client::{Broken, Client, Landed};
 use super::retry::Retry;
-use super::{Load, LoadError, Loads, NewLoad, NotRegistered, Reason, load, tags};
+use super::{Load, LoadError, Loads, NewLoad, NotRegistered, Reason, fresh_id, load, tags};
 use crate::identity::PersonId;
 use crate::registry::{Status, Upload};
 use crate::store::{GivenRow, LoadRow};
@@ -71,25 +71,37 @@ impl Loads {
         self.to_the_end(work).await
     }
 
-    async fn register_in_turn(&self, person: &PersonId, mut wish: Wish) -> Result<Made, LoadError> {
+    async fn register_in_turn(&self, person: &PersonId, wish: Wish) -> Result<Made, LoadError> {
+        if let Some(load) = &wish.load {
+            let _turn = self.turn(load).await;
+            return self.register_now(person, wish).await;
+        }
         let current = || {
             let row = self.0.store.current_load(person.as_str())?;
             Ok::<_, LoadError>(row.map(|row| row.id))
         };
-        if wish.load.is_none() {
-            wish.load = current()?;
+        loop {
+            let (mut first, mut load) = (None, current()?);
+            if load.is_none() {
+                // Two at once shall not make two loads.
+                first = Some(self.turn(&format!("first of {person}")).await);
+                load = current()?;
+            }
+            let _turn = match &load {
+                Some(load) => Some(self.turn(load).await),
+                None => first,
+            };
+            let load = load.clone();
+            let wish = Wish {
+                load: load.clone(),
+                ..wish.clone()
+            };
+            match self.register_now(person, wish).await {
+                // It went while we waited, and another one is current, or none.
+                Err(LoadError::Unknown(gone)) if load.as_ref() == Some(&gone) => {}
+                done => return done,
+            }
         }
-        let mut first = None;
-        if wish.load.is_none() {
-            // Two at once shall not make two loads.
-            first = Some(self.turn(&format!("first of {person}")).await);
-            wish.load = current()?;
-        }
-        let _turn = match &wish.load {
-            Some(load) => Some(self.turn(load).await),
-            None => first,
-        };
-        self.register_now(person, wish).await
     }
 
     async fn register_now(&self, person: &PersonId, wish: Wish) -> Result<Made, LoadError> {
@@ -114,7 +126,10 @@ impl Loads {
                 avatar: None,
             };
             let new = new.checked().map_err(LoadError::Invalid)?;
-            let row = self.insert(person, new, Some(kept)).await?;
+            // Whoever finds it from now on waits until this is over.
+            let id = fresh_id()?;
+            let _turn = self.turn(&id).await;
+            let row = self.insert(person, id, new, Some(kept)).await?;
             return self.first(person, &client, row, retry, Age::Fresh).await;
         };
         let here = row.registry.as_deref() == Some(registry.as_str());
@@ -259,7 +274,12 @@ impl Loads {
     ) -> Result<Made, LoadError> {
         let password = self.password(&row).await?;
         let given = client.again(&upload, instance, password.as_ref()).await;
-        let given = given.map_err(failed)?;
+        let given = given.map_err(|mut broken| {
+            if broken.why.reason == Reason::NotAccepted {
+                broken.why.detail += "; where the registry has lost this id, delete the load with without_registry and make it anew";
+            }
+            failed(broken)
+        })?;
         let registry = row.registry.clone().unwrap_or_default();
         self.keep(person, client, &row, registry, given, upload)
             .await

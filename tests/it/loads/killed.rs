@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jarkeeper::registry::Registry;
 use reqwest::Method;
 use serde_json::json;
 
@@ -63,4 +64,31 @@ async fn a_daemon_killed_while_it_registers_loses_no_instance_and_makes_none_twi
     let (_, list) = own(&api, Method::GET, "/v1/registrations").await;
     assert_eq!(list.as_array().unwrap().len(), rounds + 1);
     eprintln!("{answered} answered, {lost} killed before");
+}
+
+/// The same at the daemon's own registry, where an instance and its load are written one after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_killed_between_its_registry_and_its_load_finds_the_instance_again() {
+    let rounds = if all() { 60 } else { 8 };
+    let root = Root::new();
+    let mut moments = Moments(u64::from(std::process::id()) + 1);
+    let mut daemon = root.daemon();
+    let mut api = Api::of(&root, &daemon);
+    for round in 0..rounds {
+        let id = load(&api, &format!("load {round}")).await;
+        let body = json!({ "load": id });
+        let ask = crate::support::with(api.own(Method::POST, "/v1/registrations"), &body);
+        let asked = tokio::spawn(async move { ask.send().await.is_ok() });
+        tokio::time::sleep(moments.next(80_000)).await;
+        daemon.kill();
+        // Answered or not: both are right.
+        let _ = asked.await.unwrap();
+        daemon = root.daemon();
+        api = Api::of(&root, &daemon);
+        let (status, made) = register(&api, &id).await;
+        assert_eq!(status, 201, "{round}: {made}");
+        let registry = Registry::open(crate::api::store(&root), chrono::Utc::now);
+        let count = registry.await.unwrap().count().unwrap();
+        assert_eq!(count, round as u64 + 1, "{round}: one instance a load");
+    }
 }

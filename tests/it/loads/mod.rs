@@ -53,16 +53,20 @@ fn at(root: &Root, url: &str) {
     root.save("config.toml", &format!("[registry]\nurl = \"{url}\"\n"));
 }
 
-/// Whether a text stands anywhere in the store's files.
-fn store_holds(root: &Root, text: &str) -> bool {
+/// What the store's files hold.
+fn store_text(root: &Root) -> String {
     let store = crate::api::store(root);
-    ["", "-wal"].iter().any(|end| {
+    let text = ["", "-wal"].map(|end| {
         let path = format!("{}{end}", store.path().display());
         let bytes = std::fs::read(path).unwrap_or_default();
-        bytes
-            .windows(text.len())
-            .any(|part| part == text.as_bytes())
-    })
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
+    text.concat()
+}
+
+/// Whether a text stands anywhere in them.
+fn store_holds(root: &Root, text: &str) -> bool {
+    store_text(root).contains(text)
 }
 
 /// A key of a member, who is made for it.
