@@ -37,9 +37,9 @@ async fn fill(place: &Place, who: &Somebody) -> (String, String) {
     for sql in [
         format!(
             "INSERT INTO loads (id, person, name, description, tags, avatar, avatar_kind, is_current, created_at, updated_at,
-               registry, instance, sealed, retry_key)
+               registry, instance, sealed)
              VALUES ('load-{id}', '{id}', '{}', 'd', '{{\"model_name\":\"m\"}}', x'0102', 'image/png', 1, 0, 0,
-               '', '{}', x'5EA1ED', x'5EA1ED')",
+               '', '{}', x'5EA1ED')",
             TEXTS[5], instance.0
         ),
         format!(
