@@ -260,6 +260,7 @@ impl Loops {
             others: vec![
                 tokio::spawn(door.pool.clone().run()),
                 tokio::spawn(door.webhooks.clone().run()),
+                tokio::spawn(door.loads.clone().keep_connected()),
                 tokio::spawn(presence.keep(door.store.clone())),
                 tokio::spawn(door.memory.clone().sweep()),
             ],
@@ -318,6 +319,7 @@ pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
     let rooms = mcp::Rooms {
         queue: app.queue.clone(),
         pool: None,
+        loads: None,
         store,
         clock: Utc::now,
     };

@@ -31,11 +31,12 @@ const DOINGS: [&str; 1] = ["signin.callback"];
 /// Operations that look, and give what opens a session: their lines stay as long as those of changes.
 const GIVING: [&str; 2] = ["sessions.state.get", "sessions.artefacts.get"];
 /// What the names of operations begin with that change who may do what.
-const CREDENTIALS: [&str; 6] = [
+const CREDENTIALS: [&str; 7] = [
     "instances.claim",
     "keys.",
     "people.",
     "profile.delete",
+    "registrations.",
     "tickets.",
     "webhooks.",
 ];
@@ -128,6 +129,12 @@ impl Line {
             looks: only_looks(method, operation),
         };
         Self { desk, row, care }
+    }
+
+    /// Who it was, where no principal says it.
+    pub(super) fn by(&mut self, who: &crate::identity::Who, person: Option<String>) {
+        self.row.principal = who.to_string();
+        self.row.person = person;
     }
 
     /// Writes the line that stands before the operation, where it needs one.

@@ -18,15 +18,19 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::completion::{Broken, Whole, error_event, event};
-use super::{Door, Problem, guarded};
+use super::contract::{Caller, read, unauthenticated};
+use super::{Door, Problem, contracted, guarded, instances};
 use crate::identity::{Principal, Scope};
-use crate::registry::{Chat, ChatError, DONE, Instance, Status};
+use crate::registry::{Chat, ChatError, DONE, Instance, RegistryError, Status};
 
 /// Pause between two comments that keep a silent stream alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::new().routes(guarded(Scope::RegistryWrite, routes!(complete)))
+    OpenApiRouter::new()
+        .routes(guarded(Scope::RegistryWrite, routes!(complete)))
+        .routes(contracted(routes!(public)))
+        .routes(contracted(routes!(public_complete)))
 }
 
 /// A chat completion as OpenAI's API has it. Whatever else stands in it goes on to the instance as it is.
@@ -74,10 +78,66 @@ async fn complete(
     Path(id): Path<String>,
     Json(request): Json<ChatRequest>,
 ) -> Result<Response, Problem> {
-    let instance = door.registry.instance(&id)?;
-    let own = instance.filter(|instance| instance.person.as_ref() == Some(&principal.person));
-    let instance = own.ok_or_else(|| Problem::not_found("instance", &id))?;
+    let instance = instances::own(&door, &principal, &id)?;
     talk(&door, &instance, request, false).await
+}
+
+/// Talks to an instance, as a stream where nothing else is asked for.
+///
+/// An instance's own person may, and the instance itself; with `[registry] public_chat` everybody.
+#[utoipa::path(post, path = "/api/chat/{id}", operation_id = "instances.public_chat", tag = "registry",
+    params(("id" = String, Path, description = "The instance's id.")),
+    request_body = ChatRequest,
+    responses(
+        (status = 200, body = Completion, description = "unless stream is false: text/event-stream, whose events hold chat.completion.chunk"),
+        (status = 502, description = "the instance has failed, with its words"),
+        (status = 503, description = "it is not connected, or has too many chats"),
+        (status = 504, description = "it says nothing"),
+    ))]
+async fn public(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let request = read(&body)?;
+    let instance = reached(&door, caller, &id)?;
+    talk(&door, &instance, request, true).await
+}
+
+/// The same, where clients of OpenAI's API find it below their base URL `/api/chat/{id}`.
+#[utoipa::path(post, path = "/api/chat/{id}/chat/completions", operation_id = "instances.public_completion", tag = "registry",
+    params(("id" = String, Path, description = "The instance's id.")),
+    request_body = ChatRequest,
+    responses(
+        (status = 200, body = Completion, description = "with stream: text/event-stream, whose events hold chat.completion.chunk"),
+        (status = 502, description = "the instance has failed, with its words"),
+        (status = 503, description = "it is not connected, or has too many chats"),
+        (status = 504, description = "it says nothing"),
+    ))]
+async fn public_complete(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let request = read(&body)?;
+    let instance = reached(&door, caller, &id)?;
+    talk(&door, &instance, request, false).await
+}
+
+/// The instance that this caller may talk to.
+fn reached(door: &Door, caller: Caller, id: &str) -> Result<Instance, Problem> {
+    let anybody = door.settings.borrow().config.registry.public_chat;
+    if anybody {
+        let instance = door.registry.instance(id)?;
+        return instance.ok_or_else(|| RegistryError::Unknown(id.to_owned()).into());
+    }
+    if matches!(caller, Caller::Nobody) {
+        return Err(unauthenticated());
+    }
+    let instance = caller.own(door, id, Scope::RegistryWrite)?;
+    instance.ok_or_else(|| RegistryError::Unknown(id.to_owned()).into())
 }
 
 /// Asks the instance, and answers with what it says; `stream`: where the request does not say it.

@@ -1,9 +1,10 @@
 //! `/v1/instances/{id}/claim`: whose an instance is.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -13,9 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
-use super::guard::WrongProof;
+use super::guard::Desk;
 use super::people::unreadable;
-use super::{Door, Problem, guarded};
+use super::{Door, Peer, Problem, contract, guarded};
 use crate::identity::{Principal, Scope, Who};
 use crate::registry::{Instance, RegistryError};
 
@@ -72,37 +73,33 @@ impl From<Instance> for ClaimedView {
 async fn claim(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
+    Extension(desk): Extension<Arc<Desk>>,
+    peer: Option<Extension<Peer>>,
     Path(id): Path<String>,
     body: Result<Json<ClaimBody>, JsonRejection>,
-) -> Result<Json<ClaimedView>, Response> {
-    let Json(body) = body.map_err(|rejection| unreadable(rejection).into_response())?;
+) -> Result<Json<ClaimedView>, Problem> {
+    let Json(body) = body.map_err(unreadable)?;
     if matches!(principal.who, Who::Instance(_)) {
         let detail = "an instance cannot claim another one; a person does";
-        let refused = Problem::new(StatusCode::FORBIDDEN, "refused", "Not allowed", detail);
-        return Err(refused.into_response());
+        let status = StatusCode::FORBIDDEN;
+        return Err(Problem::new(status, "refused", "Not allowed", detail));
     }
     let password = SecretString::from(body.instance_password.as_str());
+    let peer = peer.map(|Extension(peer)| peer);
+    let nobody = || {
+        let shown: String = id.chars().take(40).collect();
+        Problem::not_found("instance", &shown)
+    };
+    // A wrong password and another person's instance are answered as whatever is not there.
+    match contract::prove(&desk, peer.as_ref(), &id, &password).await {
+        Ok(_) => {}
+        Err(problem) if problem.status == StatusCode::UNAUTHORIZED => return Err(nobody()),
+        Err(problem) => return Err(problem),
+    }
     let claimed = door.registry.claim(&id, &password, &principal.person);
     match claimed.await {
         Ok(instance) => Ok(Json(instance.into())),
-        Err(error) => {
-            let wrong = matches!(
-                error,
-                RegistryError::Refused(_) | RegistryError::Locked { .. }
-            );
-            let problem = match error {
-                // Whether there is none, or it is another person's: as for whatever is not there.
-                RegistryError::Refused(_) => {
-                    let shown: String = id.chars().take(40).collect();
-                    Problem::not_found("instance", &shown)
-                }
-                error => error.into(),
-            };
-            let mut answer = problem.into_response();
-            if wrong {
-                answer.extensions_mut().insert(WrongProof);
-            }
-            Err(answer)
-        }
+        Err(RegistryError::Refused(_)) => Err(nobody()),
+        Err(error) => Err(error.into()),
     }
 }

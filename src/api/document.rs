@@ -18,6 +18,7 @@ use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::contract::Refused;
 use super::{Door, Problem, open};
 use crate::identity::oidc::Endpoints;
 use crate::identity::{IdentityError, Scope};
@@ -47,6 +48,10 @@ const TAGS: &[(&str, &str)] = &[
     ),
     ("events", "What happens to sessions, as it happens."),
     ("webhooks", "Where events are sent."),
+    (
+        "registry",
+        "Workspaces, and what is registered in the name of a person.",
+    ),
     ("keys", "API keys."),
     (
         "people",
@@ -58,6 +63,12 @@ const TAGS: &[(&str, &str)] = &[
     (
         "oauth",
         "The authorization server: how programs get tokens of their own.",
+    ),
+    ("registry", "What is registered here."),
+    (
+        "upload",
+        "The same for clients that were there before: success is status 200 and code 0. Who is an instance shows \
+         Authorization: Bearer ID:PASSWORD; a key or a token does as well.",
     ),
     ("audit", "What was done, and by whom."),
     ("health", "Whether the daemon does its work."),
@@ -97,7 +108,7 @@ pub(super) fn complete(document: &mut OpenApi, provider: &Endpoints) {
     components.add_security_scheme("oauth2", SecurityScheme::OAuth2(oauth2));
     let key = ApiKey::Query(ApiKeyValue::new("key"));
     components.add_security_scheme("apiKey", SecurityScheme::ApiKey(key));
-    let mut schemas = Vec::new();
+    let mut schemas = vec![(Refused::name().into(), Refused::schema())];
     Problem::schemas(&mut schemas);
     schemas.push((Problem::name().into(), Problem::schema()));
     components.schemas.extend(schemas);
@@ -180,12 +191,16 @@ const REFUSALS: &[Refusal] = &[
 
 impl Refusal {
     fn answer(&self) -> Answer {
+        self.answer_as(PROBLEM, &Problem::name())
+    }
+
+    fn answer_as(&self, kind: &str, schema: &str) -> Answer {
         let content = ContentBuilder::new()
-            .schema(Some(Ref::from_schema_name(Problem::name())))
+            .schema(Some(Ref::from_schema_name(schema)))
             .build();
         let mut answer = ResponseBuilder::new()
             .description(self.what)
-            .content(PROBLEM, content);
+            .content(kind, content);
         if let Some((name, what)) = self.header {
             let kind = match name {
                 "Retry-After" => Type::Integer,
@@ -249,6 +264,30 @@ pub(super) fn describe(operation: &mut Operation, guarded: bool) {
         }
     }
     refuse(operation, guarded);
+}
+
+/// The same for an operation of the contract, whose refusals are envelopes.
+pub(super) fn describe_contract(operation: &mut Operation) {
+    for refusal in REFUSALS {
+        let wrong_shape = refusal.status == http::StatusCode::UNPROCESSABLE_ENTITY;
+        if !wrong_shape && refusal.concerns(operation, true) {
+            let answer = refusal.answer_as(JSON, &Refused::name());
+            let answers = &mut operation.responses.responses;
+            let status = refusal.status.as_str().to_owned();
+            answers.entry(status).or_insert_with(|| answer.into());
+        }
+    }
+    for (status, answer) in &mut operation.responses.responses {
+        if let RefOr::T(answer) = answer
+            && status.starts_with(['4', '5'])
+            && answer.content.is_empty()
+        {
+            let content = ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name(Refused::name())))
+                .build();
+            answer.content.insert(JSON.to_owned(), content.into());
+        }
+    }
 }
 
 /// OAuth has errors of another shape (RFC 6749 section 5.2).

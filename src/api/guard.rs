@@ -13,14 +13,15 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, Paths};
 
 use super::audit::{Care, Line};
+use super::contract::{self, Caller, Shown};
 use super::front::QueryKeys;
 use super::gate::Gate;
 use super::limits::{Accepted, Limits};
 use super::{Door, Problem};
-use crate::identity::{Principal, Proof, Reach, Scope};
+use crate::identity::{Principal, Proof, Reach, Scope, Who};
 
 /// Names of path parameters that are texts of people: they leave no trace in the audit log, which outlives what they name.
-const PERSONAL: [&str; 2] = ["document", "username"];
+const PERSONAL: [&str; 3] = ["document", "name", "username"];
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -59,10 +60,6 @@ impl Desk {
         })
     }
 }
-
-/// Put beside an answer by a handler that was shown a proof, which was none: it counts as one that failed of this address.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct WrongProof;
 
 /// What is known of one operation when it is mounted.
 struct Rule {
@@ -233,7 +230,7 @@ pub(super) async fn stand(rules: Rules, mut request: Request, next: Next) -> Res
         // Another method: the router says which there are.
         return next.run(request).await;
     };
-    let Some(desk) = request.extensions_mut().remove::<Arc<Desk>>() else {
+    let Some(desk) = request.extensions().get::<Arc<Desk>>().cloned() else {
         return refusal(request.headers(), &Standing::default(), None).into_response();
     };
     let standing = Standing::take(&mut request);
@@ -282,12 +279,80 @@ pub(super) async fn stand(rules: Rules, mut request: Request, next: Next) -> Res
                 },
                 Err(problem) => problem.into_response(),
             };
-            let wrong = answer.extensions().get::<WrongProof>().is_some();
-            let answer = match wrong.then(|| desk.limits.failed(peer.as_ref())) {
-                Some(Err(too_many)) => too_many.into_response(),
-                _ => answer,
-            };
             line.end(answer).await
+        }
+    }
+}
+
+/// Finds out who calls an operation of the contract, by an instance's password too, and lets everybody through who is not
+/// refused by that; what each may is decided by the operation. What only asks is told who calls even where nobody does: some
+/// of it has the same answer for all.
+pub(super) async fn stand_contract(rules: Rules, mut request: Request, next: Next) -> Response {
+    let Some(rule) = rules.find(request.method()) else {
+        return next.run(request).await;
+    };
+    let Some(desk) = request.extensions().get::<Arc<Desk>>().cloned() else {
+        return refusal(request.headers(), &Standing::default(), None).into_response();
+    };
+    let standing = Standing::take(&mut request);
+    let peer = standing.peer;
+    let (mut parts, body) = request.into_parts();
+    let subject = subject(&mut parts).await;
+    request = Request::from_parts(parts, body);
+    let admitted = match shown_twice(&request) {
+        true => Err(Problem::bad_request("credentials were given twice")),
+        false => desk.limits.contract(peer.as_ref(), request.method()),
+    };
+    let bearer = contract::bearer(&request);
+    let read = match admitted {
+        Ok(()) => desk.limits.body(request, &rule.accepted).await,
+        Err(problem) => Err(problem),
+    };
+    let (mut request, _large) = match read {
+        Ok(read) => read,
+        Err(problem) => return problem.into_response(),
+    };
+    let shown = match (bearer, &standing.known) {
+        (Some((id, password)), _) => contract::prove(&desk, peer.as_ref(), &id, &password)
+            .await
+            .map(|instance| Caller::Instance(Box::new(instance))),
+        (None, Ok(None)) => Ok(Caller::Nobody),
+        (None, Ok(Some(principal))) => Ok(Caller::Principal(Box::new(principal.clone()))),
+        (None, Err(Unknown::Malformed(problem))) => Err(problem.clone()),
+        (None, Err(Unknown::Refused(problem))) if problem.status == 401 => {
+            let counted = desk.limits.failed(peer.as_ref());
+            counted.and_then(|()| Err(refusal(request.headers(), &standing, None)))
+        }
+        (None, Err(Unknown::Refused(problem))) => Err(problem.clone()),
+    };
+    let refused = shown.as_ref().err().filter(|problem| problem.status == 401);
+    let care = match refused {
+        // What only asks has no line; that a proof was none has one.
+        Some(_) => Care::Lists,
+        None => rule.care,
+    };
+    let principal = standing.known.as_ref().ok().and_then(Option::as_ref);
+    let mut line = Line::new(
+        Arc::clone(&desk),
+        care,
+        &rule.operation,
+        &rule.method,
+        peer.as_ref(),
+        principal,
+        subject.as_deref(),
+    );
+    if let Ok(Caller::Instance(instance)) = &shown {
+        let person = instance.person.as_ref().map(ToString::to_string);
+        line.by(&Who::Instance(instance.id.clone()), person);
+    }
+    match shown {
+        Err(problem) if !rule.method.is_safe() => line.end(problem.into_response()).await,
+        shown => {
+            request.extensions_mut().insert(Shown(shown));
+            match line.begin().await {
+                Ok(()) => line.end(next.run(request).await).await,
+                Err(problem) => problem.into_response(),
+            }
         }
     }
 }

@@ -17,9 +17,10 @@ use futures::StreamExt as _;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::gate::canonical;
+use super::guesses::{Guess, Guesses};
 use super::{Peer, Problem};
 use crate::identity::{Scope, Who};
 use crate::ids::SessionKey;
@@ -52,6 +53,8 @@ const OWN_FAILURES: Quota = Quota::per_minute(most(60)).allow_burst(most(240));
 const ASKED: Quota = Quota::per_second(most(200)).allow_burst(most(2000));
 /// Whatever else open operations do (tokens, registrations, device codes), from one address.
 const MADE: Quota = Quota::per_second(most(20)).allow_burst(most(400));
+/// What clients of the contract do, from one address: many register at once, and do not come again by themselves.
+const CONTRACT: Quota = Quota::per_second(most(20)).allow_burst(most(1200));
 /// Changes by one caller.
 const CHANGES: Quota = Quota::per_second(most(1000)).allow_burst(most(4000));
 
@@ -71,7 +74,9 @@ pub(super) struct Limits {
     own_failures: Rate<IpAddr>,
     asked: Rate<IpAddr>,
     made: Rate<IpAddr>,
+    contract: Rate<IpAddr>,
     changes: Rate<Who>,
+    guesses: Guesses,
 }
 
 impl Default for Limits {
@@ -84,7 +89,9 @@ impl Default for Limits {
             own_failures: Rate::new(OWN_FAILURES),
             asked: Rate::new(ASKED),
             made: Rate::new(MADE),
+            contract: Rate::new(CONTRACT),
             changes: Rate::new(CHANGES),
+            guesses: Guesses::default(),
         }
     }
 }
@@ -115,14 +122,41 @@ impl Limits {
         rate.count(&ip, why)
     }
 
+    /// Counts a password of an instance that somebody will have to look at slowly, before that is done; whoever finds that it
+    /// is a right one takes it back.
+    pub(super) fn guess(&self, peer: Option<&Peer>) -> Result<Guess<'_>, Problem> {
+        let taken = address(peer).map(|ip| self.guesses.take(ip, Instant::now()));
+        let from = taken
+            .transpose()
+            .map_err(|wait| too_many("too many wrong credentials from this address", wait))?;
+        Ok(Guess {
+            guesses: &self.guesses,
+            from,
+        })
+    }
+
     /// Counts a call of an open operation.
     pub(super) fn open(&self, peer: Option<&Peer>, method: &Method) -> Result<(), Problem> {
+        self.opened(peer, method, &self.made)
+    }
+
+    /// The same for an operation of the contract.
+    pub(super) fn contract(&self, peer: Option<&Peer>, method: &Method) -> Result<(), Problem> {
+        self.opened(peer, method, &self.contract)
+    }
+
+    fn opened(
+        &self,
+        peer: Option<&Peer>,
+        method: &Method,
+        doing: &Rate<IpAddr>,
+    ) -> Result<(), Problem> {
         let Some(ip) = address(peer) else {
             return Ok(());
         };
         let rate = match method.is_safe() {
             true => &self.asked,
-            false => &self.made,
+            false => doing,
         };
         rate.count(&ip, "too many calls from this address")
     }
@@ -135,7 +169,9 @@ impl Limits {
         scope: Scope,
         method: &Method,
     ) -> Result<(), Problem> {
-        if matches!(who, Who::Local(_)) || method.is_safe() {
+        // A search of a memory only asks, whatever its method.
+        let asks = method.is_safe() || scope == Scope::MemoryRead;
+        if matches!(who, Who::Local(_)) || asks {
             return Ok(());
         }
         if scope == Scope::SessionsRenew {

@@ -17,6 +17,7 @@ pub fn tools(door: &Door) -> mcp::Rooms {
     mcp::Rooms {
         queue: door.queue.clone(),
         pool: Some(door.pool.clone()),
+        loads: Some(door.loads.clone()),
         store: door.store.clone(),
         clock: door.clock,
     }

@@ -21,7 +21,8 @@ struct Me {
     /// As the audit log names it.
     #[schema(example = "key:0f4c1e5ad0e9f2a1b3c4")]
     principal: String,
-    /// `key`, `token` (an access token), `person` (an id_token) or `local` (the socket).
+    /// `key`, `token` (an access token of a client), `instance` (one of an instance), `person` (an id_token) or `local` (the
+    /// socket).
     kind: &'static str,
     /// Whose it is.
     person: MyPerson,

@@ -9,19 +9,25 @@ mod base;
 mod chat;
 mod claim;
 mod completion;
+mod contract;
 mod docs;
 mod document;
 mod documents;
 mod events;
+mod facade;
 mod framing;
 mod front;
 mod gate;
 mod grants;
 mod guard;
+mod guesses;
 mod health;
+mod instances;
 mod keys;
 mod leases;
 mod limits;
+mod load_connect;
+mod loads;
 mod mcp;
 mod memory;
 mod me;
@@ -31,6 +37,7 @@ mod page;
 mod people;
 mod problem;
 mod profile;
+mod registrations;
 mod serve;
 mod sessions;
 mod sign_in;
@@ -39,6 +46,7 @@ mod socket;
 mod span;
 mod ticket;
 mod tls;
+mod upload;
 mod visit;
 mod webhooks;
 mod wire;
@@ -67,7 +75,7 @@ use crate::telemetry::{Health, Metrics, Traces};
 use crate::watch::Settings;
 use crate::webhooks::Webhooks;
 
-use guard::{Desk, Rules, stand};
+use guard::{Desk, Rules, stand, stand_contract};
 
 pub use guard::Peer;
 pub use mcp::tools;
@@ -154,6 +162,21 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
     (schemas, paths, methods.route_layer(guard))
 }
 
+/// Mounts operations of the contract with clients that were there before: who calls is told to them as
+/// [`Caller`](contract::Caller), and what they refuse is put into an envelope.
+fn contracted(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
+    let (schemas, mut paths, methods) = routes;
+    for operation in operations(&mut paths) {
+        // Each decides by itself, and an instance's id and password are no scheme that a document can name.
+        operation.security = Some(Vec::new());
+        document::describe_contract(operation);
+    }
+    let rules = Rules::of(&paths, None);
+    let guard =
+        from_fn(move |request: Request, next: Next| stand_contract(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
+}
+
 fn operations(
     paths: &mut utoipa::openapi::path::Paths,
 ) -> impl Iterator<Item = &mut utoipa::openapi::path::Operation> {
@@ -180,21 +203,27 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(claim::routes())
         .merge(documents::routes())
         .merge(events::routes())
+        .merge(facade::routes())
         .merge(grants::routes())
         .merge(health::routes())
+        .merge(instances::routes())
         .merge(keys::routes())
         .merge(leases::routes())
+        .merge(load_connect::routes())
+        .merge(loads::routes())
         .merge(me::routes())
         .merge(memory::routes())
         .merge(metrics::routes())
         .merge(oauth::routes())
         .merge(people::routes())
         .merge(profile::routes())
+        .merge(registrations::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())
         .merge(sites::routes())
         .merge(socket::routes())
         .merge(ticket::routes())
+        .merge(upload::routes())
         .merge(webhooks::routes())
         .split_for_parts();
     let built = document::Built(Arc::new(document.clone()));
@@ -209,5 +238,9 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .layer(from_fn_with_state(door.clone(), metrics::observe))
         .layer(from_fn_with_state(desk, front::front))
         .with_state(door);
+    // What is around a router's routes does not change where they lead; so this one stands around the router.
+    let router = Router::new()
+        .fallback_service(router)
+        .layer(from_fn(contract::envelope));
     (router, document)
 }

@@ -12,7 +12,6 @@ use super::sessions::RenewalView;
 use crate::failure::{Failure, FailureClass};
 use crate::identity::{IdentityError, Scope};
 use crate::ids::SessionKey;
-use crate::registry::RegistryError;
 use crate::session::FilesError;
 use crate::store::StoreError;
 
@@ -255,33 +254,6 @@ impl From<IdentityError> for Problem {
                 )
             }
             IdentityError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<RegistryError> for Problem {
-    fn from(error: RegistryError) -> Self {
-        let words = error.to_string();
-        match error {
-            RegistryError::Invalid(why) => Self::bad_request(why),
-            RegistryError::Refused(_) => {
-                let status = StatusCode::UNAUTHORIZED;
-                Self::new(status, "invalid-token", "Not authenticated", words)
-            }
-            RegistryError::Locked { .. } => {
-                let status = StatusCode::TOO_MANY_REQUESTS;
-                Self::new(status, "locked", "Locked", words).retry_after(60)
-            }
-            RegistryError::Busy => {
-                let status = StatusCode::SERVICE_UNAVAILABLE;
-                Self::new(status, "busy", "Busy", words).retry_after(1)
-            }
-            RegistryError::Unknown(id) => {
-                let shown: String = id.chars().take(40).collect();
-                Self::not_found("instance", &shown)
-            }
-            RegistryError::Conflict(why) => Self::conflict("conflict", why),
-            RegistryError::Store(error) => error.into(),
         }
     }
 }

@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use super::people::unreadable;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
+use crate::loads::LoadError;
 use crate::profiles::{Profile, ProfileChange, ProfileError};
 use crate::registry::{Farewell, Search};
 use crate::store::Counts;
@@ -32,7 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(guarded(Scope::ProfileWrite, routes!(change, delete)))
         .routes(guarded(Scope::Profile, routes!(find)))
         .routes(guarded(Scope::Profile, routes!(username)))
-        .routes(guarded(Scope::Read, routes!(export)))
+        .routes(guarded(Scope::ProfileWrite, routes!(export)))
 }
 
 /// A person, as it is told of itself.
@@ -246,7 +247,7 @@ async fn username(
 
 /// Gives everything that is kept about the person as one JSON document: profile, accounts at providers, loads, instances,
 /// roles, documents, keys, grants, visits, and its lines of the audit log. No password, no key, no token and no hash of one is
-/// in it. The address is in it with the scope `email`. A document that ends before its closing brace is not whole.
+/// in it. A document that ends before its closing brace is not whole.
 #[utoipa::path(get, path = "/v1/profile/export", operation_id = "profile.export", tag = "people",
     responses((status = 200, description = "All of it", body = Object), (status = 403, body = Problem)))]
 async fn export(
@@ -256,9 +257,7 @@ async fn export(
     all_of_it(&principal)?;
     // What the person does not have any more must not begin as an export of nothing.
     door.profiles.show(&principal.person)?;
-    let mut export = door
-        .profiles
-        .export(&principal.person, principal.may(Scope::Email));
+    let mut export = door.profiles.export(&principal.person);
     let (pieces, body) = mpsc::channel::<Result<Bytes, std::io::Error>>(AHEAD);
     tokio::spawn(async move {
         loop {
@@ -324,12 +323,32 @@ async fn delete(
             "confirm must be your username, or your id where you have none: everything that is kept about you is deleted",
         ));
     }
-    let _ = deletion.without_registry;
+    if !deletion.without_registry {
+        door.loads
+            .leave_registries(person)
+            .await
+            .map_err(not_told)?;
+    }
     for instance in door.profiles.delete(person).await? {
-        let farewell = Farewell::Unregistered;
+        let farewell = Farewell::Moved;
         door.registry.presence().dismiss(&instance, farewell);
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn not_told(error: LoadError) -> Problem {
+    match error {
+        LoadError::NotTold(why) => {
+            let status = StatusCode::BAD_GATEWAY;
+            let title = "The registry was not told";
+            let detail = format!(
+                "{}; nothing was deleted. With without_registry=true everything is, and there the instances stay",
+                why.detail
+            );
+            Problem::new(status, "registry-not-told", title, detail)
+        }
+        other => other.into(),
+    }
 }
 
 /// Whether credentials are for everything of their person: those for another user's memory are not.

@@ -1,5 +1,7 @@
 //! `/api/ws/{id}`: where an instance connects, so that it is there and can be talked to.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -18,11 +20,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::front::QueryPasswords;
-use super::{Door, Problem, open};
+use super::guard::Desk;
+use super::{Door, Peer, Problem, contract, contracted};
 use crate::registry::{self, RegistryError, Status};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::new().routes(open(routes!(connect)))
+    OpenApiRouter::new().routes(contracted(routes!(connect)))
 }
 
 /// Connects an instance: a WebSocket (RFC 6455), opened with the instance's password.
@@ -44,19 +47,22 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
     ))]
 async fn connect(
     State(door): State<Door>,
+    Extension(desk): Extension<Arc<Desk>>,
+    peer: Option<Extension<Peer>>,
     Path(id): Path<String>,
     passwords: Option<Extension<QueryPasswords>>,
     mut request: Request,
 ) -> Result<Response, Problem> {
     let key = asked(request.method(), request.headers())?;
     let upgrade = hyper::upgrade::on(&mut request);
-    let mut passwords = passwords.map(|Extension(QueryPasswords(all))| all);
-    let password = match passwords.as_mut().map(|all| (all.pop(), all.is_empty())) {
-        Some((Some(password), true)) => password,
+    let mut passwords = passwords.map_or_else(Vec::new, |Extension(QueryPasswords(all))| all);
+    let password = match (passwords.pop(), passwords.is_empty()) {
+        (Some(password), true) => password,
         // The same as a wrong one.
         _ => SecretString::default(),
     };
-    let instance = door.registry.prove(&id, &password).await?;
+    let peer = peer.as_deref();
+    let instance = contract::prove(&desk, peer, &id, &password).await?;
     if instance.status == Status::Unregistered {
         return Err(RegistryError::Refused(id).into());
     }
@@ -65,6 +71,11 @@ async fn connect(
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Problem::new(status, "busy", "Busy", full.to_string()).retry_after(5)
     })?;
+    // It may have been unregistered while it was being looked at.
+    let now = door.registry.instance(&instance.id)?;
+    if now.is_none_or(|now| now.status == Status::Unregistered) {
+        return Err(RegistryError::Refused(instance.id).into());
+    }
     tokio::spawn(async move {
         match upgrade.await {
             Ok(stream) => registry::carry(TokioIo::new(stream), attached).await,

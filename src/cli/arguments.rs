@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{key, passkey, secret, sites, state};
+use super::{key, load, passkey, profile, secret, sites, state};
 
 /// Keeps logged-in sessions fresh for agents, jobs and scripts.
 #[derive(Parser)]
@@ -101,6 +101,14 @@ pub(super) enum Verb {
     /// Works on API keys
     #[command(subcommand)]
     Key(key::KeyVerb),
+    /// Works on your profile, and on everything that is kept about you
+    #[command(subcommand)]
+    Profile(profile::ProfileVerb),
+    /// Works on your loads: workspaces, one of them the current one
+    #[command(subcommand)]
+    Load(load::LoadVerb),
+    /// Registers a load, and prints the password of its instance, this once
+    Register(load::Registration),
     /// Prints a link that signs you in in a browser, as the owner
     SignIn,
     /// Works on passkeys

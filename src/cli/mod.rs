@@ -14,11 +14,13 @@ mod doctor;
 mod explain;
 mod import_recording;
 mod key;
+mod load;
 mod log;
 mod login;
 mod mcp;
 mod named;
 mod passkey;
+mod profile;
 mod secret;
 mod sign_in;
 mod sites;
@@ -139,6 +141,11 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
             .await
         }
         Verb::Key(verb) => key::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::Profile(verb) => profile::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::Load(verb) => load::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::Register(wanted) => {
+            load::register(&Files::open(&root.join(".auth"))?, wanted, json).await
+        }
         Verb::SignIn => sign_in::run(&Files::open(&root.join(".auth"))?, json).await,
         Verb::Secret(verb) => secret::run(&root, &settings, verb, json).await,
         Verb::Sites(sites::SitesVerb::Check) => sites::check(&settings, json),

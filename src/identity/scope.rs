@@ -34,7 +34,7 @@ scopes! {
     /// The caller's profile.
     Profile = "profile", "See your name and profile";
     /// Changes the caller's profile, exports and deletes what is kept about it.
-    ProfileWrite = "profile:write", "Change your profile, and delete everything that is kept about you";
+    ProfileWrite = "profile:write", "Change your profile, take out everything that is kept about you, and delete it";
     /// The caller's address.
     Email = "email", "See your e-mail address";
     /// Sites, sessions, their condition, their cookies.

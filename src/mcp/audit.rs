@@ -15,7 +15,7 @@ const SUBJECT: usize = 100;
 
 /// What a call is about, as its arguments say.
 pub(super) fn subject(arguments: Option<&JsonObject>) -> Option<String> {
-    let about = ["session", "lease", "site"];
+    let about = ["session", "lease", "site", "load"];
     let about = about
         .iter()
         .find_map(|name| arguments?.get(*name)?.as_str())?;

@@ -12,6 +12,7 @@ mod failed;
 mod leases;
 mod pipe;
 mod reading;
+mod registering;
 mod server;
 mod sessions;
 
@@ -24,6 +25,7 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use crate::identity::Principal;
+use crate::loads::Loads;
 use crate::pool::Pool;
 use crate::renewal::Queue;
 use crate::store::Store;
@@ -38,6 +40,8 @@ pub struct Rooms {
     pub queue: Queue,
     /// Who has which account; `None` where no daemon runs, which alone gives them away.
     pub pool: Option<Pool>,
+    /// People's loads, and their registration; `None` where no daemon runs, which alone registers.
+    pub loads: Option<Loads>,
     /// The audit log.
     pub store: Store,
     /// The time.
@@ -77,11 +81,13 @@ impl Knows {
 /// Streamable HTTP, without sessions: each request is answered by itself for the principal beside it, so that nothing is
 /// there that another caller could take over.
 ///
-/// Only for a `Host` that is this machine's loopback, and for no web page: pages of ours call it no more than others.
+/// Which `Host` is ours the door has asked before: it knows the public one. For no web page: pages of ours call it no more than
+/// others.
 pub fn http(rooms: Rooms) -> StreamableHttpService<Server, NeverSessionManager> {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
+        .disable_allowed_hosts()
         .enforce_origin_validation()
         .with_max_request_body_bytes(LONGEST);
     let server = Server::new(rooms, Knows::Beside);

@@ -38,6 +38,7 @@ const SCOPES: &[(&str, Scope)] = &[
     ("lease_account", Scope::SessionsLease),
     ("extend_lease", Scope::SessionsLease),
     ("release_lease", Scope::SessionsLease),
+    ("register_upload", Scope::RegistryWrite),
 ];
 
 fn scope(tool: &str) -> Option<Scope> {
@@ -61,13 +62,17 @@ impl Server {
     }
 
     fn all_tools() -> ToolRouter<Self> {
-        Self::session_tools() + Self::reading_tools() + Self::lease_tools()
+        Self::session_tools()
+            + Self::reading_tools()
+            + Self::lease_tools()
+            + Self::registering_tools()
     }
 
     /// Whether a caller has this tool.
     fn has(&self, principal: &Principal, tool: &str) -> bool {
         match scope(tool) {
             Some(Scope::SessionsLease) if self.rooms.pool.is_none() => false,
+            Some(Scope::RegistryWrite) if self.rooms.loads.is_none() => false,
             Some(scope) => principal.may(scope),
             None => false,
         }

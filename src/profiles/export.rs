@@ -10,8 +10,6 @@ use crate::store::{EXPORT, StoreError};
 pub struct Export {
     profiles: Profiles,
     person: PersonId,
-    /// Whether the address is among it.
-    email: bool,
     table: usize,
     after: i64,
     /// Rows of the present table that were given.
@@ -20,13 +18,12 @@ pub struct Export {
 }
 
 impl Profiles {
-    /// Begins an export. `email`: whether the address may be in it.
-    pub fn export(&self, person: &PersonId, email: bool) -> Export {
+    /// Begins an export.
+    pub fn export(&self, person: &PersonId) -> Export {
         let now = (self.clock)().to_rfc3339();
         Export {
             profiles: self.clone(),
             person: person.clone(),
-            email,
             table: 0,
             after: 0,
             given: 0,
@@ -54,12 +51,7 @@ impl Export {
                 let open = if table.single { "" } else { "[" };
                 self.ready.push_back(format!(",\"{}\":{open}", table.name));
             }
-            for mut row in page.rows {
-                if !self.email
-                    && let Some(fields) = row.as_object_mut().filter(|_| table.single)
-                {
-                    fields.remove("email");
-                }
+            for row in page.rows {
                 let comma = if self.given > 0 { "," } else { "" };
                 self.given += 1;
                 self.ready.push_back(format!("{comma}{row}"));

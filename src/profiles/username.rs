@@ -303,7 +303,7 @@ mod tests {
             ("adа太", Mixed),
             ("amit\u{967}", Mixed),
             ("अमित1\u{967}", Mixed),
-            ("ᏚᎢᎡ", Mixed),
+            ("ᏚᎢᎡ", Sign),
         ] {
             assert_eq!(text(written), Err(why), "{written:?}");
         }

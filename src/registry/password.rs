@@ -9,7 +9,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use super::RegistryError;
@@ -18,8 +18,12 @@ use super::RegistryError;
 const PREFIX: &str = "jp_";
 /// How many are hashed at once: each takes a core and [`MEMORY_KIB`].
 const AT_ONCE: usize = 2;
-/// How many wait at most: so many are done within a second or two, and callers have no patience.
-const WAITING: usize = 64;
+/// How many wait at most to have a password looked at: so many are done within a second or two.
+const PROOFS: usize = 64;
+/// How many wait at most for a new one: who registers does not come again by itself.
+const NEW: usize = 1024;
+/// How much they give way to whatever else wants a core: who only asks must not wait for those who guess.
+const YIELDING: i32 = 10;
 /// RFC 9106 section 4 and OWASP's password storage cheat sheet: 19 MiB and two passes.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
@@ -97,10 +101,22 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     std::hint::black_box(differs) == 0 && one.len() == other.len()
 }
 
+/// What is hashed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    /// Somebody shows a password.
+    Proof,
+    /// Somebody gets a new one.
+    New,
+}
+
 /// Whoever hashes does it here.
 pub(super) struct Hasher {
     places: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    /// Before the places: so whoever shows a password waits for two who get a new one, and not for a thousand.
+    new: Semaphore,
+    proofs_waiting: AtomicUsize,
+    new_waiting: AtomicUsize,
     /// How many there were at once, at most.
     #[cfg(test)]
     most: Arc<AtomicUsize>,
@@ -110,7 +126,9 @@ impl Default for Hasher {
     fn default() -> Self {
         Self {
             places: Arc::new(Semaphore::new(AT_ONCE)),
-            waiting: AtomicUsize::new(0),
+            new: Semaphore::new(AT_ONCE),
+            proofs_waiting: AtomicUsize::new(0),
+            new_waiting: AtomicUsize::new(0),
             #[cfg(test)]
             most: Arc::default(),
         }
@@ -118,11 +136,14 @@ impl Default for Hasher {
 }
 
 /// A place among those who wait; given back when dropped.
-pub(super) struct Turn<'a>(&'a AtomicUsize);
+pub(super) struct Turn<'a> {
+    waiting: &'a AtomicUsize,
+    what: For,
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -131,9 +152,13 @@ impl Hasher {
     ///
     /// # Errors
     /// `Busy`: there are too many.
-    pub(super) fn turn(&self) -> Result<Turn<'_>, RegistryError> {
-        let turn = Turn(&self.waiting);
-        match self.waiting.fetch_add(1, Ordering::Relaxed) < WAITING + AT_ONCE {
+    pub(super) fn turn(&self, what: For) -> Result<Turn<'_>, RegistryError> {
+        let (waiting, most) = match what {
+            For::Proof => (&self.proofs_waiting, PROOFS),
+            For::New => (&self.new_waiting, NEW),
+        };
+        let turn = Turn { waiting, what };
+        match waiting.fetch_add(1, Ordering::Relaxed) < most + AT_ONCE {
             true => Ok(turn),
             false => Err(RegistryError::Busy),
         }
@@ -145,11 +170,15 @@ impl Hasher {
     /// `Busy`: there is no memory for it.
     pub(super) async fn hash(
         &self,
-        _turn: &Turn<'_>,
+        turn: &Turn<'_>,
         password: SecretString,
         salt: Vec<u8>,
         cost: Cost,
     ) -> Result<Hash, RegistryError> {
+        let _before = match turn.what {
+            For::Proof => None,
+            For::New => Some(self.new.acquire().await.map_err(|_| RegistryError::Busy)?),
+        };
         // It closes only with the daemon.
         let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.map_err(|_| RegistryError::Busy)?;
@@ -158,12 +187,18 @@ impl Hasher {
             let now = AT_ONCE - self.places.available_permits();
             self.most.fetch_max(now, Ordering::Relaxed);
         }
+        let (tell, told) = oneshot::channel();
         // The place stays taken until the work has ended, also where nobody waits for it any more.
-        let work = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            hash(&password, &salt, cost)
-        });
-        work.await.ok().flatten().ok_or(RegistryError::Busy)
+        let work = move || {
+            // On Linux it is the thread's own (setpriority(2)), and cannot be taken back: so each has a new thread.
+            let _ = rustix::process::setpriority_process(None, YIELDING);
+            let hash = hash(&password, &salt, cost);
+            drop(place);
+            let _ = tell.send(hash);
+        };
+        let thread = std::thread::Builder::new().name("password".to_owned());
+        thread.spawn(work).map_err(|_| RegistryError::Busy)?;
+        told.await.ok().flatten().ok_or(RegistryError::Busy)
     }
 
     #[cfg(test)]
@@ -203,14 +238,16 @@ mod tests {
 
     #[test]
     fn a_hash_is_that_of_the_reference_implementation() {
-        // `echo -n password | argon2 somesaltsomesalt -id -t 2 -k 64 -p 1 -l 32 -r` would print it; here: it is not the
-        // password, it depends on the salt, and it is the same each time.
-        let cost = Cost::kept("m=64,t=2,p=1");
-        let of = |password: &str, salt: &[u8]| *hash(&password.into(), salt, cost).unwrap();
-        let one = of("password", b"somesaltsomesalt");
-        assert_eq!(one, of("password", b"somesaltsomesalt"));
-        assert_ne!(one, of("password", b"somesaltsomesalu"));
-        assert_ne!(one, of("passwore", b"somesaltsomesalt"));
+        // Of the tests of https://github.com/P-H-C/phc-winner-argon2: `hashtest(version, 2, 8, 1, "password", "somesalt", …)`.
+        let known = "9dfeb910e80bad0311fee20f9c0e2b12c17987b4cac90c2ef54d5b3021c68bfe";
+        let cost = Cost::kept("m=256,t=2,p=1");
+        let of = |password: &str, salt: &[u8]| -> String {
+            let hash = hash(&password.into(), salt, cost).unwrap();
+            hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        assert_eq!(of("password", b"somesalt"), known);
+        assert_ne!(of("password", b"somesalu"), known);
+        assert_ne!(of("passwore", b"somesalt"), known);
     }
 
     #[test]
@@ -231,13 +268,27 @@ mod tests {
     async fn two_are_hashed_at_once_and_who_finds_too_many_waiting_is_told() {
         let hasher = Hasher::default();
         let cost = Cost::kept("m=1024,t=1,p=1");
-        let one = async || {
-            let turn = hasher.turn()?;
+        let one = async |what: For| {
+            let turn = hasher.turn(what)?;
             hasher.hash(&turn, "x".into(), vec![7; SALT], cost).await
         };
-        let done = futures::future::join_all((0..100).map(|_| one())).await;
-        let busy = done.iter().filter(|done| done.is_err()).count();
-        assert_eq!((busy, hasher.most()), (100 - WAITING - AT_ONCE, AT_ONCE));
-        assert_eq!(hasher.waiting.load(Ordering::Relaxed), 0);
+        let proofs = futures::future::join_all((0..100).map(|_| one(For::Proof)));
+        let new = futures::future::join_all((0..100).map(|_| one(For::New)));
+        let (proofs, new) = futures::future::join(proofs, new).await;
+        let busy = |done: &[Result<Hash, _>]| done.iter().filter(|done| done.is_err()).count();
+        assert_eq!((busy(&proofs), busy(&new)), (100 - PROOFS - AT_ONCE, 0));
+        assert_eq!(hasher.most(), AT_ONCE);
+        let turns: Vec<_> = (0..2000).map(|_| hasher.turn(For::New)).collect();
+        assert_eq!(
+            turns.iter().filter(|turn| turn.is_ok()).count(),
+            NEW + AT_ONCE
+        );
+        drop(turns);
+        let waiting = [&hasher.proofs_waiting, &hasher.new_waiting];
+        assert!(
+            waiting
+                .iter()
+                .all(|waiting| waiting.load(Ordering::Relaxed) == 0)
+        );
     }
 }

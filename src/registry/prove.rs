@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::password::same;
+use super::password::{For, same};
 use super::proofs::{Known, Proofs, salt};
 use super::{ALONE, Instance, LONGEST_ID, Registry, RegistryError};
 use crate::store::SecretRow;
@@ -41,7 +41,7 @@ impl Registry {
         }
         let inner = &self.0;
         let mark = self.proofs().mark(id, password);
-        let turn = inner.hasher.turn()?;
+        let turn = inner.hasher.turn(For::Proof)?;
         let _alone = inner.alone[mark.place(ALONE)].lock().await;
         // Somebody who shows the same may have been before us, or others' guesses have locked the id.
         if let Some(known) = self.remembers(id, password) {

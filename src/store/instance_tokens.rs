@@ -78,9 +78,9 @@ impl Store {
         self.read(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT hash, instance, person, scopes, created_at, expires_at
-                     FROM instance_tokens JOIN instances ON instances.id = instance
-                     WHERE hash = ?1 AND person IS NOT NULL AND status <> 'unregistered'",
+                    "SELECT token.hash, instance, person, scopes, created_at, expires_at
+                     FROM instance_tokens AS token JOIN instances ON instances.id = instance
+                     WHERE token.hash = ?1 AND person IS NOT NULL AND status <> 'unregistered'",
                 )?
                 .query_row([hash], |row| {
                     Ok(InstanceTokenRow {

@@ -19,6 +19,7 @@ mod instances;
 mod interactions;
 mod keys;
 mod leases;
+mod loads;
 mod memory_blocks;
 mod memory_index;
 mod people;
@@ -53,6 +54,7 @@ pub use instances::{
 pub use interactions::{Added, Forgotten, InteractionRow, NewInteraction, Place};
 pub use keys::KeyRow;
 pub use leases::LeaseRow;
+pub use loads::{GivenRow, LoadRow, LoadUpdate};
 pub use memory_blocks::{Fact, Posting};
 pub use memory_index::{MemoryRead, NameKind};
 pub use people::{AccountRow, PersonRow, PersonUpdate};

@@ -33,15 +33,23 @@ mod hostile;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod loads;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod mcp;
+#[cfg(test)]
+mod memory;
 #[cfg(test)]
 mod patterns;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod realsites;
+#[cfg(test)]
+mod registry;
 #[cfg(test)]
 mod renewal;
 #[cfg(test)]

@@ -11,11 +11,12 @@ mod metadata;
 mod register;
 mod token;
 
+use std::sync::Arc;
+
 use axum::Json;
-use axum::extract::DefaultBodyLimit;
-use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use axum::extract::{DefaultBodyLimit, FromRequestParts};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -27,10 +28,10 @@ use utoipa_axum::router::OpenApiRouter;
 use zeroize::Zeroizing;
 
 use super::base::Base;
-use super::guard::WrongProof;
-use super::{Door, Problem};
+use super::guard::Desk;
+use super::{Door, Peer, Problem, contract};
 use crate::identity::{Client, Refusal, RefusalCode};
-use crate::registry::{RegistryError, Status};
+use crate::registry::Status;
 use fields::Fields;
 
 /// Largest body, in bytes.
@@ -59,39 +60,27 @@ pub(in crate::api) struct OAuthError {
 }
 
 /// A refusal on its way to a client.
-pub(in crate::api) struct Answer {
-    refusal: Refusal,
-    /// Whether a proof that costs something to look at was wrong: it is counted.
-    wrong: bool,
-    retry_after_s: Option<u64>,
-}
-
-impl Answer {
-    /// A wrong password.
-    fn wrong(why: &str) -> Self {
-        Self {
-            refusal: Refusal::of(RefusalCode::InvalidClient, why),
-            wrong: true,
-            retry_after_s: None,
-        }
-    }
+pub(in crate::api) enum Answer {
+    /// In OAuth's words.
+    Refusal(Refusal),
+    /// Of what stands before it: too many tries, too much to do.
+    Problem(Problem),
 }
 
 impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
-        Self {
-            refusal,
-            wrong: false,
-            retry_after_s: None,
-        }
+        Self::Refusal(refusal)
     }
 }
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let (code, why) = match self.refusal {
-            Refusal::Identity(error) => return Problem::from(error).into_response(),
-            Refusal::Rule { code, why } => (code, why),
+        let (code, why) = match self {
+            Self::Problem(problem) => return problem.into_response(),
+            Self::Refusal(Refusal::Identity(error)) => {
+                return Problem::from(error).into_response();
+            }
+            Self::Refusal(Refusal::Rule { code, why }) => (code, why),
         };
         let status = match code {
             RefusalCode::InvalidClient => StatusCode::UNAUTHORIZED,
@@ -106,12 +95,6 @@ impl IntoResponse for Answer {
         if status == StatusCode::UNAUTHORIZED {
             let basic = HeaderValue::from_static(r#"Basic realm="jarkeeper""#);
             response.headers_mut().insert(WWW_AUTHENTICATE, basic);
-        }
-        if let Some(seconds) = self.retry_after_s {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        }
-        if self.wrong {
-            response.extensions_mut().insert(WrongProof);
         }
         unkept(response)
     }
@@ -171,43 +154,53 @@ enum Asker {
     Instance(String),
 }
 
-impl Asker {
-    /// A client or an instance, which are told apart by their secrets.
-    async fn of(door: &Door, headers: &HeaderMap, fields: &Fields) -> Result<Self, Answer> {
-        let shown = Shown::of(headers, fields)?;
-        let is_password = |secret: &SecretString| secret.expose_secret().starts_with(PASSWORD);
-        match shown.secret.as_ref().is_some_and(is_password) {
-            true => Ok(Self::Instance(instance(door, shown).await?)),
-            false => {
-                let client = door.identity.prove_client(&shown.id, shown.secret.as_ref());
-                Ok(Self::Client(client?))
-            }
-        }
+/// What the proof of an instance's password needs: the daemon's desk, which counts wrong ones by their address.
+struct Hearing {
+    desk: Arc<Desk>,
+    peer: Option<Peer>,
+}
+
+impl FromRequestParts<Door> for Hearing {
+    type Rejection = Answer;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Door) -> Result<Self, Answer> {
+        let desk = parts.extensions.get::<Arc<Desk>>().cloned();
+        // It stands beside every operation.
+        let none = || Answer::Problem(Problem::bad_request("nobody says how this came in"));
+        Ok(Self {
+            desk: desk.ok_or_else(none)?,
+            peer: parts.extensions.get().copied(),
+        })
     }
 }
 
-/// The instance that asks, and has proved it by its password.
-async fn instance(door: &Door, shown: Shown) -> Result<String, Answer> {
-    let wrong = || Answer::wrong("this instance is not known, or its password is wrong");
-    let password = shown.secret.ok_or_else(wrong)?;
-    match door.registry.prove(&shown.id, &password).await {
-        Ok(instance) if instance.status != Status::Unregistered => Ok(instance.id),
-        Ok(_) | Err(RegistryError::Refused(_) | RegistryError::Unknown(_)) => Err(wrong()),
-        Err(error @ RegistryError::Locked { until }) => {
-            let seconds = (until - (door.clock)()).num_seconds().max(0).unsigned_abs();
-            Err(Answer {
-                refusal: Refusal::of(RefusalCode::InvalidClient, error.to_string()),
-                wrong: true,
-                retry_after_s: Some(seconds + 1),
-            })
+impl Hearing {
+    /// A client or an instance, which are told apart by their secrets.
+    async fn asker(&self, headers: &HeaderMap, fields: &Fields) -> Result<Asker, Answer> {
+        let shown = Shown::of(headers, fields)?;
+        let is_password = |secret: &SecretString| secret.expose_secret().starts_with(PASSWORD);
+        if shown.secret.as_ref().is_some_and(is_password) {
+            return Ok(Asker::Instance(self.instance(shown).await?));
         }
-        Err(error @ RegistryError::Busy) => Err(Answer {
-            refusal: Refusal::of(RefusalCode::TemporarilyUnavailable, error.to_string()),
-            wrong: false,
-            retry_after_s: Some(1),
-        }),
-        Err(RegistryError::Store(error)) => Err(Refusal::from(error).into()),
-        Err(RegistryError::Invalid(_) | RegistryError::Conflict(_)) => Err(wrong()),
+        let identity = &self.desk.door.identity;
+        let client = identity.prove_client(&shown.id, shown.secret.as_ref());
+        Ok(Asker::Client(client?))
+    }
+
+    /// The instance that asks, and has proved it by its password.
+    async fn instance(&self, shown: Shown) -> Result<String, Answer> {
+        let wrong = || {
+            let why = "this instance is not known, or its password is wrong";
+            Refusal::of(RefusalCode::InvalidClient, why)
+        };
+        let password = shown.secret.ok_or_else(wrong)?;
+        let proven = contract::prove(&self.desk, self.peer.as_ref(), &shown.id, &password);
+        match proven.await {
+            Ok(instance) if instance.status != Status::Unregistered => Ok(instance.id),
+            Ok(_) => Err(wrong().into()),
+            Err(problem) if problem.status == StatusCode::UNAUTHORIZED => Err(wrong().into()),
+            Err(problem) => Err(Answer::Problem(problem)),
+        }
     }
 }
 

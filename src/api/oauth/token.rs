@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::super::audit::Told;
 use super::super::base::Base;
 use super::super::{Door, open};
-use super::{Answer, Asker, Fields, OAuthError, Shown, audience, client, instance, unkept};
+use super::{Answer, Asker, Fields, Hearing, OAuthError, Shown, audience, client, unkept};
 use crate::identity::{GrantType, Issued, Refusal, RefusalCode};
 
 /// The grant type of instances. No client registers it: it is no client's secret that opens it.
@@ -73,12 +73,13 @@ struct Tokens {
 async fn token(
     State(door): State<Door>,
     base: Base,
+    hearing: Hearing,
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, Answer> {
     let word = fields.need("grant_type")?;
     if word == INSTANCES {
-        return of_instance(&door, &base, &headers, &fields).await;
+        return of_instance(&hearing, &base, &headers, &fields).await;
     }
     let grant = GrantType::of(word).ok_or_else(|| {
         let known = GrantType::ALL.map(GrantType::word).join(", ");
@@ -117,15 +118,16 @@ async fn token(
 
 /// A token for an instance, which shows its password (RFC 6749 section 4.4).
 async fn of_instance(
-    door: &Door,
+    hearing: &Hearing,
     base: &Base,
     headers: &HeaderMap,
     fields: &Fields,
 ) -> Result<Response, Answer> {
     audience(base, fields)?;
     let scope = fields.one("scope")?;
-    let id = instance(door, Shown::of(headers, fields)?).await?;
-    let issued = door.identity.exchange_instance(&id, scope).await?;
+    let id = hearing.instance(Shown::of(headers, fields)?).await?;
+    let identity = &hearing.desk.door.identity;
+    let issued = identity.exchange_instance(&id, scope).await?;
     let told = Told {
         subject: Some(id),
         detail: Some(format!("{INSTANCES}: {}", issued.scopes)),
@@ -164,10 +166,11 @@ struct TokenQuestion {
         (status = 400, body = OAuthError), (status = 401, body = OAuthError)))]
 async fn revoke(
     State(door): State<Door>,
+    hearing: Hearing,
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<StatusCode, Answer> {
-    let asker = Asker::of(&door, &headers, &fields).await?;
+    let asker = hearing.asker(&headers, &fields).await?;
     let token = fields.secret("token")?;
     let identity = &door.identity;
     let revoked = match &asker {
@@ -213,10 +216,11 @@ struct Introspection {
 async fn introspect(
     State(door): State<Door>,
     Base(base): Base,
+    hearing: Hearing,
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, Answer> {
-    let asker = Asker::of(&door, &headers, &fields).await?;
+    let asker = hearing.asker(&headers, &fields).await?;
     let token = fields.secret("token")?;
     let found = match &asker {
         Asker::Client(client) => door.identity.introspect(client, &token),

@@ -15,7 +15,7 @@ CREATE TABLE loads (
     instance TEXT,                   -- the id there; it stays when the load is unregistered
     sealed BLOB,                     -- the password there, where it is a foreign registry's; age
     registered_at INTEGER,           -- NULL: not at present
-    retry_key BLOB,                  -- sealed: the idempotency key of a registration under way
+    retry_key BLOB,                  -- what a registration under way sends, with its idempotency key; sealed, where it goes to a foreign one
     connect INTEGER NOT NULL DEFAULT 0  -- whether it shall be connected
 ) STRICT;
 CREATE UNIQUE INDEX loads_name ON loads (person, name);

@@ -259,3 +259,26 @@ async fn an_account_is_leased_to_one_agent_and_given_back() {
     let seen = agent(with(&api, &second), &[take]).await.unwrap();
     assert_eq!(gave(&seen, 0)["session"], "x");
 }
+
+#[tokio::test]
+async fn the_tools_are_there_under_the_public_name_and_under_no_foreign_one() {
+    let root = Root::new();
+    let config = "[api]\npublic_url = \"https://jar.example\"\n";
+    std::fs::write(root.path().join("config.toml"), config).unwrap();
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let key = key(&root, "sessions:read", None).await;
+    let ask = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
+    } });
+    let asked = |host: &str| {
+        let request = api.call(Method::POST, "/mcp").header("x-api-key", &key);
+        let request = request.header("accept", "application/json, text/event-stream");
+        let request = request.header("content-type", "application/json");
+        request.header("host", host).body(ask.to_string())
+    };
+    let (status, told) = answer(asked("jar.example")).await;
+    assert_eq!(status, 200, "{told}");
+    assert_eq!(told["result"]["serverInfo"]["name"], "jarkeeper");
+    assert_eq!(answer(asked("evil.example")).await.0, 403);
+}

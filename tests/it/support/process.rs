@@ -77,7 +77,7 @@ impl Drop for Place {
 pub(crate) struct Root {
     dir: tempfile::TempDir,
     environment: Mutex<Vec<(String, String)>>,
-    _place: Place,
+    _place: Option<Place>,
 }
 
 /// A process.
@@ -222,7 +222,15 @@ pub(crate) fn redacted(text: &str, root: &Root) -> String {
 impl Root {
     /// With no recipe yet. Waits for a place among the tests that may have a daemon.
     pub(crate) fn new() -> Self {
-        let place = Place::take();
+        Self::at(Some(Place::take()))
+    }
+
+    /// A second one for the same test. Two that each waited for a place of their own could wait for each other for ever.
+    pub(crate) fn beside(_first: &Self) -> Self {
+        Self::at(None)
+    }
+
+    fn at(place: Option<Place>) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("jarkeeper-test-")
             .tempdir()

@@ -31,6 +31,7 @@ pub(crate) struct House {
     pub(crate) base: String,
     pub(crate) identity: Identity,
     pub(crate) keeper: Keeper,
+    pub(crate) registry: Registry,
     store: std::path::PathBuf,
     _served: api::Served,
     _lock: DaemonLock,
@@ -82,7 +83,7 @@ impl House {
             clock,
         );
         let (router, _) = api::router(api::Door {
-            registry,
+            registry: registry.clone(),
             loads,
             profiles: Profiles::new(store.clone(), clock),
             memory,
@@ -110,6 +111,7 @@ impl House {
             base: format!("http://{}", served.address.unwrap()),
             identity,
             keeper,
+            registry,
             store: path,
             _served: served,
             _lock: lock,

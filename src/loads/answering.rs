@@ -1,0 +1,205 @@
+//! Answering chats from the model's server of `[llm]`.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Client, Response};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::sse::Events;
+use crate::renewal::Renewer;
+use crate::vault;
+
+/// Chats that are answered at once.
+const CHATS: usize = 32;
+/// Longest wait for a connection to the model's server.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A model's server that says nothing for so long has stopped answering.
+const SILENCE: Duration = Duration::from_secs(120);
+/// Longest event that is passed on: it must fit into a message of 1 MiB, as JSON in JSON.
+const EVENT: usize = 384 << 10;
+/// What ends an answer.
+const DONE: &str = "[DONE]";
+
+/// The chats of one connection. When it is dropped, they end.
+pub(super) struct Answering {
+    renewer: Renewer,
+    out: mpsc::Sender<String>,
+    tasks: JoinSet<()>,
+    chats: HashMap<String, AbortHandle>,
+}
+
+/// A message from a registry.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    request_id: Value,
+    #[serde(default)]
+    request: Value,
+}
+
+impl Answering {
+    /// With nothing to answer yet; answers go to `out`.
+    pub(super) fn new(renewer: Renewer, out: mpsc::Sender<String>) -> Self {
+        Self {
+            renewer,
+            out,
+            tasks: JoinSet::new(),
+            chats: HashMap::new(),
+        }
+    }
+
+    /// Takes a message from the registry. Of one that is none, or of another kind, nothing comes.
+    pub(super) fn take(&mut self, message: &str) {
+        while self.tasks.try_join_next().is_some() {}
+        self.chats.retain(|_, task| !task.is_finished());
+        let Ok(asked) = serde_json::from_str::<Asked>(message) else {
+            return;
+        };
+        let Value::String(id) = asked.request_id else {
+            return;
+        };
+        match (asked.kind.as_str(), asked.request) {
+            ("chat_cancel", _) => {
+                if let Some(task) = self.chats.remove(&id) {
+                    task.abort();
+                }
+            }
+            ("chat", Value::Object(request)) if !self.chats.contains_key(&id) => {
+                let (renewer, out) = (self.renewer.clone(), self.out.clone());
+                let busy = self.chats.len() >= CHATS;
+                let chat = id.clone();
+                let task = self.tasks.spawn(async move {
+                    let answered = match busy {
+                        true => Err("it has too many chats under way".to_owned()),
+                        false => answer(&renewer, &chat, request, &out).await,
+                    };
+                    let last = match answered {
+                        Ok(()) => json!({ "done": true }),
+                        Err(why) => json!({ "error": why }),
+                    };
+                    // Where nobody hears it any more, the connection is gone, and this with it.
+                    let _ = out.send(response(&chat, last)).await;
+                });
+                if !busy {
+                    self.chats.insert(id, task);
+                }
+            }
+            ("chat", request) if !request.is_object() => {
+                let why = json!({ "error": "the request is no JSON object" });
+                let _ = self.out.try_send(response(&id, why));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn response(id: &str, rest: Value) -> String {
+    let mut all = json!({ "type": "chat_response", "request_id": id });
+    if let (Value::Object(all), Value::Object(rest)) = (&mut all, rest) {
+        all.extend(rest);
+    }
+    all.to_string()
+}
+
+/// Asks the model's server, and passes on what it says as it comes. The words of a failure go to whoever asked, perhaps far away:
+/// they name no address and hold nothing that the server said.
+async fn answer(
+    renewer: &Renewer,
+    id: &str,
+    mut request: Map<String, Value>,
+    out: &mpsc::Sender<String>,
+) -> Result<(), String> {
+    let settings = renewer.settings();
+    let llm = &settings.config.llm;
+    let Some(mut url) = llm.url.clone() else {
+        return Err("no model is set up where it runs ([llm] url)".to_owned());
+    };
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["chat", "completions"]);
+    }
+    if let Some(model) = &llm.model {
+        request.insert("model".to_owned(), model.clone().into());
+    }
+    request.insert("stream".to_owned(), true.into());
+    let client = client().ok_or("it cannot call its model: TLS cannot be set up there")?;
+    let mut call = client
+        .post(url)
+        .header(CONTENT_TYPE, "application/json")
+        .header(ACCEPT, "text/event-stream")
+        .body(Value::from(request).to_string());
+    if let Some(source) = &llm.key {
+        let key = vault::value("the key of [llm]", source, renewer.reach(&settings)).await;
+        let key = key.map_err(|failure| {
+            tracing::warn!("a chat cannot be answered: {}", failure.message);
+            "the key of its model cannot be read where it runs".to_owned()
+        })?;
+        call = call.bearer_auth(key.expose_secret());
+    }
+    let answer = call.send().await.map_err(|error| broken(&error))?;
+    let status = answer.status().as_u16();
+    if status != 200 {
+        return Err(format!("its model's server answers with status {status}"));
+    }
+    let kind = answer.headers().get(CONTENT_TYPE);
+    let streams = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    match streams {
+        true => pass_on(answer, id, out).await,
+        false => Err("its model's server does not answer with a stream of events".to_owned()),
+    }
+}
+
+async fn pass_on(mut answer: Response, id: &str, out: &mpsc::Sender<String>) -> Result<(), String> {
+    let mut events = Events::new(EVENT);
+    while let Some(part) = answer.chunk().await.map_err(|error| broken(&error))? {
+        let came = events.take(&part);
+        let came = came.map_err(|_| "its model's server sends too long an event".to_owned())?;
+        for data in came {
+            if data.trim() == DONE {
+                return Ok(());
+            }
+            let piece = json!({ "raw_sse": data, "done": false });
+            if out.send(response(id, piece)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Err("its model's server hung up before its answer was whole".to_owned())
+}
+
+/// The library's own words hold the address.
+fn broken(error: &reqwest::Error) -> String {
+    let what = if error.is_connect() {
+        "its model's server cannot be reached"
+    } else if error.is_timeout() {
+        "its model's server says nothing"
+    } else {
+        "its model's server hung up before its answer was whole"
+    };
+    what.to_owned()
+}
+
+/// It follows nothing, keeps no cookies and asks no proxy.
+fn client() -> Option<&'static Client> {
+    static CLIENT: OnceLock<Option<Client>> = OnceLock::new();
+    let make = || {
+        Client::builder()
+            .no_proxy()
+            .no_gzip()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            .user_agent(concat!("jarkeeper/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .ok()
+    };
+    CLIENT.get_or_init(make).as_ref()
+}

@@ -1,0 +1,129 @@
+//! `jarkeeper load` and `jarkeeper register`, and the tool of the same name.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{load, own, store_holds};
+use crate::api::key;
+use crate::support::process::Root;
+use crate::support::{Api, answer, with};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_registers_at_the_terminal_and_sees_the_password_once() {
+    let root = Root::new();
+    let none = root.run(&["load", "list"]);
+    assert_eq!(none.code, Some(1), "{none:?}");
+    assert!(none.err.contains("jarkeeper serve"), "{none:?}");
+    let daemon = root.daemon();
+    let run = |arguments: &[&str], code: i32| {
+        let ended = root.run(arguments);
+        assert_eq!(ended.code, Some(code), "{arguments:?} {ended:?}");
+        ended
+    };
+    assert!(run(&["load", "list"], 0).out.contains("load create"));
+    let failed = run(&["register"], 2);
+    assert!(failed.err.contains("upload_name"), "{failed:?}");
+    run(
+        &[
+            "load",
+            "create",
+            "a/b",
+            "--tag",
+            "model_name=m",
+            "--tag",
+            "is_cot=true",
+        ],
+        0,
+    );
+    run(&["load", "create", "other", "--email", "a@b.test"], 0);
+    run(&["load", "create", "other"], 1);
+    run(&["load", "use", "other"], 0);
+    let list = run(&["load", "list"], 0).out;
+    assert!(list.contains("* ") && list.contains("a/b"), "{list}");
+    let shown = run(&["register", "--load", "a/b", "--tag", "size=7"], 0);
+    let password = shown.out.trim().to_owned();
+    assert!(
+        password.starts_with("jp_") && !shown.err.contains(&password),
+        "{shown:?}"
+    );
+    assert!(shown.err.contains("\"a/b\" is registered as "), "{shown:?}");
+    // Into a file, for its owner alone.
+    let path = root.path().join("password");
+    let file = path.to_str().unwrap();
+    let told = run(&["register", "--load", "a/b", "--password-file", file], 0);
+    let second = std::fs::read_to_string(&path).unwrap();
+    assert!(second.starts_with("jp_") && second.trim() != password);
+    assert!(
+        !told.out.contains("jp_") && !told.err.contains("jp_"),
+        "{told:?}"
+    );
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    // One that is there is not written over, and nothing is registered for it.
+    run(&["register", "--load", "a/b", "--password-file", file], 2);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), second);
+    // Where nothing is registered, no empty file is left.
+    let left = root.path().join("left");
+    run(&["register", "--password-file", left.to_str().unwrap()], 2);
+    assert!(!left.exists());
+    let made = run(&["--json", "register", "--load", "a/b"], 0).json();
+    assert_eq!(made["upload_name"], "a/b");
+    assert!(
+        made["instance_password"]
+            .as_str()
+            .unwrap()
+            .starts_with("jp_")
+    );
+    run(&["load", "rename", "other", "another"], 0);
+    run(&["load", "delete", "no such load"], 5);
+    run(&["load", "delete", "a/b"], 0);
+    assert!(!run(&["load", "list"], 0).out.contains("a/b"));
+    for secret in [&password, second.trim()] {
+        let log: String = daemon.log().iter().map(ToString::to_string).collect();
+        assert!(!log.contains(secret) && !store_holds(&root, secret));
+    }
+}
+
+/// Calls a tool without the protocol's greeting, which a door without sessions does not need.
+async fn tool(api: &Api, key: &str, method: &str, parameters: Value) -> Value {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters });
+    let ask = api.call(Method::POST, "/mcp").header("x-api-key", key);
+    let ask = ask.header("accept", "application/json, text/event-stream");
+    let ask = ask.header("mcp-protocol-version", "2025-06-18");
+    let (status, said) = answer(with(ask, &body)).await;
+    assert_eq!(status, 200, "{said}");
+    said["result"].clone()
+}
+
+#[tokio::test]
+async fn a_model_registers_and_sees_no_password() {
+    let root = Root::new();
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let key = key(&root, "registry:write sessions:reveal").await;
+    let call = |arguments: Value| {
+        let parameters = json!({ "name": "register_upload", "arguments": arguments });
+        tool(&api, &key, "tools/call", parameters)
+    };
+    let failed = call(json!({})).await;
+    assert_eq!(failed["isError"], true, "{failed}");
+    let said = failed["content"][0]["text"].as_str().unwrap();
+    assert!(
+        said.contains("Failed to register upload instance"),
+        "{said}"
+    );
+    let id = load(&api, "mine").await;
+    let made = call(json!({ "load": id })).await;
+    assert_ne!(made["isError"], true, "{made}");
+    assert!(!made.to_string().contains("jp_"), "{made}");
+    let (_, list) = own(&api, Method::GET, "/v1/registrations").await;
+    assert_eq!(
+        made["structuredContent"]["instance_id"],
+        list[0]["instance_id"]
+    );
+    assert_eq!(made["structuredContent"]["load"], "mine");
+    let narrow = crate::api::key(&root, "registry:read").await;
+    let tools = tool(&api, &narrow, "tools/list", json!({})).await;
+    assert!(!tools.to_string().contains("register_upload"), "{tools}");
+}

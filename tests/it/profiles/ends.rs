@@ -1,0 +1,235 @@
+//! Everything that is kept about a person: taken out, and deleted.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{Place, Somebody, kind};
+use crate::support::oauth::{change, client, me};
+
+/// Texts that are kept about somebody, each of which can be searched for.
+const TEXTS: [&str; 6] = [
+    "marmalade-name",
+    "marmalade-description",
+    "marmalade-tag",
+    "marmalade-document",
+    "marmalade-text",
+    "marmalade-load",
+];
+
+/// Fills everything that there is about a person.
+async fn fill(place: &Place, who: &Somebody) -> (String, String) {
+    let id = who.id;
+    let body =
+        json!({ "username": id, "name": TEXTS[0], "description": TEXTS[1], "tags": [TEXTS[2]] });
+    let (status, _) = place
+        .call(&who.key, Method::PATCH, "/v1/profile", Some(body))
+        .await;
+    assert_eq!(status, 200);
+    // Long enough for pages of its own.
+    let text = format!("{} {}", TEXTS[4], "x".repeat(50_000));
+    assert_eq!(place.keep(&who.key, TEXTS[3], &text).await, 201);
+    let instance = place.instance("one").await;
+    let path = format!("/v1/instances/{}/claim", instance.0);
+    let body = json!({ "instance_password": instance.1 });
+    let (status, _) = place.call(&who.key, Method::POST, &path, Some(body)).await;
+    assert_eq!(status, 200);
+    let app = client(&place.api).await;
+    for sql in [
+        format!(
+            "INSERT INTO loads (id, person, name, description, tags, avatar, avatar_kind, is_current, created_at, updated_at,
+               registry, instance, sealed)
+             VALUES ('load-{id}', '{id}', '{}', 'd', '{{\"model_name\":\"m\"}}', x'0102', 'image/png', 1, 0, 0,
+               '', '{}', x'5EA1ED')",
+            TEXTS[5], instance.0
+        ),
+        format!(
+            "INSERT INTO grants (id, client, person, scopes, created_at) VALUES ('grant-{id}', '{app}', '{id}', 'profile', 0)"
+        ),
+        format!(
+            "INSERT INTO visits (hash, kind, person, created_at, expires_at)
+             VALUES (randomblob(32), 'visit', '{id}', 0, 4102444800000)"
+        ),
+        format!(
+            "INSERT INTO instance_roles (instance, id, name, is_active, enable_l0_retrieval, enable_l1_retrieval, updated_at)
+             VALUES ('{}', 'role-{id}', 'Poet', 1, 0, 0, 0)",
+            instance.0
+        ),
+    ] {
+        change(&place.root, &sql);
+    }
+    instance
+}
+
+async fn delete(place: &Place, proof: &str, query: &str) -> (u16, Value) {
+    let path = format!("/v1/profile{query}");
+    place.call(proof, Method::DELETE, &path, None).await
+}
+
+#[tokio::test]
+async fn an_export_holds_everything_and_no_secret() {
+    let place = Place::new();
+    let (ann, bob) = (place.member("ann").await, place.member("bob").await);
+    let instance = fill(&place, &ann).await;
+    assert_eq!(place.keep(&bob.key, "bobs", "bob's own").await, 201);
+    let request = place.api.call(Method::GET, "/v1/profile/export");
+    let response = request.bearer_auth(&ann.key).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let text = response.text().await.unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    for word in TEXTS {
+        assert!(text.contains(word), "{word}");
+    }
+    let list = |name: &str| {
+        all[name]
+            .as_array()
+            .unwrap_or_else(|| panic!("{name}"))
+            .clone()
+    };
+    assert_eq!(all["profile"]["email"], "ann@example.org");
+    assert_eq!(all["profile"]["tags"], json!([TEXTS[2]]));
+    assert_eq!(list("accounts")[0]["subject"], "ann-1");
+    assert_eq!(list("loads")[0]["avatar"], "AQI=");
+    assert_eq!(list("loads")[0]["is_current"], true);
+    assert_eq!(list("loads")[0]["tags"], json!({ "model_name": "m" }));
+    assert_eq!(list("instances")[0]["id"], instance.0.as_str());
+    assert_eq!(list("roles")[0]["name"], "Poet");
+    assert_eq!(list("documents").len(), 1);
+    assert_eq!(list("keys")[0]["name"], "test");
+    assert_eq!(list("grants")[0]["id"], "grant-ann");
+    assert_eq!(list("visits")[0]["expires_at"], "2100-01-01T00:00:00+00:00");
+    let actions = list("audit");
+    assert!(
+        actions.iter().any(|line| line["action"] == "documents.put"),
+        "{actions:?}"
+    );
+    for secret in [
+        &*ann.key,
+        &*instance.1,
+        "bob",
+        "hash",
+        "salt",
+        "sealed",
+        "retry_key",
+        "XqHt",
+    ] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+    // Everything: not for who reaches less.
+    let narrow = place.key("ann", json!({ "memory_of": "bob" })).await;
+    let (status, problem) = place.get(&narrow, "/v1/profile/export").await;
+    assert_eq!((status, kind(&problem)), (403, "refused"));
+    // Of somebody with nothing it is whole too.
+    let (status, empty) = place.get(&bob.key, "/v1/profile/export").await;
+    assert_eq!((status, &empty["loads"]), (200, &json!([])), "{empty}");
+    assert_eq!(empty["documents"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_deletion_leaves_nothing_and_nobody_else_notices() {
+    let place = Place::new();
+    let (ann, bob) = (place.member("ann").await, place.member("bob").await);
+    let instance = fill(&place, &ann).await;
+    let token = place.token(&instance.0, &instance.1).await;
+    assert_eq!(place.keep(&bob.key, "bobs", "bob's own text").await, 201);
+    for query in [
+        "",
+        "?confirm=",
+        "?confirm=bob",
+        "?confirm=ANN2",
+        "?confirm=%D0%B0nn",
+    ] {
+        let (status, problem) = delete(&place, &ann.key, query).await;
+        assert_eq!(
+            (status, kind(&problem)),
+            (400, "invalid-request"),
+            "{query}"
+        );
+    }
+    assert!(TEXTS.iter().all(|word| place.holds(word)));
+    let (status, problem) = delete(&place, &ann.key, "?confirm=Ann").await;
+    assert_eq!(status, 204, "{problem}");
+    for word in TEXTS {
+        assert!(!place.holds(word), "{word}");
+    }
+    assert!(!place.holds("ann@example.org") && !place.holds("ann-1"));
+    for proof in [&ann.key, &token] {
+        assert_eq!(me(&place.api, proof).await.0, 401);
+    }
+    assert_eq!(place.exchange(&instance.0, &instance.1, None).await.0, 401);
+    for table in ["keys", "grants", "visits", "loads", "documents"] {
+        let left = format!("SELECT count(*) FROM {table} WHERE person = 'ann'");
+        assert_eq!(place.count(&left), 0, "{table}");
+    }
+    assert_eq!(place.count("SELECT count(*) FROM instances"), 0);
+    assert_eq!(place.count("SELECT count(*) FROM instance_roles"), 0);
+    assert_eq!(
+        place.text(&bob.key, "bobs").await,
+        (200, "bob's own text".to_owned())
+    );
+    // The log says that it was done, by an id that leads to nobody.
+    let lines = "SELECT count(*) FROM audit WHERE action = 'profile.delete' AND person = 'ann' AND result = 204";
+    assert_eq!(place.count(lines), 1);
+}
+
+#[tokio::test]
+async fn the_owner_leaves_an_empty_place() {
+    let place = Place::new();
+    let owner = place.key("owner", json!({})).await;
+    assert_eq!(place.keep(&owner, "plan", "marmalade-plan").await, 201);
+    let sets = json!({ "name": "marmalade-owner" });
+    place
+        .call(&owner, Method::PATCH, "/v1/profile", Some(sets))
+        .await;
+    // Without a username the id confirms.
+    assert_eq!(delete(&place, &owner, "?confirm=root").await.0, 400);
+    assert_eq!(delete(&place, &owner, "?confirm=owner").await.0, 204);
+    assert!(!place.holds("marmalade-plan") && !place.holds("marmalade-owner"));
+    assert_eq!(me(&place.api, &owner).await.0, 401);
+    let again = place.key("owner", json!({})).await;
+    let (status, profile) = place.get(&again, "/v1/profile").await;
+    assert_eq!((status, &profile["role"]), (200, &json!("owner")));
+    assert_eq!(
+        (&profile["name"], &profile["counts"]["documents"]),
+        (&Value::Null, &json!(0))
+    );
+}
+
+#[tokio::test]
+async fn nobody_deletes_with_less_than_the_scope() {
+    let place = Place::new();
+    place.member("ann").await;
+    let narrow = place
+        .key("ann", json!({ "scopes": ["profile", "memory:write"] }))
+        .await;
+    assert_eq!(delete(&place, &narrow, "?confirm=ann").await.0, 403);
+    let foreign = place.key("ann", json!({ "memory_of": "bob" })).await;
+    assert_eq!(delete(&place, &foreign, "?confirm=ann").await.0, 403);
+    assert_eq!(
+        place.count("SELECT count(*) FROM people WHERE id = 'ann'"),
+        1
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_while_a_foreign_registry_cannot_be_told() {
+    let place = Place::new();
+    let ann = place.member("ann").await;
+    fill(&place, &ann).await;
+    // Nobody listens there.
+    change(
+        &place.root,
+        "INSERT INTO loads (id, person, name, tags, is_current, created_at, updated_at, registry, instance, sealed, registered_at)
+         VALUES ('far', 'ann', 'far', '{}', 0, 0, 0, 'http://127.0.0.1:9', '0123456789abcdef0123', x'00', 1)",
+    );
+    let (status, problem) = delete(&place, &ann.key, "?confirm=ann").await;
+    assert_eq!(
+        (status, kind(&problem)),
+        (502, "registry-not-told"),
+        "{problem}"
+    );
+    assert!(TEXTS.iter().all(|word| place.holds(word)));
+    assert_eq!(me(&place.api, &ann.key).await.0, 200);
+    let (status, problem) = delete(&place, &ann.key, "?confirm=ann&without_registry=true").await;
+    assert_eq!(status, 204, "{problem}");
+    assert!(!TEXTS.iter().any(|word| place.holds(word)));
+}

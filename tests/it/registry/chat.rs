@@ -1,0 +1,498 @@
+//! Chats with instances: line 20 of the contract, and what may go wrong in them.
+
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+
+use crate::support::instance::{Instance, registered};
+use crate::support::model::{chunk, last_chunk};
+use crate::support::process::Root;
+use crate::support::{Api, answer, with};
+
+use super::socket::daemon;
+
+/// A question with this text.
+fn question(text: &str) -> Value {
+    json!({ "model": "any", "temperature": 0.5, "messages": [{ "role": "user", "content": text }] })
+}
+
+fn streamed(text: &str) -> Value {
+    let mut question = question(text);
+    question["stream"] = json!(true);
+    question
+}
+
+/// Asks an instance as its owner.
+fn ask(api: &Api, id: &str, body: &Value) -> RequestBuilder {
+    let path = format!("/v1/instances/{id}/chat/completions");
+    with(api.own(Method::POST, &path), body)
+}
+
+/// What the caller reads of a stream, event by event.
+pub(super) struct Events {
+    response: Response,
+    text: String,
+}
+
+impl Events {
+    pub(super) async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let text = String::new();
+        Self { response, text }
+    }
+
+    /// The data of the next event; `None`: the stream is over.
+    pub(super) async fn next(&mut self) -> Option<String> {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let data: Vec<_> = event
+                    .lines()
+                    .filter_map(|l| l.strip_prefix("data: "))
+                    .collect();
+                let data = (!data.is_empty()).then(|| data.join("\n"));
+                self.text = rest.to_owned();
+                match data {
+                    Some(data) => return Some(data),
+                    None => continue,
+                }
+            }
+            let more = self.response.chunk().await.unwrap()?;
+            self.text += std::str::from_utf8(&more).unwrap();
+        }
+    }
+
+    /// All that still come.
+    pub(super) async fn rest(mut self) -> Vec<String> {
+        let mut all = Vec::new();
+        while let Some(data) = self.next().await {
+            all.push(data);
+        }
+        all
+    }
+}
+
+/// The text of a completion.
+pub(super) fn said(completion: &Value) -> &str {
+    completion["choices"][0]["message"]["content"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{completion}"))
+}
+
+#[tokio::test]
+async fn line_20_a_chat_goes_down_the_socket_and_its_frames_are_collected() {
+    let (_root, _daemon, api) = daemon();
+    let (id, password, _) = registered(&api, "a").await;
+    let mut instance = Instance::connect(&api, &id, &password).await;
+    // Put together.
+    let asked = ask(&api, &id, &question("hello")).send();
+    let asked = tokio::spawn(asked);
+    let chat = instance.hear().await;
+    assert_eq!(chat["type"], "chat");
+    let mut wanted = question("hello");
+    wanted["stream"] = json!(true);
+    assert_eq!(chat["request"], wanted);
+    let request = &chat["request_id"];
+    // As the client that exists sends it, and with the prefix.
+    let raw = chunk("Hel").to_string();
+    instance
+        .reply(request, json!({ "raw_sse": raw, "done": false }))
+        .await;
+    let raw = format!("data: {}\n\n", chunk("lo"));
+    instance
+        .reply(request, json!({ "raw_sse": raw, "done": false }))
+        .await;
+    instance
+        .reply(
+            &json!("another"),
+            json!({ "raw_sse": chunk("!").to_string() }),
+        )
+        .await;
+    let raw = last_chunk().to_string();
+    instance
+        .reply(request, json!({ "raw_sse": raw, "done": false }))
+        .await;
+    instance.reply(request, json!({ "done": true })).await;
+    let response = asked.await.unwrap().unwrap();
+    assert_eq!(response.status(), 200);
+    let whole: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+    assert_eq!(
+        (said(&whole), &whole["object"]),
+        ("Hello", &json!("chat.completion"))
+    );
+    assert_eq!(whole["choices"][0]["finish_reason"], "stop");
+    // As a stream: each event as it comes.
+    let asked = tokio::spawn(Events::of(ask(&api, &id, &streamed("hello"))));
+    let request = instance.hear().await["request_id"].clone();
+    instance
+        .reply(&request, json!({ "raw_sse": "{\"n\":1}", "done": false }))
+        .await;
+    let mut events = asked.await.unwrap();
+    assert_eq!(events.next().await.as_deref(), Some("{\"n\":1}"));
+    instance
+        .reply(&request, json!({ "raw_sse": "{\"n\":\n2}", "done": false }))
+        .await;
+    assert_eq!(events.next().await.as_deref(), Some("{\"n\":\n2}"));
+    instance.reply(&request, json!({ "done": true })).await;
+    assert_eq!(events.rest().await, ["[DONE]"]);
+    // An error, before anything came.
+    for body in [question("x"), streamed("x")] {
+        let asked = tokio::spawn(answer(ask(&api, &id, &body)));
+        let request = instance.hear().await["request_id"].clone();
+        let words = "no model\r\nis loaded";
+        instance.reply(&request, json!({ "error": words })).await;
+        let (status, problem) = asked.await.unwrap();
+        assert_eq!(status, 502, "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("no model is loaded"), "{detail}");
+    }
+    // And after.
+    let asked = tokio::spawn(Events::of(ask(&api, &id, &streamed("x"))));
+    let request = instance.hear().await["request_id"].clone();
+    instance.reply(&request, json!({ "raw_sse": "1" })).await;
+    instance
+        .reply(
+            &request,
+            json!({ "error": { "message": "x".repeat(5000) } }),
+        )
+        .await;
+    let rest = asked.await.unwrap().rest().await;
+    assert_eq!((rest.len(), rest[0].as_str()), (2, "1"));
+    let error: Value = serde_json::from_str(&rest[1]).unwrap();
+    assert_eq!(error["error"]["code"], "instance-failed");
+    assert!(
+        error["error"]["message"].as_str().unwrap().len() < 400,
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn twenty_chats_at_once_are_not_mixed_up() {
+    let (_root, _daemon, api) = daemon();
+    let (id, password, _) = registered(&api, "a").await;
+    let mut instance = Instance::connect(&api, &id, &password).await;
+    let asked: Vec<_> = (0..20)
+        .map(|n| {
+            let body = match n % 2 {
+                0 => question(&n.to_string()),
+                _ => streamed(&n.to_string()),
+            };
+            let request = ask(&api, &id, &body);
+            tokio::spawn(async move {
+                let response = request.send().await.unwrap();
+                assert_eq!(response.status(), 200);
+                String::from_utf8(response.bytes().await.unwrap().to_vec()).unwrap()
+            })
+        })
+        .collect();
+    let mut chats = Vec::new();
+    for _ in 0..20 {
+        chats.push(instance.hear().await);
+    }
+    // A piece for each in turn, the other way round each time.
+    for round in 0..5 {
+        chats.reverse();
+        for chat in &chats {
+            let text = chat["request"]["messages"][0]["content"].as_str().unwrap();
+            let raw = chunk(&format!("<{text}.{round}>")).to_string();
+            instance
+                .reply(
+                    &chat["request_id"],
+                    json!({ "raw_sse": raw, "done": false }),
+                )
+                .await;
+        }
+    }
+    for chat in &chats {
+        instance
+            .reply(&chat["request_id"], json!({ "done": true }))
+            .await;
+    }
+    for (n, asked) in asked.into_iter().enumerate() {
+        let text = asked.await.unwrap();
+        let pieces: Vec<_> = text.match_indices('<').map(|(at, _)| &text[at..]).collect();
+        let own = format!("<{n}.");
+        assert!(
+            !pieces.is_empty() && pieces.iter().all(|one| one.starts_with(&own)),
+            "{n} {text}"
+        );
+        match n % 2 {
+            0 => assert!(
+                text.contains(&format!("<{n}.0><{n}.1><{n}.2><{n}.3><{n}.4>")),
+                "{text}"
+            ),
+            _ => assert!(
+                pieces.len() == 5 && text.ends_with("data: [DONE]\n\n"),
+                "{text}"
+            ),
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_in_mid_stream_ends_it_honestly() {
+    let (_root, _daemon, api) = daemon();
+    let (id, password, _) = registered(&api, "a").await;
+    let mut instance = Instance::connect(&api, &id, &password).await;
+    // The caller, while it reads.
+    let asked = tokio::spawn(Events::of(ask(&api, &id, &streamed("x"))));
+    let request = instance.hear().await["request_id"].clone();
+    instance.reply(&request, json!({ "raw_sse": "1" })).await;
+    let mut events = asked.await.unwrap();
+    assert_eq!(events.next().await.as_deref(), Some("1"));
+    drop(events);
+    let cancel = json!({ "type": "chat_cancel", "request_id": request });
+    assert_eq!(instance.hear().await, cancel);
+    // The caller, while it waits.
+    let asked = tokio::spawn(ask(&api, &id, &question("x")).send());
+    let request = instance.hear().await["request_id"].clone();
+    asked.abort();
+    let cancel = json!({ "type": "chat_cancel", "request_id": request });
+    assert_eq!(instance.hear().await, cancel);
+    // The instance, before and after its first piece.
+    let waiting = tokio::spawn(answer(ask(&api, &id, &question("x"))));
+    instance.hear().await;
+    let asked = tokio::spawn(Events::of(ask(&api, &id, &streamed("x"))));
+    let request = instance.hear().await["request_id"].clone();
+    instance.reply(&request, json!({ "raw_sse": "1" })).await;
+    let events = asked.await.unwrap();
+    drop(instance);
+    let (status, problem) = waiting.await.unwrap();
+    assert_eq!(
+        (status, &problem["type"]),
+        (502, &json!("urn:jarkeeper:problem:instance-gone"))
+    );
+    let rest = events.rest().await;
+    assert!(
+        rest.len() == 2 && rest[1].contains("instance-gone"),
+        "{rest:?}"
+    );
+    // Nobody is there any more.
+    let (status, problem) = answer(ask(&api, &id, &question("x"))).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (503, &json!("urn:jarkeeper:problem:instance-offline"))
+    );
+}
+
+#[tokio::test]
+async fn an_instance_that_sends_nonsense_harms_only_its_own_chats() {
+    let (_root, _daemon, api) = daemon();
+    let (id, password, _) = registered(&api, "a").await;
+    let (bad_id, bad_password, _) = registered(&api, "b").await;
+    let mut instance = Instance::connect(&api, &id, &password).await;
+    let mut bad = Instance::connect(&api, &bad_id, &bad_password).await;
+    let asked = tokio::spawn(Events::of(ask(&api, &id, &streamed("x"))));
+    let request = instance.hear().await["request_id"].clone();
+    // For a foreign chat.
+    for rest in [
+        json!({ "raw_sse": "evil" }),
+        json!({ "error": "evil" }),
+        json!({ "done": true }),
+    ] {
+        bad.reply(&request, rest).await;
+    }
+    bad.say(r#"{"type":"heartbeat"}"#).await;
+    assert_eq!(bad.hear().await["type"], "heartbeat_ack");
+    // Of its own kind.
+    for rest in [
+        json!({}),
+        json!({ "raw_sse": 5 }),
+        json!({ "done": "true" }),
+        json!({ "error": null }),
+    ] {
+        instance.reply(&request, rest).await;
+    }
+    instance.reply(&request, json!({ "raw_sse": "good" })).await;
+    instance
+        .reply(
+            &request,
+            json!({ "raw_sse": "x\n\ndata: [DONE]\n\nevent: y" }),
+        )
+        .await;
+    instance.reply(&request, json!({ "raw_sse": "late" })).await;
+    let rest = asked.await.unwrap().rest().await;
+    assert_eq!(
+        rest,
+        ["good", "[DONE]"],
+        "an event never holds the end of itself"
+    );
+    // What is no chunk makes no completion.
+    for raw in [
+        "no JSON",
+        "[]",
+        "{\"choices\":7}",
+        "{\"error\":{\"message\":\"secret\"}}",
+    ] {
+        let asked = tokio::spawn(answer(ask(&api, &id, &question("x"))));
+        let request = instance.hear().await["request_id"].clone();
+        instance
+            .reply(&request, json!({ "raw_sse": raw, "done": true }))
+            .await;
+        let (status, problem) = asked.await.unwrap();
+        assert_eq!(status, 502, "{problem}");
+        assert!(!problem.to_string().contains("secret"), "{problem}");
+        // Where it was broken off, the instance is told.
+        let next = tokio::time::timeout(std::time::Duration::from_millis(1), instance.hear()).await;
+        assert!(next.is_err() || next.unwrap()["type"] == "chat_cancel");
+    }
+    let asked = tokio::spawn(answer(ask(&api, &id, &question("x"))));
+    let request = loop {
+        let message = instance.hear().await;
+        if message["type"] == "chat" {
+            break message["request_id"].clone();
+        }
+    };
+    instance.reply(&request, json!({ "done": true })).await;
+    assert_eq!(asked.await.unwrap().0, 502, "nothing is no answer");
+}
+
+#[tokio::test]
+async fn more_than_anybody_reads_is_not_kept() {
+    let (_root, _daemon, api) = daemon();
+    let (id, password, _) = registered(&api, "a").await;
+    let mut instance = Instance::connect(&api, &id, &password).await;
+    let asked = tokio::spawn(Events::of(ask(&api, &id, &streamed("x"))));
+    let request = instance.hear().await["request_id"].clone();
+    instance.reply(&request, json!({ "raw_sse": "1" })).await;
+    let mut events = asked.await.unwrap();
+    assert_eq!(events.next().await.as_deref(), Some("1"));
+    // The caller takes nothing; sockets take some, and the daemon 4 MiB.
+    let piece = "x".repeat(1 << 19);
+    for _ in 0..64 {
+        instance.reply(&request, json!({ "raw_sse": piece })).await;
+    }
+    let cancel = json!({ "type": "chat_cancel", "request_id": request });
+    assert_eq!(instance.hear().await, cancel);
+    let rest = events.rest().await;
+    let last = rest.last().unwrap();
+    assert!(
+        rest.len() < 64 && last.contains("\"error\""),
+        "{} {}",
+        rest.len(),
+        last.len()
+    );
+    // Others go on.
+    let asked = tokio::spawn(answer(ask(&api, &id, &question("x"))));
+    let request = instance.hear().await["request_id"].clone();
+    let raw = chunk("fine").to_string();
+    instance
+        .reply(&request, json!({ "raw_sse": raw, "done": true }))
+        .await;
+    assert_eq!(said(&asked.await.unwrap().1), "fine");
+}
+
+#[tokio::test]
+async fn who_may_talk_is_the_instances_own_person_and_it_itself() {
+    let (root, _daemon, api) = daemon();
+    let (id, password, _) = registered(&api, "a").await;
+    let (other, other_password, _) = registered(&api, "b").await;
+    let mut instance = Instance::connect(&api, &id, &password).await;
+    let path = format!("/api/chat/{id}");
+    let to = |path: &str, bearer: Option<&str>| {
+        let request = with(api.call(Method::POST, path), &streamed("x"));
+        match bearer {
+            Some(bearer) => request.header("authorization", format!("Bearer {bearer}")),
+            None => request,
+        }
+    };
+    let own = format!("{id}:{password}");
+    let foreign = format!("{other}:{other_password}");
+    for (path, bearer, status) in [
+        (path.as_str(), None, 401),
+        ("/api/chat/00000000000000000000", None, 401),
+        (&path, Some("None:None"), 401),
+        (&path, Some(foreign.as_str()), 404),
+        ("/api/chat/00000000000000000000", Some(&own), 404),
+        (
+            "/v1/instances/00000000000000000000/chat/completions",
+            None,
+            401,
+        ),
+    ] {
+        let (got, body) = answer(to(path, bearer)).await;
+        assert_eq!(got, status, "{path} {bearer:?} {body}");
+        if path.starts_with("/api") {
+            assert_eq!(
+                (&body["code"], &body["data"]),
+                (&json!(status), &Value::Null)
+            );
+        }
+    }
+    let asked = tokio::spawn(Events::of(to(&path, Some(&own))));
+    let request = instance.hear().await["request_id"].clone();
+    instance
+        .reply(&request, json!({ "raw_sse": "1", "done": true }))
+        .await;
+    assert_eq!(asked.await.unwrap().rest().await, ["1", "[DONE]"]);
+    // A key of its person, with the scope and without.
+    let life = chrono::TimeDelta::hours(1);
+    let reads = crate::support::key(&root, "registry:read", &[], life).await;
+    let writes = crate::support::key(&root, "registry:write", &[], life).await;
+    assert_eq!(answer(to(&path, Some(&reads))).await.0, 403);
+    let asked = tokio::spawn(Events::of(to(&path, Some(&writes))));
+    let request = instance.hear().await["request_id"].clone();
+    instance
+        .reply(&request, json!({ "raw_sse": "1", "done": true }))
+        .await;
+    assert_eq!(asked.await.unwrap().rest().await, ["1", "[DONE]"]);
+    // What is no question.
+    for body in [
+        json!({}),
+        json!({ "messages": [] }),
+        json!([]),
+        json!({ "messages": "x" }),
+    ] {
+        let request = with(api.own(Method::POST, &path), &body);
+        let (status, body) = answer(request).await;
+        assert_eq!((status, &body["code"]), (400, &json!(400)), "{body}");
+    }
+    let long = question(&"x".repeat((1 << 20) - 150));
+    let (status, problem) = answer(ask(&api, &id, &long)).await;
+    assert_eq!(status, 413, "{problem}");
+}
+
+#[tokio::test]
+async fn with_public_chat_everybody_may_who_knows_the_id() {
+    let root = Root::new();
+    root.save("config.toml", "[registry]\npublic_chat = true\n");
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let (id, password, _) = registered(&api, "a").await;
+    let path = format!("/api/chat/{id}");
+    let (status, body) = answer(with(api.call(Method::POST, &path), &question("x"))).await;
+    assert_eq!((status, &body["code"]), (503, &json!(503)), "{body}");
+    let none = with(api.call(Method::POST, "/api/chat/None"), &question("x"));
+    assert_eq!(answer(none).await.0, 404);
+    let mut instance = Instance::connect(&api, &id, &password).await;
+    // As a stream where nothing is said, and at the address of OpenAI's clients as a whole.
+    let asked = tokio::spawn(Events::of(with(
+        api.call(Method::POST, &path),
+        &question("x"),
+    )));
+    let request = instance.hear().await["request_id"].clone();
+    let raw = chunk("hi").to_string();
+    instance
+        .reply(&request, json!({ "raw_sse": raw, "done": true }))
+        .await;
+    assert_eq!(asked.await.unwrap().rest().await, [raw.as_str(), "[DONE]"]);
+    let completions = format!("{path}/chat/completions");
+    let asked = with(api.call(Method::POST, &completions), &question("x"));
+    let asked = tokio::spawn(answer(asked));
+    let request = instance.hear().await["request_id"].clone();
+    instance
+        .reply(&request, json!({ "raw_sse": raw, "done": true }))
+        .await;
+    assert_eq!(said(&asked.await.unwrap().1), "hi");
+    // What an error of the instance says is in the envelope here.
+    let asked = with(api.call(Method::POST, &path), &question("x"));
+    let asked = tokio::spawn(answer(asked));
+    let request = instance.hear().await["request_id"].clone();
+    instance.reply(&request, json!({ "error": "tired" })).await;
+    let (status, body) = asked.await.unwrap();
+    assert_eq!((status, &body["code"]), (502, &json!(502)), "{body}");
+    assert!(
+        body["message"].as_str().unwrap().contains("tired"),
+        "{body}"
+    );
+}
