@@ -28,6 +28,8 @@ const PAGE: u32 = 1000;
 
 /// Open operations that are asked with GET and do something nevertheless.
 const DOINGS: [&str; 1] = ["signin.callback"];
+/// Operations that only look, although their method does not say so.
+const ASKING: [&str; 1] = ["memory.search"];
 /// Operations that look, and give what opens a session: their lines stay as long as those of changes.
 const GIVING: [&str; 2] = ["sessions.state.get", "sessions.artefacts.get"];
 /// What the names of operations begin with that change who may do what.
@@ -177,7 +179,8 @@ impl Line {
 
 /// Whether a line may go before those of changes. Who reads much must not push out the traces of who took a session.
 fn only_looks(method: &Method, operation: &str) -> bool {
-    method.is_safe() && !DOINGS.contains(&operation) && !GIVING.contains(&operation)
+    ASKING.contains(&operation)
+        || method.is_safe() && !DOINGS.contains(&operation) && !GIVING.contains(&operation)
 }
 
 /// A subject as it is kept. Somebody may have put a key where a name belongs.

@@ -124,7 +124,9 @@ async fn add(
 ) -> Result<(StatusCode, Json<AddedInteractions>), Problem> {
     let Json(body) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     if body.interactions.len() > BATCH {
-        return Err(Problem::bad_request(format!("give 1 to {BATCH} interactions at once")));
+        return Err(Problem::bad_request(format!(
+            "give 1 to {BATCH} interactions at once"
+        )));
     }
     let said = body.interactions.into_iter().map(|one| Said {
         text: one.text,

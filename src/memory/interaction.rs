@@ -20,8 +20,6 @@ const NAME: usize = 255;
 const METADATA: usize = 8 << 10;
 /// Most interactions of one user.
 const MOST: u32 = 1_000_000;
-/// Longest turn, in words, that is taken for a mere question.
-const SHORT: u16 = 14;
 /// Longest name of a speaker in front of a text.
 const CALLED: usize = 40;
 /// How many that are over are deleted at once.
@@ -291,7 +289,9 @@ pub(super) async fn work<T: Send + 'static>(
 pub(super) fn one_line(what: &str, text: &str) -> Result<(), String> {
     let length = text.chars().take(NAME + 1).count();
     match text.trim().is_empty() || length > NAME || text.contains(char::is_control) {
-        true => Err(format!("{what} has 1 to {NAME} characters, in one line; leave it out where there is none")),
+        true => Err(format!(
+            "{what} has 1 to {NAME} characters, in one line; leave it out where there is none"
+        )),
         false => Ok(()),
     }
 }
@@ -303,7 +303,9 @@ fn prepare(user: &str, said: Said, now: DateTime<Utc>) -> Result<NewInteraction,
         return Err("text is empty".to_owned());
     }
     if text.len() > TEXT {
-        return Err(format!("text has at most {TEXT} bytes; split it, or keep it as a document"));
+        return Err(format!(
+            "text has at most {TEXT} bytes; split it, or keep it as a document"
+        ));
     }
     if text.contains('\0') {
         return Err("text holds a zero character, so it is none".to_owned());
@@ -315,9 +317,12 @@ fn prepare(user: &str, said: Said, now: DateTime<Utc>) -> Result<NewInteraction,
         ("idempotency_key", &said.once),
     ];
     for (what, name) in names {
-        name.as_deref().map_or(Ok(()), |name| one_line(what, name))?;
+        name.as_deref()
+            .map_or(Ok(()), |name| one_line(what, name))?;
     }
-    let metadata = said.metadata.map(|metadata| Value::Object(metadata).to_string());
+    let metadata = said
+        .metadata
+        .map(|metadata| Value::Object(metadata).to_string());
     if metadata.as_ref().is_some_and(|json| json.len() > METADATA) {
         return Err(format!("metadata has at most {METADATA} bytes of JSON"));
     }
@@ -332,7 +337,7 @@ fn prepare(user: &str, said: Said, now: DateTime<Utc>) -> Result<NewInteraction,
         at: occurred_at.timestamp_millis(),
         words,
         role: said.role.number(),
-        question: words < SHORT && text.trim_end().ends_with(['?', '？', '؟']),
+        question: text.trim_end().ends_with(['?', '？', '؟']),
         ..Fact::default()
     };
     let row = InteractionRow {
@@ -371,7 +376,10 @@ fn called(text: &str) -> Option<String> {
 }
 
 fn forgotten(row: InteractionRow) -> Forgotten {
-    let mut terms: Vec<_> = tokens(&row.text).into_iter().map(|token| token.term).collect();
+    let mut terms: Vec<_> = tokens(&row.text)
+        .into_iter()
+        .map(|token| token.term)
+        .collect();
     terms.sort_unstable();
     terms.dedup();
     Forgotten {
@@ -382,7 +390,8 @@ fn forgotten(row: InteractionRow) -> Forgotten {
 
 pub(super) fn is_current(row: &InteractionRow, now: DateTime<Utc>) -> bool {
     // Milliseconds are kept.
-    row.expires_at.is_none_or(|end| end - now > TimeDelta::zero())
+    row.expires_at
+        .is_none_or(|end| end - now > TimeDelta::zero())
 }
 
 pub(super) fn shown(row: InteractionRow) -> Interaction {
@@ -395,7 +404,9 @@ pub(super) fn shown(row: InteractionRow) -> Interaction {
         session: row.session,
         app: row.app,
         text: row.text,
-        metadata: row.metadata.and_then(|json| serde_json::from_str(&json).ok()),
+        metadata: row
+            .metadata
+            .and_then(|json| serde_json::from_str(&json).ok()),
         occurred_at: row.occurred_at,
         created_at: row.created_at,
         expires_at: row.expires_at,
@@ -415,7 +426,14 @@ mod tests {
     fn a_name_in_front_of_a_text_is_who_speaks() {
         assert_eq!(called("Ann Lee: good morning").as_deref(), Some("Ann Lee"));
         assert_eq!(called("Łukasz: cześć").as_deref(), Some("Łukasz"));
-        for none in ["the plan: sleep", "http://x", "Ann:good", "A B C D: no", "no colon", ": x"] {
+        for none in [
+            "the plan: sleep",
+            "http://x",
+            "Ann:good",
+            "A B C D: no",
+            "no colon",
+            ": x",
+        ] {
             assert_eq!(called(none), None, "{none}");
         }
     }

@@ -16,6 +16,8 @@ const B: f32 = 0.4;
 const AROUND: usize = 4;
 /// What is left of a word one turn further.
 const DECAY: f32 = 0.6;
+/// What is left of a question's word in the turn behind it, which answers it.
+const ANSWER: f32 = 0.9;
 /// What a word counts in the turns before it, against those behind it.
 const AHEAD: f32 = 0.7;
 /// What the session counts.
@@ -24,6 +26,8 @@ const SESSION: f32 = 0.2;
 const NAMED: f32 = 1.6;
 /// What a turn counts that only asks.
 const QUESTION: f32 = 0.7;
+/// From so many words on a turn that ends with a question tells something too.
+const TELLS: u16 = 14;
 /// There is no neighbour.
 const NONE: u32 = u32::MAX;
 
@@ -58,7 +62,7 @@ pub(super) fn rank(
     for term in postings.iter().filter(|term| !term.is_empty()) {
         let rare = rarity(facts.len(), term.len());
         for (at, often) in located(facts, term) {
-            around.spread(at, often, &mut weights, &mut touched);
+            around.spread(facts, at, often, &mut weights, &mut touched);
         }
         for at in touched.drain(..) {
             let weight = std::mem::take(&mut weights[at]);
@@ -72,8 +76,9 @@ pub(super) fn rank(
         .map(|(at, (words, fact))| {
             let session = SESSION * sessions.get(&fact.session).copied().unwrap_or_default();
             let speaks = fact.speaker != 0 && named.contains(&fact.speaker);
-            let factor =
-                if speaks { NAMED } else { 1.0 } * if fact.question { QUESTION } else { 1.0 };
+            let asks = fact.question && fact.words < TELLS;
+            let of_speaker = if speaks { NAMED } else { 1.0 };
+            let factor = of_speaker * if asks { QUESTION } else { 1.0 };
             let score = (words + session) * factor;
             Ranked {
                 at,
@@ -132,11 +137,15 @@ fn located(facts: &[Fact], postings: &[Posting]) -> impl Iterator<Item = (usize,
     postings.iter().filter_map(move |posting| {
         let ahead = posting.doc.checked_sub(facts.get(from)?.doc)?;
         // Where nothing was deleted between, it is exactly that far ahead; otherwise nearer.
-        let end = from.saturating_add(usize::try_from(ahead).ok()?).min(facts.len() - 1);
+        let end = from
+            .saturating_add(usize::try_from(ahead).ok()?)
+            .min(facts.len() - 1);
         let at = match facts[end].doc == posting.doc {
             true => end,
             false => {
-                from + facts[from..=end].binary_search_by_key(&posting.doc, |fact| fact.doc).ok()?
+                from + facts[from..=end]
+                    .binary_search_by_key(&posting.doc, |fact| fact.doc)
+                    .ok()?
             }
         };
         from = at;
@@ -175,7 +184,14 @@ impl Around {
     }
 
     /// Adds a word to its turn and to those around it.
-    fn spread(&self, at: usize, often: f32, weights: &mut [f32], touched: &mut Vec<usize>) {
+    fn spread(
+        &self,
+        facts: &[Fact],
+        at: usize,
+        often: f32,
+        weights: &mut [f32],
+        touched: &mut Vec<usize>,
+    ) {
         let mut add = |at: usize, weight: f32| {
             if weights[at] == 0.0 {
                 touched.push(at);
@@ -183,40 +199,44 @@ impl Around {
             weights[at] += weight;
         };
         add(at, often);
-        let mut weight = often;
-        for near in self.behind(at, AROUND) {
-            weight *= DECAY;
-            add(near, weight);
+        for (near, left) in self.behind(at, AROUND).zip(left(&facts[at])) {
+            add(near, often * left);
         }
-        weight = often * AHEAD;
-        for near in self.before(at, AROUND) {
-            weight *= DECAY;
-            add(near, weight);
+        for (near, left) in self.before(at, AROUND).zip(left(&Fact::default())) {
+            add(near, often * AHEAD * left);
         }
     }
 
     /// How long each turn is with those around it.
     fn lengths(&self, facts: &[Fact]) -> Vec<f32> {
-        let length = |at: usize| {
-            let words = |at: usize| f32::from(facts[at].words);
-            let (mut sum, mut weight) = (words(at), 1.0);
-            for near in self.before(at, AROUND) {
-                weight *= DECAY;
-                sum += weight * words(near);
+        let words = |at: usize| f32::from(facts[at].words);
+        let mut lengths: Vec<f32> = (0..facts.len()).map(words).collect();
+        for (at, fact) in facts.iter().enumerate() {
+            for (near, left) in self.behind(at, AROUND).zip(left(fact)) {
+                lengths[near] += left * words(at);
             }
-            weight = AHEAD;
-            for near in self.behind(at, AROUND) {
-                weight *= DECAY;
-                sum += weight * words(near);
+            for (near, left) in self.before(at, AROUND).zip(left(&Fact::default())) {
+                lengths[near] += AHEAD * left * words(at);
             }
-            sum
-        };
-        (0..facts.len()).map(length).collect()
+        }
+        lengths
     }
 }
 
+/// What is left of a word of this turn one turn further, two turns, ….
+fn left(fact: &Fact) -> impl Iterator<Item = f32> {
+    let first = if fact.question { ANSWER } else { DECAY };
+    let further = std::iter::successors(Some(DECAY * DECAY), |left| Some(left * DECAY));
+    std::iter::once(first).chain(further)
+}
+
 fn walk(links: &[u32], at: usize, count: usize) -> impl Iterator<Item = usize> {
-    let next = move |at: &usize| links.get(*at).filter(|next| **next != NONE).map(|next| index(*next));
+    let next = move |at: &usize| {
+        links
+            .get(*at)
+            .filter(|next| **next != NONE)
+            .map(|next| index(*next))
+    };
     std::iter::successors(next(&at), next).take(count)
 }
 
@@ -253,7 +273,10 @@ mod tests {
     fn a_turn_is_read_with_its_neighbours_in_its_own_session() {
         let facts: Vec<_> = (0..12).map(|doc| turn(doc, 1 + doc % 2)).collect();
         // Of the other session, which lies between, there is nothing.
-        assert_eq!(ranked(&facts, &[vec![posting(4)]], &[]), [4, 6, 2, 8, 0, 10]);
+        assert_eq!(
+            ranked(&facts, &[vec![posting(4)]], &[]),
+            [4, 6, 2, 8, 0, 10]
+        );
         let alone: Vec<_> = (0..12).map(|doc| turn(doc, 0)).collect();
         assert_eq!(ranked(&alone, &[vec![posting(4)]], &[]), [4]);
     }
@@ -265,6 +288,13 @@ mod tests {
         facts[0].question = true;
         let all = vec![vec![posting(0), posting(1), posting(2)]];
         assert_eq!(ranked(&facts, &all, &[7]), [1, 2, 0]);
+    }
+
+    #[test]
+    fn the_words_of_a_question_lead_to_its_answer() {
+        let mut facts: Vec<_> = (0..3).map(|doc| turn(doc, 1)).collect();
+        facts[1].question = true;
+        assert_eq!(ranked(&facts, &[vec![posting(1)]], &[])[0], 2);
     }
 
     #[test]

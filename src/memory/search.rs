@@ -126,7 +126,10 @@ pub(super) fn filtered(
 ) -> Result<Option<(MemoryRead, Vec<usize>)>, MemoryError> {
     filter.check()?;
     let names = [
-        filter.session.as_deref().map(|name| (NameKind::Session, name)),
+        filter
+            .session
+            .as_deref()
+            .map(|name| (NameKind::Session, name)),
         filter.app.as_deref().map(|name| (NameKind::App, name)),
     ];
     let asked: Vec<_> = names.iter().copied().flatten().collect();
@@ -135,7 +138,9 @@ pub(super) fn filtered(
     };
     let mut numbers = read.names.iter().copied();
     // A name that nothing has leaves nothing: no fact has this number.
-    let mut number = |name: Option<_>| name.map(|_: (NameKind, &str)| numbers.next().flatten().unwrap_or(u32::MAX));
+    let mut number = |name: Option<_>| {
+        name.map(|_: (NameKind, &str)| numbers.next().flatten().unwrap_or(u32::MAX))
+    };
     let (session, app) = (number(names[0]), number(names[1]));
     let role = filter.role.map(Role::number);
     let (since, until) = (
@@ -150,7 +155,10 @@ pub(super) fn filtered(
             && until.is_none_or(|until| fact.at < until)
     };
     let facts = read.facts.iter().enumerate();
-    let places = facts.filter(|(_, fact)| passes(fact)).map(|(at, _)| at).collect();
+    let places = facts
+        .filter(|(_, fact)| passes(fact))
+        .map(|(at, _)| at)
+        .collect();
     Ok(Some((read, places)))
 }
 
@@ -193,7 +201,10 @@ fn find(
     query: &Query,
     now: DateTime<Utc>,
 ) -> Result<Found, MemoryError> {
-    let mut terms: Vec<String> = asked(&query.text).into_iter().map(|token| token.term).collect();
+    let mut terms: Vec<String> = asked(&query.text)
+        .into_iter()
+        .map(|token| token.term)
+        .collect();
     terms.truncate(TERMS);
     let Some((mut read, places)) = filtered(store, person, user, &terms, &query.filter)? else {
         return Ok(empty("nothing is kept for this user yet", 0));
@@ -203,7 +214,10 @@ fn find(
         return Ok(empty("the query has no word to look for", kept));
     }
     if places.is_empty() {
-        return Ok(empty("the filter lets no interaction of this user through", kept));
+        return Ok(empty(
+            "the filter lets no interaction of this user through",
+            kept,
+        ));
     }
     let named = named(&mut read, &terms);
     let around = Around::of(&read.facts);
@@ -219,7 +233,10 @@ fn find(
         ..Found::default()
     };
     if ranked.is_empty() {
-        return Ok(empty("no interaction that passes shares a word with the query", kept));
+        return Ok(empty(
+            "no interaction that passes shares a word with the query",
+            kept,
+        ));
     }
     while found.hits.len() < query.most && !ranked.is_empty() {
         for one in best(&mut ranked, query.most) {

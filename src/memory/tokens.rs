@@ -237,7 +237,10 @@ mod tests {
     fn finds(query: &str, text: &str) -> bool {
         let (terms, _) = counted(text);
         let asked = words(query);
-        !asked.is_empty() && asked.iter().all(|word| terms.iter().any(|(term, _)| term == word))
+        !asked.is_empty()
+            && asked
+                .iter()
+                .all(|word| terms.iter().any(|(term, _)| term == word))
     }
 
     #[test]
@@ -262,7 +265,12 @@ mod tests {
             ("iceland", "ICELAND\u{2028}trip"),
             ("secret", "the se\u{200b}cret"),
         ] {
-            assert!(finds(query, text), "{query} in {text}: {:?} {:?}", words(query), counted(text));
+            assert!(
+                finds(query, text),
+                "{query} in {text}: {:?} {:?}",
+                words(query),
+                counted(text)
+            );
         }
         assert!(!finds("京东", "我去年住在东京"));
         assert!(!finds("car", "a carpet"));
@@ -271,7 +279,15 @@ mod tests {
     #[test]
     fn identifiers_are_found_whole_and_in_parts() {
         let text = "See JIRA-1234, mail to Ann.Lee@shop.example about v1.2.3 (snake_case)!";
-        for query in ["jira-1234", "JIRA", "1234", "ann.lee@shop.example", "v1.2.3", "snake_case", "snake"] {
+        for query in [
+            "jira-1234",
+            "JIRA",
+            "1234",
+            "ann.lee@shop.example",
+            "v1.2.3",
+            "snake_case",
+            "snake",
+        ] {
             assert!(finds(query, text), "{query}: {:?}", counted(text));
         }
         assert!(!finds("JIRA-1235", text));

@@ -132,9 +132,8 @@ impl Store {
         docs: &[u32],
     ) -> Result<Vec<InteractionRow>, StoreError> {
         self.read(|connection| {
-            let mut one = connection.prepare_cached(&format!(
-                "{INTERACTION} WHERE space = ?1 AND doc = ?2"
-            ))?;
+            let mut one = connection
+                .prepare_cached(&format!("{INTERACTION} WHERE space = ?1 AND doc = ?2"))?;
             let mut rows = Vec::with_capacity(docs.len());
             for doc in docs {
                 rows.extend(one.query_row((space, doc), interaction_row).optional()?);
@@ -247,7 +246,8 @@ fn add(
         space.next_doc += 1;
         let next = &mut space.next_name;
         let row = &one.row;
-        let mut name = |kind, name: &Option<String>| use_name(connection, at, kind, name.as_deref(), next);
+        let mut name =
+            |kind, name: &Option<String>| use_name(connection, at, kind, name.as_deref(), next);
         one.fact.session = name(NameKind::Session, &row.session)?;
         one.fact.speaker = name(NameKind::Speaker, &row.speaker)?;
         one.fact.app = name(NameKind::App, &row.app)?;

@@ -15,7 +15,7 @@ pub(super) const FACT: usize = 24;
 const OFTEN: u8 = 63;
 /// The bit that tells a fact from a hole.
 const THERE: u8 = 1;
-/// It only asks.
+/// It ends with a question.
 const QUESTION: u8 = 2;
 
 /// That a term stands in an interaction.
@@ -44,7 +44,7 @@ pub struct Fact {
     pub words: u16,
     /// Its role, as the rule above numbers them.
     pub role: u8,
-    /// Whether it only asks.
+    /// Whether it ends with a question.
     pub question: bool,
 }
 
@@ -78,7 +78,10 @@ pub(super) fn without(doc: u32, bytes: &[u8]) -> Vec<u8> {
 /// The block of facts in which an interaction is, and its place there.
 pub(super) fn place(doc: u32) -> (u32, usize) {
     // Below 256.
-    (doc / FACTS, usize::try_from(doc % FACTS).unwrap_or_default())
+    (
+        doc / FACTS,
+        usize::try_from(doc % FACTS).unwrap_or_default(),
+    )
 }
 
 /// A fact in bytes.

@@ -53,7 +53,9 @@ fn is_on_disk(root: &Root, text: &str) -> bool {
     let files = std::fs::read_dir(root.auth().join(".jarkeeper/store")).unwrap();
     files.into_iter().any(|file| {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        bytes.windows(text.len()).any(|part| part == text.as_bytes())
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
     })
 }
 
