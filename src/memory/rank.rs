@@ -4,8 +4,6 @@
 //! its neighbours too, the less the farther they are, because an answer rarely repeats what the question named. The whole session
 //! adds a little. Numbers were found on conversations with labelled questions; `scripts/bench recall` measures them.
 
-use std::collections::HashMap;
-
 use crate::store::{Fact, Posting};
 
 /// How fast more of the same word counts less.
@@ -55,7 +53,7 @@ pub(super) fn rank(
     around: &Around,
 ) -> Vec<Ranked> {
     let lengths = around.lengths(facts);
-    let average = mean(lengths.iter().copied());
+    let average = mean(&lengths);
     let mut words = vec![0.0_f32; facts.len()];
     let mut weights = vec![0.0_f32; facts.len()];
     let mut touched = Vec::new();
@@ -74,7 +72,7 @@ pub(super) fn rank(
     let found = found.filter(|(_, (words, _))| **words > 0.0);
     found
         .map(|(at, (words, fact))| {
-            let session = SESSION * sessions.get(&fact.session).copied().unwrap_or_default();
+            let session = SESSION * sessions[index(fact.session)];
             let speaks = fact.speaker != 0 && named.contains(&fact.speaker);
             let asks = fact.question && fact.words < TELLS;
             let of_speaker = if speaks { NAMED } else { 1.0 };
@@ -92,33 +90,50 @@ pub(super) fn rank(
 }
 
 /// What a session gives to its turns, by its number.
-fn sessions(facts: &[Fact], postings: &[Vec<Posting>]) -> HashMap<u32, f32> {
-    let mut lengths: HashMap<u32, f32> = HashMap::new();
+fn sessions(facts: &[Fact], postings: &[Vec<Posting>]) -> Vec<f32> {
+    let mut lengths = vec![0.0_f32; numbers(facts)];
     for fact in facts.iter().filter(|fact| fact.session != 0) {
-        *lengths.entry(fact.session).or_default() += f32::from(fact.words);
+        lengths[index(fact.session)] += f32::from(fact.words).max(1.0);
     }
-    let average = mean(lengths.values().copied());
-    let mut scores: HashMap<u32, f32> = HashMap::new();
+    let all: Vec<_> = lengths
+        .iter()
+        .copied()
+        .filter(|length| *length > 0.0)
+        .collect();
+    let average = mean(&all);
+    let mut scores = vec![0.0_f32; lengths.len()];
+    let mut counts = vec![0.0_f32; lengths.len()];
+    let mut touched = Vec::new();
     for term in postings {
-        let mut counts: HashMap<u32, f32> = HashMap::new();
         for (at, often) in located(facts, term) {
-            if facts[at].session != 0 {
-                *counts.entry(facts[at].session).or_default() += often;
+            let session = index(facts[at].session);
+            if session != 0 {
+                if counts[session] == 0.0 {
+                    touched.push(session);
+                }
+                counts[session] += often;
             }
         }
-        let rare = rarity(lengths.len(), counts.len());
-        for (session, count) in counts {
-            let length = lengths.get(&session).copied().unwrap_or_default();
-            *scores.entry(session).or_default() += rare * saturated(count, length, average);
+        let rare = rarity(all.len(), touched.len());
+        for session in touched.drain(..) {
+            let count = std::mem::take(&mut counts[session]);
+            scores[session] += rare * saturated(count, lengths[session], average);
         }
     }
     scores
 }
 
+/// One more than the greatest number of a session: numbers are given one after the other, so a list serves as a table.
+fn numbers(facts: &[Fact]) -> usize {
+    let greatest = facts.iter().map(|fact| fact.session).max();
+    index(greatest.unwrap_or_default()) + 1
+}
+
 /// How much a word says that stands in `with` of `all`.
 fn rarity(all: usize, with: usize) -> f32 {
-    let (all, with) = (all as f32, with as f32);
-    (1.0 + (all - with + 0.5) / (with + 0.5)).max(1.0).ln()
+    // Never nothing: what every turn has still finds them.
+    let (all, with) = (all as f32, with.min(all) as f32);
+    ((all - with + 0.5) / (with + 0.5)).ln_1p()
 }
 
 fn saturated(often: f32, length: f32, average: f32) -> f32 {
@@ -126,9 +141,8 @@ fn saturated(often: f32, length: f32, average: f32) -> f32 {
     often * (K1 + 1.0) / (often + K1 * (1.0 - B + B * long))
 }
 
-fn mean(numbers: impl ExactSizeIterator<Item = f32>) -> f32 {
-    let count = numbers.len().max(1) as f32;
-    numbers.sum::<f32>() / count
+fn mean(numbers: &[f32]) -> f32 {
+    numbers.iter().sum::<f32>() / numbers.len().max(1) as f32
 }
 
 /// Postings by the places of their turns among the facts. Both are in the same order; what only one of them has is left out.
@@ -163,9 +177,10 @@ impl Around {
     /// Of these turns. One without a session has no neighbours.
     pub(super) fn of(facts: &[Fact]) -> Self {
         let (mut before, mut behind) = (vec![NONE; facts.len()], vec![NONE; facts.len()]);
-        let mut last: HashMap<u32, u32> = HashMap::new();
+        let mut last = vec![NONE; numbers(facts)];
         for (at, fact) in (0_u32..).zip(facts).filter(|(_, fact)| fact.session != 0) {
-            if let Some(previous) = last.insert(fact.session, at) {
+            let previous = std::mem::replace(&mut last[index(fact.session)], at);
+            if previous != NONE {
                 before[index(at)] = previous;
                 behind[index(previous)] = at;
             }

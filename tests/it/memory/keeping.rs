@@ -5,6 +5,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::{add, daemon, finds, is_on_disk, kind, search, texts};
+use crate::support::oauth::Carries as _;
 use crate::support::{Api, answer, key};
 
 const PATH: &str = "/v1/memory/interactions";

@@ -6,6 +6,7 @@ mod searching;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::oauth::Carries as _;
 use crate::support::process::{Daemon, Root};
 use crate::support::{Api, answer};
 

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{add, daemon, finds, search, texts};
 use crate::support::answer;
+use crate::support::oauth::Carries as _;
 
 #[tokio::test]
 async fn a_turn_is_found_by_its_own_words_and_by_those_around_it() {
