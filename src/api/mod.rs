@@ -34,6 +34,7 @@ mod metrics;
 mod oauth;
 mod page;
 mod people;
+mod places;
 mod problem;
 mod profile;
 mod registrations;
