@@ -26,6 +26,7 @@ mod instances;
 mod keys;
 mod leases;
 mod limits;
+mod load_avatar;
 mod load_connect;
 mod loads;
 mod mcp;
@@ -210,6 +211,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(keys::routes())
         .merge(leases::routes())
         .merge(load_connect::routes())
+        .merge(load_avatar::routes())
         .merge(loads::routes())
         .merge(me::routes())
         .merge(metrics::routes())
