@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::pieces::{DONE, events, words};
 use super::presence::{Presence, Shared};
@@ -135,6 +135,7 @@ impl Presence {
             request_id,
             came,
             ready: VecDeque::new(),
+            quiet_since: Instant::now(),
             over: false,
         })
     }
@@ -180,6 +181,8 @@ pub struct Chat {
     request_id: String,
     came: mpsc::UnboundedReceiver<Piece>,
     ready: VecDeque<String>,
+    /// When something last came. Kept here: whoever waits may do so in turns.
+    quiet_since: Instant,
     over: bool,
 }
 
@@ -199,8 +202,10 @@ impl Chat {
             if self.over {
                 return None;
             }
-            let failure = match timeout(SILENCE, self.came.recv()).await {
+            let silent = self.quiet_since + SILENCE;
+            let failure = match timeout_at(silent, self.came.recv()).await {
                 Ok(Some(Piece::Data(piece))) => {
+                    self.quiet_since = Instant::now();
                     self.ready = events(&piece.text).into();
                     continue;
                 }
@@ -334,6 +339,21 @@ mod tests {
         let id = asked(&mut line.post);
         assert_eq!(chat.next().await, Some(Err(ChatError::Silent)));
         assert_eq!(line.post.try_recv().unwrap(), cancel(&id));
+        // Also for who looks in between.
+        let mut chat = presence.chat("a", &request()).unwrap();
+        let id = asked(&mut line.post);
+        tokio::time::sleep(SILENCE / 2).await;
+        line.far.take(&reply(&id, json!({ "raw_sse": "1" })));
+        assert_eq!(chat.next().await, Some(Ok("1".to_owned())));
+        let began = Instant::now();
+        let turn = SILENCE / 8;
+        let end = loop {
+            if let Ok(end) = tokio::time::timeout(turn, chat.next()).await {
+                break end;
+            }
+        };
+        assert_eq!(end, Some(Err(ChatError::Silent)));
+        assert_eq!(began.elapsed().as_secs(), SILENCE.as_secs());
     }
 
     #[tokio::test]
