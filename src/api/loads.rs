@@ -1,11 +1,8 @@
 //! `/v1/loads`: a person's workspaces.
 
-use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,7 +14,7 @@ use utoipa_axum::routes;
 use super::load_connect::ConnectionView;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
-use crate::loads::{Avatar, Load, LoadChange, LoadError, NewLoad, Told};
+use crate::loads::{Load, LoadChange, LoadError, NewLoad, Told};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     let reads = |routes| guarded(Scope::RegistryRead, routes);
@@ -30,9 +27,6 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(reads(routes!(show)))
         .routes(writes(routes!(change)))
         .routes(writes(routes!(delete)))
-        .routes(reads(routes!(avatar)))
-        .routes(writes(routes!(put_avatar)))
-        .routes(writes(routes!(delete_avatar)))
 }
 
 impl From<LoadError> for Problem {
@@ -349,72 +343,4 @@ async fn delete(
         .delete(&principal.person, &id, deletion.alone())
         .await?;
     Ok(Json(DeletedView::of(id, told)))
-}
-
-/// Gives the picture of a load.
-#[utoipa::path(get, path = "/v1/loads/{id}/avatar", operation_id = "loads.avatar.show", tag = "registry",
-    params(("id" = String, Path, description = "The load's id.")),
-    responses(
-        (status = 200, description = "The picture", content(
-            (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/gif"), (Vec<u8> = "image/webp"))),
-        (status = 404, body = Problem, content_type = "application/problem+json", description = "there is no such load, or it has none"),
-    ))]
-async fn avatar(
-    State(door): State<Door>,
-    Extension(principal): Extension<Principal>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let avatar = door.loads.avatar(&principal.person, &id)?;
-    let avatar = avatar.ok_or_else(|| Problem::not_found("avatar", &id))?;
-    let mut answer = avatar.bytes.into_response();
-    let kind = HeaderValue::from_str(&avatar.kind);
-    let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    answer.headers_mut().insert(CONTENT_TYPE, kind);
-    Ok(answer)
-}
-
-/// Gives a load a picture, in place of the one that it had: PNG, JPEG, GIF or WebP, at most 512 KiB. What it is, its first
-/// bytes say.
-#[utoipa::path(put, path = "/v1/loads/{id}/avatar", operation_id = "loads.avatar.put", tag = "registry",
-    params(("id" = String, Path, description = "The load's id.")),
-    request_body(description = "The picture", content(
-        (Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/gif"), (Vec<u8> = "image/webp"))),
-    responses(
-        (status = 200, body = LoadView),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-    ))]
-async fn put_avatar(
-    State(door): State<Door>,
-    Extension(principal): Extension<Principal>,
-    Path(id): Path<String>,
-    bytes: Bytes,
-) -> Result<Json<LoadView>, Problem> {
-    let avatar = Avatar::read(bytes.into()).map_err(Problem::bad_request)?;
-    let change = LoadChange {
-        avatar: Some(Some(avatar)),
-        ..LoadChange::default()
-    };
-    let changed = door.loads.change(&principal.person, &id, change).await?;
-    Ok(Json(changed.into()))
-}
-
-/// Takes the picture of a load away.
-#[utoipa::path(delete, path = "/v1/loads/{id}/avatar", operation_id = "loads.avatar.delete", tag = "registry",
-    params(("id" = String, Path, description = "The load's id.")),
-    responses(
-        (status = 204),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-    ))]
-async fn delete_avatar(
-    State(door): State<Door>,
-    Extension(principal): Extension<Principal>,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    let change = LoadChange {
-        avatar: Some(None),
-        ..LoadChange::default()
-    };
-    door.loads.change(&principal.person, &id, change).await?;
-    Ok(StatusCode::NO_CONTENT)
 }

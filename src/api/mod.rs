@@ -26,6 +26,7 @@ mod instances;
 mod keys;
 mod leases;
 mod limits;
+mod load_avatar;
 mod load_connect;
 mod loads;
 mod mcp;
@@ -35,6 +36,7 @@ mod metrics;
 mod oauth;
 mod page;
 mod people;
+mod places;
 mod problem;
 mod profile;
 mod registrations;
@@ -210,6 +212,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(keys::routes())
         .merge(leases::routes())
         .merge(load_connect::routes())
+        .merge(load_avatar::routes())
         .merge(loads::routes())
         .merge(me::routes())
         .merge(memory::routes())

@@ -1,9 +1,8 @@
 //! Listening, and one connection after the other.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +25,7 @@ use tower::ServiceExt as _;
 
 use super::Peer;
 use super::gate::Gate;
-use super::limits::network;
+use super::places::{Place, Places};
 use super::tls::Certificate;
 use super::wire::{Answering, Busy, Wire};
 use crate::config::ApiConfig;
@@ -44,8 +43,6 @@ const HEADER_LINES: usize = 100;
 const CONNECTIONS: usize = 8192;
 /// Most connections at the socket.
 const AT_SOCKET: usize = 1024;
-/// Most connections from one address that is not this machine's.
-const BY_ADDRESS: usize = 256;
 /// As many files as this the daemon asks to be allowed to open.
 const FILES: u64 = 65_536;
 
@@ -199,64 +196,6 @@ impl House {
             tls,
             places: Arc::new(places),
         })
-    }
-}
-
-/// How many connections there are, in all and by address.
-struct Places {
-    most: usize,
-    taken: Mutex<(usize, HashMap<IpAddr, usize>)>,
-}
-
-/// A connection's place; free again when dropped.
-struct Place {
-    places: Arc<Places>,
-    /// The address that it counts for; `None`: of this machine, where all have the same.
-    address: Option<IpAddr>,
-}
-
-impl Places {
-    fn new(most: usize) -> Self {
-        let taken = Mutex::default();
-        Self { most, taken }
-    }
-
-    fn take(self: &Arc<Self>, peer: Peer) -> Option<Place> {
-        let address = match peer {
-            Peer::Tcp(from) if !from.ip().to_canonical().is_loopback() => Some(network(from.ip())),
-            _ => None,
-        };
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let (all, by_address) = &mut *taken;
-        if *all >= self.most {
-            return None;
-        }
-        if let Some(address) = address {
-            let count = by_address.entry(address).or_default();
-            if *count >= BY_ADDRESS {
-                return None;
-            }
-            *count += 1;
-        }
-        *all += 1;
-        let places = Arc::clone(self);
-        Some(Place { places, address })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let taken = self.places.taken.lock();
-        let mut taken = taken.unwrap_or_else(PoisonError::into_inner);
-        taken.0 -= 1;
-        if let Some(address) = self.address
-            && let Some(count) = taken.1.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                taken.1.remove(&address);
-            }
-        }
     }
 }
 

@@ -59,6 +59,8 @@ impl Drop for Link {
 /// Where a load connects, and as what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Target {
+    /// A person that was only made for an instance gives its loads to whoever claims it.
+    person: String,
     registry: String,
     instance: String,
     sealed: Option<Vec<u8>>,
@@ -68,6 +70,7 @@ struct Target {
 impl Target {
     fn of(row: &LoadRow) -> Option<Self> {
         Some(Self {
+            person: row.person.clone(),
             registry: row.registry.clone()?,
             instance: row.instance.clone()?,
             sealed: row.sealed.clone(),

@@ -93,7 +93,7 @@ impl Loads {
         };
         drop(password);
         match open(&url).await {
-            Ok(Socket::Plain(socket)) => self.talk(socket, online).await,
+            Ok(Socket::Plain(socket)) => self.talk(*socket, online).await,
             Ok(Socket::Tls(socket)) => self.talk(*socket, online).await,
             Err(left) => left,
         }
@@ -209,7 +209,7 @@ fn address(registry: &str, instance: &str, password: &SecretString) -> Option<Ze
 }
 
 enum Socket {
-    Plain(WebSocketStream<TcpStream>),
+    Plain(Box<WebSocketStream<TcpStream>>),
     Tls(Box<WebSocketStream<tokio_rustls::client::TlsStream<TcpStream>>>),
 }
 
@@ -231,7 +231,8 @@ async fn open(address: &str) -> Result<Socket, Left> {
     // Without it an answer in small pieces waits for acknowledgements.
     let _ = stream.set_nodelay(true);
     if url.scheme() != "wss" {
-        return agreed(address, stream).await.map(Socket::Plain);
+        let socket = agreed(address, stream).await?;
+        return Ok(Socket::Plain(Box::new(socket)));
     }
     let name = url.host_str().ok_or(Left::Odd)?;
     let name = name.trim_start_matches('[').trim_end_matches(']');

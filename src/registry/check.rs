@@ -116,7 +116,8 @@ fn tags(tags: &Map<String, Value>) -> Result<(), RegistryError> {
         }
     }
     let count = tags.get("document_count");
-    if count.is_some_and(|count| !count.is_null() && count.as_u64().is_none()) {
+    let sound = |count: &Value| count.is_null() || count.as_i64().is_some_and(|count| count >= 0);
+    if !count.is_none_or(sound) {
         return invalid("tags.document_count is an integer, 0 or more".to_owned());
     }
     let is_cot = tags.get("is_cot");
@@ -190,6 +191,7 @@ mod tests {
             json!({ "document_count": -1 }),
             json!({ "document_count": 1.5 }),
             json!({ "document_count": "7" }),
+            json!({ "document_count": u64::MAX }),
             json!({ "is_cot": "yes" }),
             json!({ "model_name": 1 }),
             json!({ "a": "\0" }),

@@ -5,8 +5,10 @@
 
 mod attempts;
 mod check;
+mod far;
 mod instance;
 mod password;
+mod pieces;
 mod presence;
 mod proofs;
 mod prove;
@@ -30,11 +32,12 @@ use crate::store::{
 use password::{COST, For, Hash, Hasher};
 use proofs::Proofs;
 
+pub use far::{Attached, Far};
 pub use instance::{
     Instance, InstanceChange, Page, Registered, RegisteredBy, Role, Search, Status, Upload,
 };
-pub use presence::{Attached, Connected, Far, Farewell, Full, Presence};
-pub(crate) use relay::DONE;
+pub(crate) use pieces::DONE;
+pub use presence::{Connected, Farewell, Full, Presence};
 pub use relay::{Chat, ChatError};
 pub use socket::carry;
 

@@ -8,19 +8,16 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
-use serde::Deserialize;
-use serde_json::Value;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::relay::{Answer, Sink};
+use super::far::{Attached, Far};
+use super::relay::Sink;
 use crate::store::{PresenceRow, Store};
 
 /// Most instances that are connected at once.
 const CONNECTED: usize = 4096;
 /// Messages that wait to be sent to one instance.
 const AHEAD: usize = 64;
-/// What a heartbeat is answered with.
-const ACKNOWLEDGED: &str = r#"{"type":"heartbeat_ack"}"#;
 
 /// Why a line is closed from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +103,10 @@ pub(super) struct Line {
 }
 
 impl Line {
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
+    }
+
     /// Puts a message among those that wait to be sent; `false`: too many wait.
     pub(super) fn send(&self, message: String) -> bool {
         self.post.try_send(message).is_ok()
@@ -244,6 +245,34 @@ impl Presence {
         }
     }
 
+    /// Something came on a line.
+    pub(super) fn heard(&self, id: &str, serial: u64) {
+        let now = (self.0.clock)();
+        let mut table = self.table();
+        let Some(line) = table.line(id, Some(serial)) else {
+            return;
+        };
+        line.connected.heard_at = now;
+        if minute(now) == minute(line.noted) {
+            return;
+        }
+        line.noted = now;
+        drop(table);
+        self.note(id);
+    }
+
+    /// A line has no carrier any more.
+    pub(super) fn left(&self, id: &str, serial: u64) {
+        {
+            let mut table = self.table();
+            if table.line(id, Some(serial)).is_some() {
+                table.lines.remove(id);
+            }
+        }
+        self.note(id);
+        self.0.lines.send_modify(|lines| *lines -= 1);
+    }
+
     fn note(&self, id: &str) {
         self.table().changed.insert(id.to_owned());
         self.0.changed.notify_one();
@@ -268,125 +297,8 @@ impl Table {
     }
 }
 
-impl Line {
-    pub(super) fn serial(&self) -> u64 {
-        self.serial
-    }
-}
-
 fn minute(at: DateTime<Utc>) -> DateTime<Utc> {
     at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at)
-}
-
-/// The end of a line that its carrier has.
-#[derive(Debug)]
-pub struct Attached {
-    /// What the instance shall be sent, as JSON.
-    pub post: mpsc::Receiver<String>,
-    /// Tells when the line is over.
-    pub end: oneshot::Receiver<Farewell>,
-    /// Takes what comes from the instance; the instance is connected as long as this lives.
-    pub far: Far,
-}
-
-/// Takes what comes from an instance.
-pub struct Far {
-    presence: Presence,
-    id: String,
-    serial: u64,
-}
-
-impl std::fmt::Debug for Far {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Far({})", self.id)
-    }
-}
-
-/// A message from an instance. What else stands in it is ignored.
-#[derive(Deserialize)]
-struct Message {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    request_id: Value,
-    #[serde(default)]
-    raw_sse: Value,
-    #[serde(default)]
-    done: Value,
-    #[serde(default)]
-    error: Value,
-}
-
-impl Far {
-    /// Whose it is.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Something came from the instance.
-    pub fn heard(&self) {
-        let now = (self.presence.0.clock)();
-        let mut table = self.presence.table();
-        let Some(line) = table.line(&self.id, Some(self.serial)) else {
-            return;
-        };
-        line.connected.heard_at = now;
-        if minute(now) == minute(line.noted) {
-            return;
-        }
-        line.noted = now;
-        drop(table);
-        self.presence.note(&self.id);
-    }
-
-    /// Takes a message. What is no JSON object, or of no kind that is known, is forgotten.
-    pub fn take(&self, text: &str) {
-        self.heard();
-        let Ok(message) = serde_json::from_str::<Message>(text) else {
-            let id = &self.id;
-            tracing::debug!(instance = id, "a message from an instance is none");
-            return;
-        };
-        match message.kind.as_str() {
-            "heartbeat" => {
-                let mut table = self.presence.table();
-                if let Some(line) = table.line(&self.id, Some(self.serial)) {
-                    // Where so much waits to be sent, one acknowledgement less is no loss.
-                    line.send(ACKNOWLEDGED.to_owned());
-                }
-            }
-            "chat_response" => {
-                let Value::String(request) = message.request_id else {
-                    return;
-                };
-                let raw_sse = match message.raw_sse {
-                    Value::String(raw) => Some(raw),
-                    _ => None,
-                };
-                let answer = Answer {
-                    raw_sse,
-                    done: message.done == Value::Bool(true),
-                    error: (!message.error.is_null()).then_some(message.error),
-                };
-                self.presence
-                    .answered(&self.id, self.serial, &request, answer);
-            }
-            _ => {}
-        }
-    }
-}
-
-impl Drop for Far {
-    fn drop(&mut self) {
-        {
-            let mut table = self.presence.table();
-            if table.line(&self.id, Some(self.serial)).is_some() {
-                table.lines.remove(&self.id);
-            }
-        }
-        self.presence.note(&self.id);
-        self.presence.0.lines.send_modify(|lines| *lines -= 1);
-    }
 }
 
 #[cfg(test)]
@@ -406,35 +318,6 @@ mod tests {
         assert!(presence.connected("a").is_some());
         drop(second.far);
         assert!(presence.connected("a").is_none());
-    }
-
-    #[tokio::test]
-    async fn a_heartbeat_is_acknowledged_and_nonsense_survived() {
-        let presence = Presence::default();
-        let mut line = presence.attach("a").unwrap();
-        let deep = "[".repeat(100_000);
-        let nonsense = [
-            "",
-            "{",
-            "[]",
-            "5",
-            "null",
-            "\"chat_response\"",
-            "{}",
-            r#"{"type":5}"#,
-            r#"{"type":"no such"}"#,
-            r#"{"type":"chat_response"}"#,
-            r#"{"type":"chat_response","request_id":5}"#,
-            r#"{"type":"chat_response","request_id":"not asked","raw_sse":"{}","done":true}"#,
-            &deep,
-        ];
-        for text in nonsense {
-            line.far.take(text);
-        }
-        assert!(line.post.try_recv().is_err());
-        line.far
-            .take(r#"{"type":"heartbeat","data":{"status":"alive"},"version":"1.0"}"#);
-        assert_eq!(line.post.try_recv().unwrap(), ACKNOWLEDGED);
     }
 
     #[tokio::test]

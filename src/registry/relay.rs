@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
+use super::pieces::{DONE, events, words};
 use super::presence::{Presence, Shared};
 
 /// Chats that are under way with one instance.
@@ -21,8 +22,6 @@ const AHEAD: usize = 4 << 20;
 const ALL_AHEAD: usize = 64 << 20;
 /// An instance that says nothing for so long does not answer any more.
 const SILENCE: Duration = Duration::from_secs(120);
-/// Longest words of an instance's error that are passed on, in characters.
-const WORDS: usize = 300;
 
 /// Why a chat has no answer, or no whole one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -136,6 +135,7 @@ impl Presence {
             request_id,
             came,
             ready: VecDeque::new(),
+            quiet_since: Instant::now(),
             over: false,
         })
     }
@@ -181,6 +181,8 @@ pub struct Chat {
     request_id: String,
     came: mpsc::UnboundedReceiver<Piece>,
     ready: VecDeque<String>,
+    /// When something last came. Kept here: whoever waits may do so in turns.
+    quiet_since: Instant,
     over: bool,
 }
 
@@ -200,8 +202,10 @@ impl Chat {
             if self.over {
                 return None;
             }
-            let failure = match timeout(SILENCE, self.came.recv()).await {
+            let silent = self.quiet_since + SILENCE;
+            let failure = match timeout_at(silent, self.came.recv()).await {
                 Ok(Some(Piece::Data(piece))) => {
+                    self.quiet_since = Instant::now();
                     self.ready = events(&piece.text).into();
                     continue;
                 }
@@ -251,66 +255,6 @@ fn request_id() -> Option<String> {
     Some(id.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The data of the last event of a stream, which says that it is whole.
-pub(crate) const DONE: &str = "[DONE]";
-
-/// The data of the events in a piece: bare, as clients that exist send one event's, or with `data:` before each line, as it
-/// came from the endpoint (the event stream format of the HTML standard).
-fn events(raw: &str) -> Vec<String> {
-    let text = raw.replace("\r\n", "\n").replace('\r', "\n");
-    let lines = || text.split('\n');
-    if !lines().any(|line| line.starts_with("data:")) {
-        let bare = text.trim_matches('\n');
-        return match bare.trim().is_empty() {
-            true => Vec::new(),
-            false => vec![bare.to_owned()],
-        };
-    }
-    let mut events: Vec<String> = Vec::new();
-    let mut open = false;
-    for line in lines() {
-        let data = line.strip_prefix("data:");
-        match (
-            data.map(|data| data.strip_prefix(' ').unwrap_or(data)),
-            open,
-        ) {
-            (Some(data), false) => {
-                events.push(data.to_owned());
-                open = true;
-            }
-            (Some(data), true) => {
-                if let Some(last) = events.last_mut() {
-                    last.push('\n');
-                    last.push_str(data);
-                }
-            }
-            (None, _) => open &= !line.is_empty(),
-        }
-    }
-    events.retain(|data| !data.trim().is_empty());
-    events
-}
-
-/// What an instance says of its failure, in one line and not too long.
-fn words(error: &Value) -> String {
-    let said = match error {
-        Value::String(said) => said.clone(),
-        Value::Object(all) => match all.get("message") {
-            Some(Value::String(said)) => said.clone(),
-            _ => String::new(),
-        },
-        _ => String::new(),
-    };
-    let line: Vec<&str> = said.split_whitespace().collect();
-    let line = line.join(" ");
-    let line: String = line.chars().filter(|c| crate::ids::is_seen(*c)).collect();
-    match line.chars().count() {
-        0 => "(nothing)".to_owned(),
-        1..=WORDS => line,
-        _ => line.chars().take(WORDS).chain("…".chars()).collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,24 +274,6 @@ mod tests {
         let rest = rest.as_object().unwrap().clone();
         all.as_object_mut().unwrap().extend(rest);
         all.to_string()
-    }
-
-    #[test]
-    fn events_are_bare_or_in_the_format_of_a_stream() {
-        let all: [(&str, &[&str]); 9] = [
-            ("{\"a\":1}", &["{\"a\":1}"]),
-            ("data: {\"a\":1}\n\n", &["{\"a\":1}"]),
-            ("data:a\ndata: b\n\ndata: c", &["a\nb", "c"]),
-            (": hello\nevent: x\ndata: a\r\n\r\n", &["a"]),
-            ("data: [DONE]\n\n", &["[DONE]"]),
-            ("[DONE]", &["[DONE]"]),
-            ("{\n\"a\": 1\r}\n", &["{\n\"a\": 1\n}"]),
-            ("", &[]),
-            ("data: \n\n", &[]),
-        ];
-        for (raw, data) in all {
-            assert_eq!(events(raw), data, "{raw:?}");
-        }
     }
 
     #[tokio::test]
@@ -413,6 +339,21 @@ mod tests {
         let id = asked(&mut line.post);
         assert_eq!(chat.next().await, Some(Err(ChatError::Silent)));
         assert_eq!(line.post.try_recv().unwrap(), cancel(&id));
+        // Also for who looks in between.
+        let mut chat = presence.chat("a", &request()).unwrap();
+        let id = asked(&mut line.post);
+        tokio::time::sleep(SILENCE / 2).await;
+        line.far.take(&reply(&id, json!({ "raw_sse": "1" })));
+        assert_eq!(chat.next().await, Some(Ok("1".to_owned())));
+        let began = Instant::now();
+        let turn = SILENCE / 8;
+        let end = loop {
+            if let Ok(end) = tokio::time::timeout(turn, chat.next()).await {
+                break end;
+            }
+        };
+        assert_eq!(end, Some(Err(ChatError::Silent)));
+        assert_eq!(began.elapsed().as_secs(), SILENCE.as_secs());
     }
 
     #[tokio::test]

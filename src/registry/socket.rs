@@ -11,7 +11,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
-use super::presence::{Attached, Far, Farewell};
+use super::far::{Attached, Far};
+use super::presence::Farewell;
 
 /// Longest message, and longest frame of one, from an instance, bytes.
 const MESSAGE: usize = 1 << 20;

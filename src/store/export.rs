@@ -139,11 +139,7 @@ impl Store {
     ) -> Result<ExportPage, StoreError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(table.sql)?;
-            let names: Vec<String> = statement
-                .column_names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
+            let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let mut found = statement.query((person, after, table.page))?;
             let (mut rows, mut last) = (Vec::new(), after);
             while let Some(row) = found.next()? {

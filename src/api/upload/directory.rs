@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use serde::Serialize;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,11 +30,18 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 #[expect(dead_code, reason = "it describes what is read by hand")]
 struct Wanted {
     /// Which page, from 1 on; a smaller number is 1.
+    #[param(schema_with = integer, required = false)]
     page_no: Option<i64>,
     /// How many of one page: 20, or 1 to 100; what is outside is the nearest of these.
+    #[param(schema_with = integer, required = false)]
     page_size: Option<i64>,
     /// Only of this status: `online`, `offline`, `unregistered`. May be repeated; without it all that are not unregistered.
     status: Option<Vec<String>>,
+}
+
+/// A number of any size.
+fn integer() -> Object {
+    ObjectBuilder::new().schema_type(Type::Integer).build()
 }
 
 /// An instance, as everybody may see it who may see the directory.

@@ -283,6 +283,7 @@ async fn a_key_that_ends_gets_no_browser_which_would_outlive_it() {
         "read",
         "write",
         "profile",
+        "profile:write",
         "email",
         "admin",
         "sessions:reveal"

@@ -14,7 +14,7 @@ async fn owners_key(house: &House) -> String {
     key(
         house,
         &owner,
-        "read write profile email admin sessions:reveal",
+        "read write profile profile:write email admin sessions:reveal",
         Reach::All,
     )
     .await
@@ -126,6 +126,7 @@ async fn the_owner_sees_who_signed_in_and_what_they_may() {
         people[1]["scopes"],
         json!([
             "profile",
+            "profile:write",
             "email",
             "memory:read",
             "memory:write",

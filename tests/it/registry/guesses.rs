@@ -4,7 +4,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{House, again, data, refused};
+use crate::support::answer;
 use crate::support::oauth::Carries as _;
+use crate::support::process::Root;
 
 #[tokio::test]
 async fn ten_wrong_ones_lock_an_id_whether_it_is_known_or_not() {
@@ -37,21 +39,30 @@ async fn ten_wrong_ones_lock_an_id_whether_it_is_known_or_not() {
 
 #[tokio::test]
 async fn an_address_is_stopped_before_its_guesses_cost_anything() {
-    let house = House::new();
+    // From elsewhere, where ten may be wrong: of this machine's own more may, and come again faster than a busy one looks.
+    let root = Root::new();
+    root.save("config.toml", "[api]\nproxies = ['127.0.0.1']\n");
+    let house = House::on(root);
     let mut statuses = Vec::new();
-    for number in 0..300 {
+    for number in 0..40 {
         // Another id each time: no lock of an id stops this.
         let bearer = format!("{number:020x}:guess");
-        let answer = house.get("/api/upload/list", Some(&bearer)).await;
+        let request = house.call(Method::GET, "/api/upload/list", Some(&bearer));
+        let answer = answer(request.header("x-forwarded-for", "192.0.2.1")).await;
         statuses.push(answer.0);
         refused(answer.clone(), answer.0);
     }
+    assert_eq!(statuses[..10], [401; 10]);
     let stopped = statuses.iter().filter(|status| **status == 429).count();
-    assert!(stopped > 20, "{stopped}");
+    assert!(stopped > 5, "{stopped}");
     assert!(
         statuses.iter().all(|status| [401, 429].contains(status)),
         "{statuses:?}"
     );
+    // Another address is not stopped by that.
+    let request = house.call(Method::GET, "/api/upload/list", Some("x:guess"));
+    let other = answer(request.header("x-forwarded-for", "192.0.2.2")).await;
+    refused(other, 401);
 }
 
 /// Everything of an answer but when it was given.

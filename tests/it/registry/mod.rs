@@ -1,6 +1,7 @@
 //! The registry, on the wire: what clients that were there before send, and what becomes of it.
 
 mod chat;
+mod chat_faults;
 mod client;
 mod connect;
 mod guesses;
