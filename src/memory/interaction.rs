@@ -1,8 +1,9 @@
 //! What was said, word for word: kept, shown, deleted.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Map, Value};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
 
+use super::said::{Interaction, Said, is_current, shown};
 use super::search::{Filter, filtered};
 use super::tokens::{counted, tokens};
 use super::{Memory, MemoryError};
@@ -26,101 +27,6 @@ const CALLED: usize = 40;
 const SWEPT: u32 = 500;
 /// How often the memory looks for what is over.
 const SWEEP: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// Who speaks, as a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// The person.
-    User,
-    /// The model.
-    Assistant,
-    /// Who set the conversation up.
-    System,
-    /// What a tool answered.
-    Tool,
-}
-
-impl Role {
-    /// Each, in the order of its number in the index, from 1.
-    pub const ALL: [Self; 4] = [Self::User, Self::Assistant, Self::System, Self::Tool];
-
-    /// As it is written.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::System => "system",
-            Self::Tool => "tool",
-        }
-    }
-
-    /// From its word.
-    pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.word() == word)
-    }
-
-    /// As the index numbers it.
-    pub(super) fn number(self) -> u8 {
-        match self {
-            Self::User => 1,
-            Self::Assistant => 2,
-            Self::System => 3,
-            Self::Tool => 4,
-        }
-    }
-}
-
-/// What is to be kept.
-#[derive(Debug, Clone)]
-pub struct Said {
-    /// What was said; it comes back exactly so.
-    pub text: String,
-    /// Who speaks, as a kind.
-    pub role: Role,
-    /// Who speaks, by name; otherwise the `Name:` in front of the text, where there is one.
-    pub speaker: Option<String>,
-    /// In which session.
-    pub session: Option<String>,
-    /// To which application or agent.
-    pub app: Option<String>,
-    /// What the application wants to know of it.
-    pub metadata: Option<Map<String, Value>>,
-    /// When; now, where it is not said.
-    pub occurred_at: Option<DateTime<Utc>>,
-    /// When it goes away.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// The same key with the same text is kept once.
-    pub once: Option<String>,
-}
-
-/// What is kept.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Interaction {
-    /// Its id.
-    pub id: String,
-    /// In whose memory it is.
-    pub user: String,
-    /// Who speaks, as a kind.
-    pub role: Role,
-    /// Who speaks, by name.
-    pub speaker: Option<String>,
-    /// In which session.
-    pub session: Option<String>,
-    /// To which application or agent.
-    pub app: Option<String>,
-    /// What was said.
-    pub text: String,
-    /// What the application wants to know of it.
-    pub metadata: Option<Map<String, Value>>,
-    /// When it was said.
-    pub occurred_at: DateTime<Utc>,
-    /// When it was kept.
-    pub created_at: DateTime<Utc>,
-    /// When it goes away.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// Its number in its user's memory.
-    pub number: u32,
-}
 
 impl Memory {
     /// Keeps what was said in a user's memory, all of it or nothing, in this order. When it is answered it is on the disk and
@@ -385,32 +291,6 @@ fn forgotten(row: InteractionRow) -> Forgotten {
     Forgotten {
         place: row.place,
         terms,
-    }
-}
-
-pub(super) fn is_current(row: &InteractionRow, now: DateTime<Utc>) -> bool {
-    // Milliseconds are kept.
-    row.expires_at
-        .is_none_or(|end| end - now > TimeDelta::zero())
-}
-
-pub(super) fn shown(row: InteractionRow) -> Interaction {
-    Interaction {
-        id: row.id,
-        user: row.user,
-        // Only these are ever kept.
-        role: Role::of(&row.role).unwrap_or(Role::User),
-        speaker: row.speaker,
-        session: row.session,
-        app: row.app,
-        text: row.text,
-        metadata: row
-            .metadata
-            .and_then(|json| serde_json::from_str(&json).ok()),
-        occurred_at: row.occurred_at,
-        created_at: row.created_at,
-        expires_at: row.expires_at,
-        number: row.place.doc,
     }
 }
 

@@ -6,6 +6,7 @@
 mod english;
 mod interaction;
 mod rank;
+mod said;
 mod search;
 mod tokens;
 
@@ -18,7 +19,8 @@ use crate::identity::{PersonId, Principal};
 use crate::ids;
 use crate::store::{DocumentRow, Kept, Store, StoreError};
 
-pub use interaction::{BATCH, Interaction, Role, Said};
+pub use interaction::BATCH;
+pub use said::{Interaction, Role, Said};
 pub use search::{Filter, Found, Hit, Query, Score};
 
 /// Most searches at once; further ones wait.

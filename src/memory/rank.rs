@@ -1,8 +1,8 @@
 //! Which turns answer a question: a pure function of what the index has.
 //!
 //! BM25 (Robertson, Zaragoza 2009) over the turns of one memory, where a turn is read with those around it: a word counts in
-//! its neighbours too, the less the farther they are, because an answer rarely repeats what the question named. The whole session
-//! adds a little. Numbers were found on conversations with labelled questions; `scripts/bench recall` measures them.
+//! its neighbours too, the less the farther they are, because an answer rarely repeats what the question named. The whole
+//! session adds a little. Numbers were found on conversations with labelled questions; `scripts/bench recall` measures them.
 
 use crate::store::{Fact, Posting};
 

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::interaction::{Interaction, Role, is_current, one_line, shown, user_of, work};
+use super::interaction::{one_line, user_of, work};
 use super::rank::{Around, Ranked, rank};
+use super::said::{Interaction, Role, is_current, shown};
 use super::tokens::{asked, name};
 use super::{Memory, MemoryError};
 use crate::identity::{PersonId, Principal};

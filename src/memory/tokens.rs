@@ -1,9 +1,9 @@
 //! Texts as terms: what two texts must share to be about the same.
 //!
 //! Forms that look alike or mean the same letter are one (Unicode NFKD, lower case; accents of Latin and Greek, vowel points of
-//! Hebrew and Arabic fall away). Scripts that put no spaces between words give pairs of neighbours. English words
-//! come back to their stems; what is not English is left as it is by that, or cut the same way wherever it stands. What holds digits, `@` or `_`
-//! is kept whole as well as in parts: `JIRA-1234`, `a@b.example`, `v1.2`.
+//! Hebrew and Arabic fall away). Scripts that put no spaces between words give pairs of neighbours. Words of a to z come back to
+//! their English stems; in another language they are cut the same way wherever they stand. What holds digits, `@` or `_` is kept
+//! whole as well as in parts: `JIRA-1234`, `a@b.example`, `v1.2`.
 //!
 //! What is deleted is found in the index by its terms, so whoever changes these rules must have every index made anew.
 
