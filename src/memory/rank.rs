@@ -15,9 +15,9 @@ const AROUND: usize = 4;
 /// What is left of a word one turn further.
 const DECAY: f32 = 0.6;
 /// What is left of a question's word in the turn behind it, which answers it.
-const ANSWER: f32 = 0.9;
+const ANSWER: f32 = 1.0;
 /// What a word counts in the turns before it, against those behind it.
-const AHEAD: f32 = 0.7;
+const AHEAD: f32 = 0.8;
 /// What the session counts.
 const SESSION: f32 = 0.2;
 /// What a turn counts whose speaker the question names.

@@ -60,7 +60,7 @@ async fn a_filter_takes_away_before_the_best_are_chosen() {
     let (_root, _daemon, api) = daemon();
     let turn = |at: usize| {
         json!({ "text": format!("apple number {at}"), "role": if at == 7 { "tool" } else { "user" }, "session": format!("s{at}"),
-            "app": if at > 250 { "rare" } else { "usual" }, "metadata": { "at": at, "even": at % 2 == 0 },
+            "app": if at > 250 { "rare" } else { "usual" }, "metadata": { "at": at, "even": at.is_multiple_of(2) },
             "occurred_at": format!("2024-01-{:02}T00:00:00Z", 1 + at / 10) })
     };
     let body = json!({ "interactions": (0..260).map(turn).collect::<Vec<_>>() });
