@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,7 +18,7 @@ use super::guard::Desk;
 use super::people::unreadable;
 use super::{Door, Peer, Problem, contract, guarded};
 use crate::identity::{Principal, Scope, Who};
-use crate::registry::{Instance, RegistryError};
+use crate::registry::{Registered, Registrant, RegistryError};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new().routes(guarded(Scope::RegistryWrite, routes!(claim)))
@@ -33,7 +33,7 @@ struct ClaimBody {
     instance_password: Zeroizing<String>,
 }
 
-/// An instance that is the person's now.
+/// An instance that is the person's now, with its new password, which is shown this once.
 #[derive(Serialize, ToSchema)]
 struct ClaimedView {
     id: String,
@@ -45,11 +45,16 @@ struct ClaimedView {
     #[schema(example = "offline")]
     status: &'static str,
     updated_at: DateTime<Utc>,
+    /// Keep it now: nobody can show it again, and the one that was shown is good no more.
+    #[schema(example = "jp_mKxWk1…")]
+    instance_password: String,
 }
 
-impl From<Instance> for ClaimedView {
-    fn from(instance: Instance) -> Self {
+impl From<Registered> for ClaimedView {
+    fn from(claimed: Registered) -> Self {
+        let instance = claimed.instance;
         Self {
+            instance_password: claimed.password.expose_secret().to_owned(),
             id: instance.id,
             name: instance.name,
             person: instance
@@ -63,9 +68,12 @@ impl From<Instance> for ClaimedView {
 }
 
 /// Makes an instance the person's whose credentials these are, by the proof of its password. Whatever it has kept so far
-/// (documents, loads, other instances) comes with it, and its tokens end.
+/// (documents, loads, other instances) comes with it.
 ///
-/// An instance that is another person's is refused as a wrong password is. To claim one's own again changes nothing.
+/// The instance gets another password at once, since others may know the one before: that is good no more, its tokens end, and
+/// its connection is closed. Tokens for the new one may no more than the credentials that claimed it. Other instances that come
+/// along have no password until they are rotated. An instance that is another person's is refused as a wrong password is. One's
+/// own can be claimed again, and gets another password too; where the answer was lost, `/v1/instances/{id}/rotate` gives one.
 #[utoipa::path(post, path = "/v1/instances/{id}/claim", operation_id = "instances.claim", tag = "registry",
     params(("id" = String, Path, description = "The instance's id")), request_body = ClaimBody,
     responses((status = 200, body = ClaimedView), (status = 400, body = Problem), (status = 403, body = Problem),
@@ -96,9 +104,13 @@ async fn claim(
         Err(problem) if problem.status == StatusCode::UNAUTHORIZED => return Err(nobody()),
         Err(problem) => return Err(problem),
     }
-    let claimed = door.registry.claim(&id, &password, &principal.person);
-    match claimed.await {
-        Ok(instance) => Ok(Json(instance.into())),
+    let by = Registrant::of(&principal);
+    match door.registry.claim(&id, &password, &by).await {
+        Ok(claimed) => {
+            // Loads that came along have another person now.
+            door.loads.look_again();
+            Ok(Json(claimed.into()))
+        }
         Err(RegistryError::Refused(_)) => Err(nobody()),
         Err(error) => Err(error.into()),
     }

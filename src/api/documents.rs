@@ -58,14 +58,15 @@ impl From<Document> for DocumentView {
     }
 }
 
-/// Keeps a text under a name, word for word; one that is there is replaced. UTF-8, 1 MiB at most, and 10,000 documents a person.
+/// Keeps a text under a name, word for word; one that is there is replaced. UTF-8, 1 MiB at most. A
+/// person keeps at most 10,000 documents, and 1 GiB in them; an instance that nobody has claimed 16 MiB.
 #[utoipa::path(put, path = "/v1/documents/{document}", operation_id = "documents.put", tag = "memory",
     params(("document" = String, Path, description = "The document's name: 1 to 255 characters in one line")),
     request_body(content((String = "text/plain"), (String = "text/markdown"))),
     responses((status = 200, description = "It was replaced", body = DocumentView),
         (status = 201, description = "It is new", body = DocumentView), (status = 400, body = Problem),
         (status = 403, body = Problem),
-        (status = 409, body = Problem, description = "The person has as many documents as one may have")))]
+        (status = 409, body = Problem, description = "The person has as many documents, or bytes in them, as one may have")))]
 async fn put(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
@@ -206,6 +207,7 @@ impl From<MemoryError> for Problem {
                 Self::new(status, "too-large", "Too large", words)
             }
             MemoryError::Full => Self::conflict("too-many-documents", words),
+            MemoryError::NoRoom { .. } => Self::conflict("memory-full", words),
             MemoryError::Foreign => {
                 Self::new(StatusCode::FORBIDDEN, "refused", "Not allowed", words)
             }

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::registry::{
-    Instance, InstanceChange, RegisteredBy, RegistryError, Search, Status, Upload,
+    Instance, InstanceChange, RegisteredBy, Registrant, RegistryError, Search, Status, Upload,
 };
 
 /// Most of one page, and how many there are where nobody says.
@@ -257,8 +257,8 @@ struct RotatedView {
     password: String,
 }
 
-/// Gives an instance another password; the one before stays good until the new one is first used. One that is not registered
-/// any more is registered again.
+/// Gives an instance another password; the one before stays good until the new one is first used. Tokens for the new one
+/// may no more than the credentials that asked for it. One that is not registered any more is registered again.
 #[utoipa::path(post, path = "/v1/instances/{id}/rotate", operation_id = "instances.rotate", tag = "registry",
     params(("id" = String, Path, description = "The instance's id.")),
     responses((status = 200, body = RotatedView), (status = 404, body = Problem)))]
@@ -274,7 +274,8 @@ async fn rotate(
         email: own.email,
         tags: own.tags,
     };
-    let by = RegisteredBy::Person(&principal.person);
+    let by = Registrant::of(&principal);
+    let by = RegisteredBy::Person(&by);
     let rotated = door.registry.rotate(&own.id, by, upload).await?;
     Ok(Json(RotatedView {
         instance: rotated.instance.into(),

@@ -45,6 +45,7 @@ impl From<Connection> for ConnectionView {
     params(("id" = String, Path, description = "The load's id.")),
     responses(
         (status = 200, body = LoadView),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "nobody who is known is behind it"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "it is not registered"),
     ))]

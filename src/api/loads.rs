@@ -53,6 +53,10 @@ impl From<LoadError> for Problem {
                 )
             }
             LoadError::NotConnectable(_) => Self::conflict("not-registered", error.to_string()),
+            LoadError::Nobodys => {
+                let status = StatusCode::FORBIDDEN;
+                Self::new(status, "refused", "Not allowed", error.to_string())
+            }
             LoadError::Seal(why) => Self::conflict("no-seal", why),
             LoadError::Store(error) => error.into(),
         }

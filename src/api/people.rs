@@ -1,15 +1,17 @@
 //! `/v1/people`: who signs in here, and what they may.
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::profile::erase;
 use super::{Door, Problem, guarded};
 use crate::identity::{Person, PersonChange, Principal, Reach, Scope, Scopes};
 
@@ -82,7 +84,7 @@ impl From<Person> for PersonView {
     }
 }
 
-/// Lists everybody who has signed in.
+/// Lists everybody, but for those who were only made for an instance that nobody has claimed: these are shown by their ids.
 #[utoipa::path(get, path = "/v1/people", operation_id = "people.list", tag = "people",
     responses((status = 200, body = Vec<PersonView>), (status = 401, body = Problem), (status = 403, body = Problem)))]
 async fn list(State(door): State<Door>) -> Result<Json<Vec<PersonView>>, Problem> {
@@ -140,7 +142,11 @@ async fn change(
 ) -> Result<Json<PersonView>, Problem> {
     let Json(patch) = patch.map_err(unreadable)?;
     let change = patch.read().map_err(Problem::bad_request)?;
+    let disables = change.disabled == Some(true);
     let person = door.identity.change_person(&principal, &id, change).await?;
+    if disables {
+        door.loads.look_again();
+    }
     Ok(Json(person.into()))
 }
 
@@ -185,17 +191,39 @@ pub(super) fn unreadable(rejection: JsonRejection) -> Problem {
     )
 }
 
-/// Deletes a member, with its keys, tokens and visits. Only credentials that allow everything the person may can do it.
+/// How a member is deleted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct PersonDeletion {
+    /// Delete also where a foreign registry cannot be told that a load is gone.
+    #[serde(default)]
+    without_registry: bool,
+}
+
+/// Deletes a member with everything that is kept about it, as the member itself can: profile, accounts at providers, memory,
+/// loads, instances, keys, grants, visits. All or nothing. Loads at a foreign registry are unregistered there first. Only
+/// credentials that allow everything the person may can do it.
 #[utoipa::path(delete, path = "/v1/people/{id}", operation_id = "people.delete", tag = "people",
-    params(("id" = String, Path, description = "The person's id")),
-    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem)))]
+    params(("id" = String, Path, description = "The person's id"), PersonDeletion),
+    responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 502, body = Problem, description = "A foreign registry could not be told; nothing was deleted")))]
 async fn delete(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
     Path(id): Path<String>,
+    deletion: Result<Query<PersonDeletion>, QueryRejection>,
 ) -> Result<StatusCode, Problem> {
-    door.identity.delete_person(&principal, &id).await?;
+    let Query(deletion) = deletion.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let person = door.identity.deletable(&principal, &id)?;
+    erase(&door, &person, deletion.without_registry)
+        .await
+        // Somebody was faster: that says nothing about the caller's own credentials.
+        .map_err(|problem| match problem.status == StatusCode::UNAUTHORIZED {
+            true => Problem::not_found("person", person.as_str()),
+            false => problem,
+        })?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::people::unreadable;
 use super::{Door, Problem, guarded};
-use crate::identity::{Principal, Scope};
+use crate::identity::{PersonId, Principal, Reach, Scope, Scopes};
 use crate::loads::LoadError;
 use crate::profiles::{Profile, ProfileChange, ProfileError};
 use crate::registry::{Farewell, Search};
@@ -305,7 +305,7 @@ struct Deletion {
 /// grants, visits. All or nothing, and nobody can bring it back. Loads at a foreign registry are unregistered there first.
 ///
 /// In the audit log the lines stay, with the person's id, which leads to nobody any more. Of the owner of this machine's daemon
-/// the place stays, empty.
+/// the place stays, empty; of the owner's only credentials with every scope and every session can delete it.
 #[utoipa::path(delete, path = "/v1/profile", operation_id = "profile.delete", tag = "people", params(Deletion),
     responses((status = 204), (status = 400, body = Problem), (status = 403, body = Problem),
         (status = 502, body = Problem, description = "A foreign registry could not be told; nothing was deleted")))]
@@ -318,12 +318,28 @@ async fn delete(
     all_of_it(&principal)?;
     let person = &principal.person;
     let said = deletion.confirm.unwrap_or_default();
+    if *person == PersonId::owner() {
+        everything_of_the_owner(&principal)?;
+    }
     if !door.profiles.is_confirmed(person, &said)? {
         return Err(Problem::bad_request(
             "confirm must be your username, or your id where you have none: everything that is kept about you is deleted",
         ));
     }
-    if !deletion.without_registry {
+    erase(&door, person, deletion.without_registry).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes a person with everything that is kept about it. `without_registry`: foreign registries are not told.
+///
+/// # Errors
+/// A foreign registry could not be told, and nothing was deleted; the person is not there any more.
+pub(super) async fn erase(
+    door: &Door,
+    person: &PersonId,
+    without_registry: bool,
+) -> Result<(), Problem> {
+    if !without_registry {
         door.loads
             .leave_registries(person)
             .await
@@ -333,7 +349,21 @@ async fn delete(
         let farewell = Farewell::Moved;
         door.registry.presence().dismiss(&instance, farewell);
     }
-    Ok(StatusCode::NO_CONTENT)
+    door.loads.look_again();
+    Ok(())
+}
+
+/// Whether credentials may delete everything of the owner: with the owner's keys and grants all of the daemon's doors go.
+fn everything_of_the_owner(principal: &Principal) -> Result<(), Problem> {
+    let whole = Scopes::all().are_within(&principal.scopes) && principal.reach == Reach::All;
+    match whole {
+        true => Ok(()),
+        false => {
+            let detail = "only credentials with every scope and every session delete everything of the owner; `jarkeeper profile delete` on this machine does";
+            let status = StatusCode::FORBIDDEN;
+            Err(Problem::new(status, "refused", "Not allowed", detail))
+        }
+    }
 }
 
 fn not_told(error: LoadError) -> Problem {

@@ -17,7 +17,7 @@ use super::loads::LoadView;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::loads::{Load, LoadError, Made, Standing, Wish};
-use crate::registry::Status;
+use crate::registry::{Registrant, Status};
 
 /// What the mission says of every failure.
 const FAILED: &str = "Failed to register upload instance";
@@ -215,7 +215,10 @@ async fn register(
         description: wanted.description,
         tags: wanted.tags.unwrap_or_default(),
     };
-    let made = door.loads.register(&principal.person, wish).await?;
+    let made = door
+        .loads
+        .register(&Registrant::of(&principal), wish)
+        .await?;
     let told = Told {
         subject: Some(made.instance.clone()),
         ..Told::default()

@@ -6,7 +6,7 @@ use url::Url;
 use crate::source::{RawSource, Source};
 
 /// `[registry]`.
-#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistryConfig {
     /// Where loads are registered; `None`: with this daemon itself. `https`, or `http` on this machine; no slash at its end.
@@ -16,6 +16,19 @@ pub struct RegistryConfig {
     pub public_directory: bool,
     /// Whether anybody may talk to what is connected here.
     pub public_chat: bool,
+    /// Whether somebody who is not known may register here.
+    pub open_registration: bool,
+}
+
+impl Default for RegistryConfig {
+    fn default() -> Self {
+        Self {
+            url: None,
+            public_directory: false,
+            public_chat: false,
+            open_registration: true,
+        }
+    }
 }
 
 /// `[llm]`.

@@ -20,6 +20,7 @@ const PREFIX: &str = "ji_";
 /// How long one is good.
 const LIFE: TimeDelta = TimeDelta::minutes(15);
 /// What an instance may at most do: with its person's profile, memory and registrations, and with no session.
+/// Each password has a ceiling of its own below that.
 const INSTANCES: [Scope; 5] = [
     Scope::Profile,
     Scope::MemoryRead,
@@ -28,14 +29,46 @@ const INSTANCES: [Scope; 5] = [
     Scope::RegistryWrite,
 ];
 
+/// The same of one behind which is nobody who is known: it registers nothing, and so has no load that the owner's model answers.
+const STRANGERS: [Scope; 4] = [
+    Scope::Profile,
+    Scope::MemoryRead,
+    Scope::MemoryWrite,
+    Scope::RegistryRead,
+];
+
 /// Whether a proof has the shape of a token of an instance.
 pub(super) fn looks_like_one(proof: &SecretString) -> bool {
     proof.expose_secret().starts_with(PREFIX)
 }
 
+impl Principal {
+    /// What tokens for a password that this caller is given can at most have: what an instance may, no more than the caller
+    /// itself, and of the memory nothing where the caller reaches only that of another user.
+    pub fn ceiling(&self) -> Scopes {
+        let own = self
+            .memory_of
+            .as_deref()
+            .is_none_or(|user| user == self.person.as_str());
+        let most = INSTANCES.into_iter();
+        let most =
+            most.filter(|scope| own || !matches!(scope, Scope::MemoryRead | Scope::MemoryWrite));
+        Scopes::from_iter(most).within(&self.scopes)
+    }
+}
+
 impl Identity {
+    /// Whether a person was only made for an instance: a member without an account at a provider who never signed in.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn is_bare(&self, person: &PersonId) -> Result<bool, IdentityError> {
+        Ok(self.store.is_bare(person.as_str())?)
+    }
+
     /// A token for an instance that has just shown its password. An instance that is nobody's gets a person of its own first,
-    /// whom no account knows: a member like any other, until somebody who is known claims the instance.
+    /// whom no account knows, until somebody who is known claims the instance. It has no more than whoever gave it the
+    /// password allowed, and less where nobody who is known is behind it.
     ///
     /// # Errors
     /// `invalid_scope` for a word that is none or more than an instance may; `invalid_client` where it is not registered any
@@ -60,20 +93,25 @@ impl Identity {
             Refusal::of(RefusalCode::InvalidClient, why)
         };
         let now = (self.clock)();
-        let new = bare_member(now)?;
-        let person = self
-            .store
-            .person_of_instance(instance.to_owned(), new)
-            .await?;
-        let person = PersonId::kept(person.ok_or_else(gone)?);
+        let new = bare_member(now, &STRANGERS)?;
+        let behind = self.store.behind_instance(instance.to_owned(), new).await?;
+        let behind = behind.ok_or_else(gone)?;
+        let strangers = Scopes::from_iter(STRANGERS);
+        let ceiling = match behind.ceiling {
+            Some(words) if !behind.is_bare => scopes(&words),
+            Some(words) => scopes(&words).within(&strangers),
+            None => strangers,
+        };
+        let person = PersonId::kept(behind.person);
         let (limit, _) = match self.limits(&person) {
             Ok(limits) => limits,
             Err(IdentityError::Invalid(_)) => return Err(gone()),
             Err(other) => return Err(other.into()),
         };
-        let scopes = asked.within(&limit);
+        let scopes = asked.within(&limit).within(&ceiling);
         if scopes.is_empty() {
-            return Err(refuse("the person behind it may none of this".to_owned()));
+            let why = "neither who registered it nor the person behind it may any of this";
+            return Err(refuse(why.to_owned()));
         }
         let (access, hash) = fresh(PREFIX)?;
         let placed = self.store.insert_instance_token(InstanceTokenRow {

@@ -5,10 +5,7 @@ use super::scope::Scopes;
 
 /// Kept scopes. What an older version wrote and this one does not know allows nothing.
 pub(super) fn scopes(words: &str) -> Scopes {
-    words
-        .split(' ')
-        .filter_map(|word| word.parse().ok())
-        .collect()
+    Scopes::kept(words)
 }
 
 /// A kept reach; what cannot be read reaches nothing.

@@ -88,7 +88,7 @@ impl Identity {
         Ok(principal)
     }
 
-    /// Everybody, in the order in which they came.
+    /// Everybody in the order in which they came, but for those who were only made for an instance.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -144,20 +144,17 @@ impl Identity {
         }
     }
 
-    /// Deletes a person, with its keys, tokens and visits.
+    /// The person that a principal may delete.
     ///
     /// # Errors
     /// `Refused` for the owner, and for a person who may more than the principal; `Unknown`.
-    pub async fn delete_person(&self, by: &Principal, id: &str) -> Result<(), IdentityError> {
+    pub fn deletable(&self, by: &Principal, id: &str) -> Result<PersonId, IdentityError> {
         if *id == *PersonId::owner().as_str() {
             return refused("the owner cannot be deleted");
         }
         let row = self.store.person(id)?.ok_or_else(|| unknown(id))?;
         may_touch(by, &row)?;
-        match self.store.delete_person(id.to_owned()).await? {
-            true => Ok(()),
-            false => Err(unknown(id)),
-        }
+        Ok(PersonId::kept(row.id))
     }
 
     /// Forgets by which accounts at providers a person is known, ends its visits, and revokes what it allowed clients. Of the
@@ -219,7 +216,7 @@ impl Identity {
             name: claims.name.clone(),
             email: claims.email.clone(),
             last_seen_at: Some(now),
-            ..bare_member(now)?
+            ..bare_member(now, &MEMBERS)?
         };
         let id = PersonId::kept(row.id.clone());
         match self.store.insert_person(row, account.clone()).await {
@@ -297,14 +294,17 @@ impl Identity {
     }
 }
 
-/// A new member of whom nothing is known.
-pub(super) fn bare_member(now: DateTime<Utc>) -> Result<PersonRow, IdentityError> {
+/// A new member of whom nothing is known, and what it may.
+pub(super) fn bare_member(
+    now: DateTime<Utc>,
+    scopes: &[Scope],
+) -> Result<PersonRow, IdentityError> {
     Ok(PersonRow {
         id: key::id()?,
         role: MEMBER.to_owned(),
         name: None,
         email: None,
-        scopes: Some(Scopes::from_iter(MEMBERS).to_string()),
+        scopes: Some(Scopes::from_iter(scopes.iter().copied()).to_string()),
         reach: Some(Vec::new()),
         created_at: now,
         last_seen_at: None,

@@ -121,6 +121,12 @@ impl Scopes {
         Self(Scope::ALL.to_vec())
     }
 
+    /// Kept scopes. What an older version wrote and this one does not know allows nothing.
+    pub(crate) fn kept(words: &str) -> Self {
+        let words = words.split(' ');
+        words.filter_map(|word| word.parse().ok()).collect()
+    }
+
     /// Whether the set allows it, by itself or by a broader word.
     pub fn allow(&self, scope: Scope) -> bool {
         self.0.iter().any(|own| own.means().contains(&scope))

@@ -30,6 +30,7 @@ const DONE: &str = "[DONE]";
 /// The chats of one connection. When it is dropped, they end.
 pub(super) struct Answering {
     renewer: Renewer,
+    may: Box<dyn Fn() -> bool + Send>,
     out: mpsc::Sender<String>,
     tasks: JoinSet<()>,
     chats: HashMap<String, AbortHandle>,
@@ -47,10 +48,15 @@ struct Asked {
 }
 
 impl Answering {
-    /// With nothing to answer yet; answers go to `out`.
-    pub(super) fn new(renewer: Renewer, out: mpsc::Sender<String>) -> Self {
+    /// With nothing to answer yet; answers go to `out`. `may`: whether there are any, at that moment.
+    pub(super) fn new(
+        renewer: Renewer,
+        may: impl Fn() -> bool + Send + 'static,
+        out: mpsc::Sender<String>,
+    ) -> Self {
         Self {
             renewer,
+            may: Box::new(may),
             out,
             tasks: JoinSet::new(),
             chats: HashMap::new(),
@@ -76,11 +82,13 @@ impl Answering {
             ("chat", Value::Object(request)) if !self.chats.contains_key(&id) => {
                 let (renewer, out) = (self.renewer.clone(), self.out.clone());
                 let busy = self.chats.len() >= CHATS;
+                let may = (self.may)();
                 let chat = id.clone();
                 let task = self.tasks.spawn(async move {
-                    let answered = match busy {
-                        true => Err("it has too many chats under way".to_owned()),
-                        false => answer(&renewer, &chat, request, &out).await,
+                    let answered = match (may, busy) {
+                        (false, _) => Err("its person may not come any more".to_owned()),
+                        (true, true) => Err("it has too many chats under way".to_owned()),
+                        (true, false) => answer(&renewer, &chat, request, &out).await,
                     };
                     let last = match answered {
                         Ok(()) => json!({ "done": true }),

@@ -7,8 +7,7 @@ use serde_json::Value;
 use super::answer::Given;
 use super::remote::{Credentials, Remote};
 use super::{Loads, NotRegistered, Reason};
-use crate::identity::PersonId;
-use crate::registry::{RegisteredBy, Registry, RegistryError, Status, Upload};
+use crate::registry::{RegisteredBy, Registrant, Registry, RegistryError, Status, Upload};
 
 /// Whether something that failed may have been done nevertheless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub(super) struct Broken {
 /// A registry, in the name of a person.
 pub(super) enum Client {
     /// This daemon's own: the person is proof enough.
-    Own(Registry, PersonId),
+    Own(Registry, Registrant),
     /// Another one, where the password is.
     Remote(Remote),
 }
@@ -46,9 +45,9 @@ pub(super) struct Look {
 
 impl Loads {
     /// The registry of this name: empty for our own, else its URL.
-    pub(super) fn client(&self, registry: &str, person: &PersonId) -> Result<Client, Broken> {
+    pub(super) fn client(&self, registry: &str, by: &Registrant) -> Result<Client, Broken> {
         if registry.is_empty() {
-            return Ok(Client::Own(self.0.registry.clone(), person.clone()));
+            return Ok(Client::Own(self.0.registry.clone(), by.clone()));
         }
         let remote = Remote::at(registry).map(Client::Remote);
         remote.ok_or_else(|| Broken::of(Reason::Unreachable, "the registry's address is none"))
@@ -64,8 +63,8 @@ impl Client {
     ) -> Result<Given, Broken> {
         match self {
             Self::Remote(remote) => remote.register(upload, None, Some(key)).await,
-            Self::Own(registry, person) => {
-                let made = registry.register(upload.clone(), Some(person), Some(key));
+            Self::Own(registry, by) => {
+                let made = registry.register(upload.clone(), Some(by), Some(key));
                 let made = made.await.map_err(own)?;
                 Ok(Given {
                     instance: made.instance.id,
@@ -87,8 +86,8 @@ impl Client {
                 let credentials = credentials(instance, password)?;
                 remote.register(upload, Some(credentials), None).await
             }
-            Self::Own(registry, person) => {
-                let by = RegisteredBy::Person(person);
+            Self::Own(registry, by) => {
+                let by = RegisteredBy::Person(by);
                 let made = registry.rotate(instance, by, upload.clone());
                 let made = made.await.map_err(own)?;
                 Ok(Given {
@@ -107,8 +106,8 @@ impl Client {
     ) -> Result<(), Broken> {
         match self {
             Self::Remote(remote) => remote.unregister(credentials(instance, password)?).await,
-            Self::Own(registry, person) => match registry.instance(instance).map_err(own)? {
-                Some(known) if known.person.as_ref() == Some(person) => {
+            Self::Own(registry, by) => match registry.instance(instance).map_err(own)? {
+                Some(known) if known.person.as_ref() == Some(&by.person) => {
                     match registry.unregister(instance).await {
                         Ok(()) | Err(RegistryError::Unknown(_)) => Ok(()),
                         Err(error) => Err(own(error)),
@@ -130,9 +129,9 @@ impl Client {
                 let data = remote.detail(credentials(instance, password)?).await?;
                 Ok(Look::of(&data))
             }
-            Self::Own(registry, person) => {
+            Self::Own(registry, by) => {
                 let found = registry.instance(instance).map_err(own)?;
-                let found = found.filter(|found| found.person.as_ref() == Some(person));
+                let found = found.filter(|found| found.person.as_ref() == Some(&by.person));
                 Ok(Look {
                     status: found
                         .as_ref()

@@ -83,7 +83,7 @@ impl Loads {
     /// Has a load connected from now on, or not any more.
     ///
     /// # Errors
-    /// `Unknown`; `NotConnectable` for one that is not registered.
+    /// `Unknown`; `NotConnectable` for one that is not registered; `Nobodys`.
     pub async fn connect(
         &self,
         person: &PersonId,
@@ -95,6 +95,9 @@ impl Loads {
             return Err(LoadError::NotConnectable(row.name));
         }
         let store = &self.0.store;
+        if connect && !store.may_answer(person.as_str())? {
+            return Err(LoadError::Nobodys);
+        }
         let changed = store.connect_load(person.to_string(), id.to_owned(), connect);
         if !changed.await? {
             return Err(LoadError::Unknown(id.to_owned()));
@@ -102,7 +105,7 @@ impl Loads {
         if !connect {
             self.links().remove(id);
         }
-        self.0.links.changed.notify_one();
+        self.look_again();
         self.show(person, id)
     }
 
@@ -133,6 +136,11 @@ impl Loads {
             // Whether it was told or has waited long enough.
             let _ = timeout(LOOK, self.0.links.changed.notified()).await;
         }
+    }
+
+    /// Looks at once which loads shall be connected: something about their people has changed.
+    pub fn look_again(&self) {
+        self.0.links.changed.notify_one();
     }
 
     fn links(&self) -> std::sync::MutexGuard<'_, HashMap<String, Link>> {

@@ -75,6 +75,13 @@ pub(super) enum Left {
 }
 
 impl Loads {
+    fn answering(&self, row: &LoadRow, out: mpsc::Sender<String>) -> Answering {
+        let (store, person) = (self.0.store.clone(), row.person.clone());
+        // Asked anew for each chat: the person may have been kept out since it connected.
+        let may = move || store.may_answer(&person).unwrap_or(false);
+        Answering::new(self.0.renewer.clone(), may, out)
+    }
+
     /// Connects a load, calls `online` when that is done, and answers chats until it ends.
     pub(super) async fn line(&self, row: &LoadRow, online: impl Fn()) -> Left {
         let (Some(registry), Some(instance)) = (&row.registry, &row.instance) else {
@@ -93,8 +100,8 @@ impl Loads {
         };
         drop(password);
         match open(&url).await {
-            Ok(Socket::Plain(socket)) => self.talk(*socket, online).await,
-            Ok(Socket::Tls(socket)) => self.talk(*socket, online).await,
+            Ok(Socket::Plain(socket)) => self.talk(row, *socket, online).await,
+            Ok(Socket::Tls(socket)) => self.talk(row, *socket, online).await,
             Err(left) => left,
         }
     }
@@ -129,7 +136,7 @@ impl Loads {
         };
         online();
         let (out, mut answers) = mpsc::channel(AHEAD);
-        let mut answering = Answering::new(self.0.renewer.clone(), out);
+        let mut answering = self.answering(row, out);
         let mut beat = interval(PING);
         loop {
             tokio::select! {
@@ -148,13 +155,14 @@ impl Loads {
     /// Over a WebSocket.
     async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
+        row: &LoadRow,
         socket: WebSocketStream<S>,
         online: impl Fn(),
     ) -> Left {
         online();
         let (mut to, mut from) = socket.split();
         let (out, mut answers) = mpsc::channel(AHEAD);
-        let mut answering = Answering::new(self.0.renewer.clone(), out);
+        let mut answering = self.answering(row, out);
         // In two: who writes must not keep the other end from being read.
         let up = async {
             let mut beat = interval(PING);

@@ -72,6 +72,11 @@ pub enum LoadError {
     /// It has no id that could be connected: its name.
     #[error("the load {0:?} is not registered; register it first")]
     NotConnectable(String),
+    /// Nobody who is known is behind it.
+    #[error(
+        "the model of this daemon answers only for people who are known here; claim the instance first"
+    )]
+    Nobodys,
     /// Credentials cannot be sealed or opened: why, and the way out.
     #[error("{0}")]
     Seal(String),

@@ -8,7 +8,7 @@ use super::client::{Broken, Client, Landed};
 use super::retry::Retry;
 use super::{Load, LoadError, Loads, NewLoad, NotRegistered, Reason, fresh_id, load, tags};
 use crate::identity::PersonId;
-use crate::registry::{Status, Upload};
+use crate::registry::{Registrant, Status, Upload};
 use crate::store::{GivenRow, LoadRow};
 
 /// What shall be registered. What is left out is that of the load.
@@ -59,10 +59,10 @@ impl Loads {
     ///
     /// # Errors
     /// `Unknown` for a load that is not this person's; `NotRegistered`, which says what to mend; the store.
-    pub async fn register(&self, person: &PersonId, wish: Wish) -> Result<Made, LoadError> {
-        let (loads, person) = (self.clone(), person.clone());
+    pub async fn register(&self, by: &Registrant, wish: Wish) -> Result<Made, LoadError> {
+        let (loads, by) = (self.clone(), by.clone());
         let work = async move {
-            match loads.register_in_turn(&person, wish).await {
+            match loads.register_in_turn(&by, wish).await {
                 Err(LoadError::Invalid(why)) => not(Reason::Invalid, why),
                 Err(LoadError::Seal(why)) => not(Reason::NoSeal, why),
                 other => other,
@@ -71,10 +71,11 @@ impl Loads {
         self.to_the_end(work).await
     }
 
-    async fn register_in_turn(&self, person: &PersonId, wish: Wish) -> Result<Made, LoadError> {
+    async fn register_in_turn(&self, by: &Registrant, wish: Wish) -> Result<Made, LoadError> {
+        let person = &by.person;
         if let Some(load) = &wish.load {
             let _turn = self.turn(load).await;
-            return self.register_now(person, wish).await;
+            return self.register_now(by, wish).await;
         }
         let current = || {
             let row = self.0.store.current_load(person.as_str())?;
@@ -96,7 +97,7 @@ impl Loads {
                 load: load.clone(),
                 ..wish.clone()
             };
-            match self.register_now(person, wish).await {
+            match self.register_now(by, wish).await {
                 // It went while we waited, and another one is current, or none.
                 Err(LoadError::Unknown(gone)) if load.as_ref() == Some(&gone) => {}
                 done => return done,
@@ -104,7 +105,8 @@ impl Loads {
         }
     }
 
-    async fn register_now(&self, person: &PersonId, wish: Wish) -> Result<Made, LoadError> {
+    async fn register_now(&self, by: &Registrant, wish: Wish) -> Result<Made, LoadError> {
+        let person = &by.person;
         let row = match &wish.load {
             Some(id) => Some(self.row(person, id)?),
             None => None,
@@ -114,7 +116,7 @@ impl Loads {
         let url = settings.config.registry.url.as_ref();
         let registry = url.map(|url| url.as_str().trim_end_matches('/').to_owned());
         let registry = registry.unwrap_or_default();
-        let client = self.client(&registry, person).map_err(failed)?;
+        let client = self.client(&registry, by).map_err(failed)?;
         let Some(mut row) = row else {
             let retry = Retry::new(&registry, upload.clone())?;
             let kept = self.closed(&retry).await?;

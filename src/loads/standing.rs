@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::client::Look;
 use super::{Load, LoadError, Loads};
 use crate::identity::PersonId;
-use crate::registry::Status;
+use crate::registry::{Registrant, Status};
 use crate::store::LoadRow;
 
 /// How old an answer is that is not asked anew: front ends ask every three seconds.
@@ -160,7 +160,7 @@ impl Loads {
         }
         let loads = self.clone();
         tokio::spawn(async move {
-            let client = loads.client(&registry, &person);
+            let client = loads.client(&registry, &Registrant::nothing_of(&person));
             let looked = match (client, loads.password(&row).await) {
                 (Ok(client), Ok(password)) => client
                     .look(&instance, password.as_ref())

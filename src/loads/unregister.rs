@@ -3,6 +3,7 @@
 use super::client::{Broken, Landed};
 use super::{Load, LoadError, Loads};
 use crate::identity::PersonId;
+use crate::registry::Registrant;
 use crate::store::LoadRow;
 
 /// Whether a registry knows that a load is gone.
@@ -108,7 +109,8 @@ impl Loads {
             && let Some(retry) = self.pending(&row).await.map_err(sealed)?
         {
             // Perhaps there is an instance of which only the registry knows. To ask again gives its password.
-            let client = self.client(&retry.registry, person).map_err(not_told)?;
+            let by = Registrant::nothing_of(person);
+            let client = self.client(&retry.registry, &by).map_err(not_told)?;
             match client.register(&retry.upload, &retry.key).await {
                 Ok(given) => {
                     self.keep(person, &client, &row, retry.registry, given, retry.upload)
@@ -121,7 +123,8 @@ impl Loads {
         }
         let told = match (&row.registry, &row.instance, row.registered_at) {
             (Some(registry), Some(instance), Some(_)) => {
-                let client = self.client(registry, person).map_err(not_told)?;
+                let by = Registrant::nothing_of(person);
+                let client = self.client(registry, &by).map_err(not_told)?;
                 let password = self.password(&row).await.map_err(sealed)?;
                 let told = client.unregister(instance, password.as_ref()).await;
                 told.map_err(not_told)?;

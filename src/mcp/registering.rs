@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::failed::Failed;
 use super::server::Server;
 use crate::loads::{LoadError, Wish};
+use crate::registry::Registrant;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -90,7 +91,7 @@ impl Server {
             description: wanted.description,
             tags: wanted.tags.unwrap_or_default(),
         };
-        let made = loads.register(&principal.person, wish).await?;
+        let made = loads.register(&Registrant::of(&principal), wish).await?;
         let is_foreign = made
             .load
             .registration

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::identity::{PersonId, Principal};
 use crate::ids;
-use crate::store::{DocumentRow, Kept, Store, StoreError};
+use crate::store::{DocumentRow, Kept, Room, Store, StoreError};
 
 pub use interaction::BATCH;
 pub use said::{Interaction, Role, Said};
@@ -31,6 +31,10 @@ const NAME: usize = 255;
 const TEXT: usize = 1 << 20;
 /// Most documents of one person.
 const MOST: u64 = 10_000;
+/// Most bytes of all of them.
+const BYTES: u64 = 1 << 30;
+/// The same of a person who was only made for an instance: whoever registers one has no other claim to the disk.
+const BARE_BYTES: u64 = 16 << 20;
 
 /// Why nothing is kept or found.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -44,6 +48,17 @@ pub enum MemoryError {
     /// As many as one person may have.
     #[error("a person has at most {MOST} documents; delete some first")]
     Full,
+    /// Together the documents would be larger than they may be.
+    #[error(
+        "the documents of one person have at most {room} bytes together, and with this one they would have {would}; delete some first{}",
+        if *room < BYTES { ", or have the instance claimed by somebody with an account" } else { "" }
+    )]
+    NoRoom {
+        /// How many bytes they would have.
+        would: u64,
+        /// How many they may have.
+        room: u64,
+    },
     /// The credentials are for another user's memory.
     #[error("these credentials reach only the memory of another user")]
     Foreign,
@@ -139,7 +154,7 @@ impl Memory {
     /// Keeps a text under a name; one that is there is replaced. Whether it is new.
     ///
     /// # Errors
-    /// `Invalid` for a name that is none; `TooLarge`, `Full`, `Foreign`; the store cannot be written.
+    /// `Invalid` for a name that is none; `TooLarge`, `Full`, `NoRoom`, `Foreign`; the store cannot be written.
     pub async fn put(
         &self,
         by: &Principal,
@@ -170,9 +185,15 @@ impl Memory {
             created_at: now,
             updated_at: now,
         };
-        match self.store.put_document(person, row, text, MOST).await? {
+        let most = Room {
+            documents: MOST,
+            bytes: BYTES,
+            bare_bytes: BARE_BYTES,
+        };
+        match self.store.put_document(person, row, text, most).await? {
             Kept::Yes { row, new } => Ok((read(row), new)),
             Kept::Full => Err(MemoryError::Full),
+            Kept::NoRoom { would, room } => Err(MemoryError::NoRoom { would, room }),
         }
     }
 

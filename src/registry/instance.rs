@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::identity::PersonId;
+use crate::identity::{PersonId, Principal, Scopes};
 
 /// What shall be registered.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,13 +19,40 @@ pub struct Upload {
     pub tags: Map<String, Value>,
 }
 
+/// In whose name something is registered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registrant {
+    /// The person.
+    pub person: PersonId,
+    /// What tokens for the password can at most have; `None`: as of one whom nobody knows.
+    pub ceiling: Option<Scopes>,
+}
+
+impl Registrant {
+    /// A caller: a password that it is given opens no more than its own credentials do.
+    pub fn of(principal: &Principal) -> Self {
+        Self {
+            person: principal.person.clone(),
+            ceiling: Some(principal.ceiling()),
+        }
+    }
+
+    /// A person, where nobody gets the password.
+    pub fn nothing_of(person: &PersonId) -> Self {
+        Self {
+            person: person.clone(),
+            ceiling: Some(Scopes::default()),
+        }
+    }
+}
+
 /// How one who registers an id again has shown that it is theirs.
 #[derive(Debug, Clone, Copy)]
 pub enum RegisteredBy<'a> {
-    /// By its password, which was proven.
+    /// By its password, which was proven: the new one opens what that did.
     Password,
-    /// As the person whose it is.
-    Person(&'a PersonId),
+    /// As the person whose it is: the new password opens what the person's credentials allow.
+    Person(&'a Registrant),
 }
 
 /// Something registered.
@@ -55,6 +82,8 @@ pub struct Instance {
     pub heard_at: Option<DateTime<Utc>>,
     /// When its password was last shown, to the minute.
     pub used_at: Option<DateTime<Utc>>,
+    /// As in [`Registrant::ceiling`].
+    pub ceiling: Option<Scopes>,
 }
 
 /// Whether an instance is there.

@@ -27,14 +27,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::identity::PersonId;
 use crate::store::{
-    Claimed, InstanceSearch, NewInstance, RetriedRow, SecretRow, Store, StoreError,
+    ClaimRow, Claimed, InstanceSearch, NewInstance, RetriedRow, SecretRow, Store, StoreError,
 };
 use password::{COST, For, Hash, Hasher};
 use proofs::Proofs;
 
 pub use far::{Attached, Far};
 pub use instance::{
-    Instance, InstanceChange, Page, Registered, RegisteredBy, Role, Search, Status, Upload,
+    Instance, InstanceChange, Page, Registered, RegisteredBy, Registrant, Role, Search, Status,
+    Upload,
 };
 pub(crate) use pieces::DONE;
 pub use presence::{Connected, Farewell, Full, Presence};
@@ -117,7 +118,7 @@ impl Registry {
         &self.0.presence
     }
 
-    /// Registers something new. `retry`: the idempotency key; the same one of the same person with the same upload names the
+    /// Registers something new, in the name of somebody or of nobody who is known. `retry`: the idempotency key; the same one of the same person with the same upload names the
     /// same instance, with another password, until one of its passwords has been used, and for a day.
     ///
     /// # Errors
@@ -125,13 +126,15 @@ impl Registry {
     pub async fn register(
         &self,
         upload: Upload,
-        person: Option<&PersonId>,
+        by: Option<&Registrant>,
         retry: Option<&SecretString>,
     ) -> Result<Registered, RegistryError> {
         let upload = check::upload(upload)?;
+        let person = by.map(|by| &by.person);
+        let ceiling = by.and_then(ceiling);
         let retry = retry.map(|key| (retry_key(person, key), print(&upload)));
         if let Some(before) = self.before(retry.as_ref())? {
-            return self.again(before).await;
+            return self.again(before, ceiling).await;
         }
         let (password, secret) = self.fresh().await?;
         let new = NewInstance {
@@ -139,6 +142,7 @@ impl Registry {
             person: person.map(ToString::to_string),
             said: rows::said(&upload),
             secret,
+            ceiling: ceiling.clone(),
             retry,
         };
         let inserted = self.0.store.insert_instance(new, (self.0.clock)()).await;
@@ -149,7 +153,7 @@ impl Registry {
             }),
             // The same request came twice at once, and the other one was faster.
             Err(error) if error.is_taken() => match self.before(retry.as_ref())? {
-                Some(before) => self.again(before).await,
+                Some(before) => self.again(before, ceiling).await,
                 None => Err(error.into()),
             },
             Err(error) => Err(error.into()),
@@ -180,6 +184,7 @@ impl Registry {
                 next_hash: None,
                 retriable: false,
             },
+            ceiling: None,
             retry: None,
         };
         let row = self.0.store.insert_instance(new, (self.0.clock)()).await?;
@@ -205,12 +210,16 @@ impl Registry {
     }
 
     /// Gives what was registered before another password: the answer with the first one may have been lost.
-    async fn again(&self, before: RetriedRow) -> Result<Registered, RegistryError> {
+    async fn again(
+        &self,
+        before: RetriedRow,
+        ceiling: Option<String>,
+    ) -> Result<Registered, RegistryError> {
         let (password, hash) = self.another(before.salt, &before.cost).await?;
         let row = self
             .0
             .store
-            .retry_instance(before.id.clone(), hash.to_vec());
+            .retry_instance(before.id.clone(), hash.to_vec(), ceiling);
         let row = row.await?.ok_or_else(|| {
             let why = "what was registered with this idempotency key is in use; take another key";
             RegistryError::Conflict(why.to_owned())
@@ -235,20 +244,20 @@ impl Registry {
     ) -> Result<Registered, RegistryError> {
         let upload = check::upload(upload)?;
         let unknown = || RegistryError::Unknown(id.to_owned());
-        let person = match by {
+        let by = match by {
             RegisteredBy::Password => None,
-            RegisteredBy::Person(person) => Some(person),
+            RegisteredBy::Person(by) => Some(by),
         };
         // Before anything is spent on it; the statement that changes it looks once more.
         let found = self.instance(id)?.ok_or_else(unknown)?;
-        if person.is_some_and(|person| found.person.as_ref() != Some(person)) {
+        if by.is_some_and(|by| found.person.as_ref() != Some(&by.person)) {
             return Err(unknown());
         }
         let secret = self.0.store.instance_secret(id)?.ok_or_else(unknown)?;
         let (password, hash) = self.another(secret.salt, &secret.cost).await?;
         let rotated = self.0.store.rotate_instance(
             id.to_owned(),
-            person.map(ToString::to_string),
+            by.map(|by| (by.person.to_string(), ceiling(by))),
             rows::said(&upload),
             hash.to_vec(),
             (self.0.clock)(),
@@ -333,7 +342,9 @@ impl Registry {
         Ok(())
     }
 
-    /// Makes an instance that belongs to nobody who is known a person's, by the proof of its password.
+    /// Makes an instance that belongs to nobody who is known a person's, by the proof of its password, and gives it another
+    /// one: whoever else knows the one before must not come in as the person. What else was of the same nobody comes along
+    /// without a password, until its person rotates it. One's own again gets another password too.
     ///
     /// # Errors
     /// `Refused`, also where it is another person's; `Locked`, `Busy`.
@@ -341,19 +352,28 @@ impl Registry {
         &self,
         id: &str,
         password: &SecretString,
-        person: &PersonId,
-    ) -> Result<Instance, RegistryError> {
+        by: &Registrant,
+    ) -> Result<Registered, RegistryError> {
         let refused = || RegistryError::Refused(id.to_owned());
         self.prove(id, password).await?;
-        let (store, now) = (&self.0.store, (self.0.clock)());
-        let claimed = store.claim_instance(id.to_owned(), person.to_string(), now);
-        match claimed.await? {
-            Claimed::No => return Err(refused()),
+        let (password, secret) = self.fresh().await?;
+        let claim = ClaimRow {
+            person: by.person.to_string(),
+            secret,
+            ceiling: ceiling(by),
+        };
+        let now = (self.0.clock)();
+        let claimed = self.0.store.claim_instance(id.to_owned(), claim, now);
+        let Claimed::Now { along } = claimed.await? else {
+            return Err(refused());
+        };
+        for id in along.iter().map(String::as_str).chain([id]) {
+            self.forget(id);
             // Whoever it talks for has changed: it comes again.
-            Claimed::Now { .. } => self.presence().dismiss(id, Farewell::Moved),
-            Claimed::Before => {}
+            self.presence().dismiss(id, Farewell::Moved);
         }
-        self.instance(id)?.ok_or_else(refused)
+        let instance = self.instance(id)?.ok_or_else(refused)?;
+        Ok(Registered { instance, password })
     }
 
     /// A page of what matches, newest first, by keyset.
@@ -439,6 +459,11 @@ impl Registry {
             None => Err(RegistryError::Unknown(instance.to_owned())),
         }
     }
+}
+
+/// A ceiling as it is kept.
+fn ceiling(by: &Registrant) -> Option<String> {
+    by.ceiling.as_ref().map(ToString::to_string)
 }
 
 /// What is kept of an idempotency key: each person has its own.

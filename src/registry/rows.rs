@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Instance, InstanceChange, RegistryError, Role, Status, Upload, check, words};
-use crate::identity::PersonId;
+use crate::identity::{PersonId, Scopes};
 use crate::store::{InstanceRow, InstanceUpdate, InstanceWords, RoleRow};
 
 pub(super) fn instance(row: InstanceRow) -> Instance {
@@ -24,6 +24,7 @@ pub(super) fn instance(row: InstanceRow) -> Instance {
         updated_at: row.updated_at,
         heard_at: row.heard_at,
         used_at: row.used_at,
+        ceiling: row.ceiling.as_deref().map(Scopes::kept),
     }
 }
 

@@ -147,7 +147,11 @@ async fn an_idempotency_key_names_one_instance_until_it_is_used() {
     let owner = PersonId::owner();
     registry.0.store.make_owner("owner", clock()).await.unwrap();
     let theirs = registry
-        .register(upload("a"), Some(&owner), Some(&retry))
+        .register(
+            upload("a"),
+            Some(&Registrant::nothing_of(&owner)),
+            Some(&retry),
+        )
         .await
         .unwrap();
     assert_ne!(theirs.instance.id, first.instance.id);
@@ -217,13 +221,17 @@ async fn only_its_person_rotates_it_and_nobody_elses_is_claimed() {
     let (owner, other) = (PersonId::owner(), PersonId::kept("other".to_owned()));
     let made = registry.register(upload("a"), None, None).await.unwrap();
     let id = made.instance.id.as_str();
-    let by = |person| registry.rotate(id, RegisteredBy::Person(person), upload("b"));
+    let [owner, other] = [&owner, &other].map(Registrant::nothing_of);
+    let by = |who| registry.rotate(id, RegisteredBy::Person(who), upload("b"));
     assert!(matches!(by(&owner).await, Err(RegistryError::Unknown(_))));
     assert!(refused(registry.claim(id, &key("wrong"), &owner).await));
     let claimed = registry.claim(id, &made.password, &owner).await.unwrap();
-    assert_eq!(claimed.person, Some(owner.clone()));
-    assert!(refused(registry.claim(id, &made.password, &other).await));
-    assert!(registry.claim(id, &made.password, &owner).await.is_ok());
+    assert_eq!(claimed.instance.person, Some(owner.person.clone()));
+    // The password before is good no more.
+    assert!(refused(registry.claim(id, &made.password, &owner).await));
+    assert!(refused(registry.claim(id, &claimed.password, &other).await));
+    assert!(registry.claim(id, &claimed.password, &owner).await.is_ok());
+    assert!(refused(registry.prove(id, &claimed.password).await));
     assert!(by(&owner).await.is_ok());
     assert!(matches!(by(&other).await, Err(RegistryError::Unknown(_))));
 }
@@ -235,10 +243,10 @@ async fn a_search_is_by_person_status_name_and_tag_and_goes_on_where_it_ended() 
     let owner = PersonId::owner();
     let mut ids = Vec::new();
     for number in 0..7 {
-        let person = (number % 2 == 0).then_some(&owner);
+        let person = (number % 2 == 0).then(|| Registrant::nothing_of(&owner));
         let name = format!("report {number} of the night");
         let made = registry
-            .register(upload(&name), person, None)
+            .register(upload(&name), person.as_ref(), None)
             .await
             .unwrap();
         ids.push(made.instance.id);
@@ -322,7 +330,7 @@ async fn a_search_is_by_person_status_name_and_tag_and_goes_on_where_it_ended() 
     registry
         .0
         .store
-        .delete_person("owner".to_owned())
+        .erase_person("owner".to_owned(), None)
         .await
         .unwrap();
     assert_eq!(find(all), (vec![5, 3, 1], None, 3));

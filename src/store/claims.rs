@@ -1,35 +1,58 @@
 //! Whose an instance is.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, named_params};
 
-use super::people::insert_bare;
-use super::{PersonRow, Store, StoreError, millis};
+use super::instances::end_tokens;
+use super::people::{insert_bare, is_bare};
+use super::{PersonRow, SecretRow, Store, StoreError, millis};
+
+/// Who claims an instance, and what it gets for it.
+#[derive(Clone)]
+pub struct ClaimRow {
+    /// Whose it shall be.
+    pub person: String,
+    /// Salt, cost and hash of its new password.
+    pub secret: SecretRow,
+    /// Scope words that tokens for that password can at most have.
+    pub ceiling: Option<String>,
+}
 
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
-    /// It is the person's now; `merged`: who was made for it, and has become part of the person.
+    /// It is the person's now, with the new password alone.
     Now {
-        /// The id of the person that is no more.
-        merged: Option<String>,
+        /// The ids of the other instances that came with it. None of them has a password any more.
+        along: Vec<String>,
     },
-    /// It was the person's before.
-    Before,
     /// There is none, or it is another person's.
     No,
 }
 
+/// Behind an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BehindRow {
+    /// The person's id.
+    pub person: String,
+    /// Whether it was only made for an instance.
+    pub is_bare: bool,
+    /// As in [`super::InstanceRow::ceiling`].
+    pub ceiling: Option<String>,
+}
+
 impl Store {
-    /// Makes an instance a person's, where it is nobody's who is known. Who was only made for it (without an account, never
-    /// signed in, not kept out) is merged into the person, with documents, loads and whatever else is its own. Its tokens end.
+    /// Makes an instance a person's, where it is that already or nobody's who is known, and gives it another password: every
+    /// one before is good no more, and its tokens end. Who was only made for it (without an account, never signed in, not
+    /// kept out) is merged into the person, with documents, loads and whatever else is its own; other instances of it lose
+    /// their passwords, which others may know.
     ///
     /// # Errors
     /// It cannot be written.
     pub async fn claim_instance(
         &self,
         id: String,
-        person: String,
+        claim: ClaimRow,
         now: DateTime<Utc>,
     ) -> Result<Claimed, StoreError> {
         self.write(move |connection| {
@@ -37,76 +60,102 @@ impl Store {
                 .prepare_cached("SELECT person FROM instances WHERE id = ?1")?
                 .query_row([&id], |row| row.get(0))
                 .optional()?;
-            let merged = match found {
-                None => return Ok(Claimed::No),
-                Some(Some(own)) if own == person => return Ok(Claimed::Before),
-                Some(Some(own)) if !was_made_for_it(connection, &own)? => return Ok(Claimed::No),
-                Some(own) => own,
+            let Some(before) = found else {
+                return Ok(Claimed::No);
             };
+            let merged = before.filter(|own| *own != claim.person);
+            if let Some(own) = &merged
+                && !may_be_merged(connection, own)?
+            {
+                return Ok(Claimed::No);
+            }
             connection
                 .prepare_cached(
-                    "DELETE FROM instance_tokens WHERE instance = ?1
-                     OR instance IN (SELECT id FROM instances WHERE person = ?2)",
+                    "UPDATE instances SET person = :person, salt = :salt, cost = :cost, hash = :hash, ceiling = :ceiling,
+                       next_hash = NULL, next_ceiling = NULL, retry_key = NULL, retry_print = NULL, updated_at = :now
+                     WHERE id = :id",
                 )?
-                .execute((&id, &merged))?;
-            connection
-                .prepare_cached("UPDATE instances SET person = ?2, updated_at = ?3 WHERE id = ?1")?
-                .execute((&id, &person, millis(now)))?;
-            if let Some(own) = &merged {
-                merge(connection, own, &person)?;
-            }
-            Ok(Claimed::Now { merged })
+                .execute(named_params! {
+                    ":id": id, ":person": claim.person, ":salt": claim.secret.salt, ":cost": claim.secret.cost,
+                    ":hash": claim.secret.hash, ":ceiling": claim.ceiling, ":now": millis(now),
+                })?;
+            end_tokens(connection, &id)?;
+            let along = match &merged {
+                Some(own) => merge(connection, own, &claim)?,
+                None => Vec::new(),
+            };
+            Ok(Claimed::Now { along })
         })
         .await
     }
 
-    /// Whose an instance is; where it is nobody's, this person is made for it. `None`: it is not registered.
+    /// Who is behind an instance; where it is nobody's, this person is made for it. `None`: it is not registered.
     ///
     /// # Errors
     /// It cannot be written.
-    pub async fn person_of_instance(
+    pub async fn behind_instance(
         &self,
         id: String,
         new: PersonRow,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<BehindRow>, StoreError> {
         self.write(move |connection| {
-            let found: Option<Option<String>> = connection
+            let found: Option<(Option<String>, Option<String>)> = connection
                 .prepare_cached(
-                    "SELECT person FROM instances WHERE id = ?1 AND status <> 'unregistered'",
+                    "SELECT person, ceiling FROM instances WHERE id = ?1 AND status <> 'unregistered'",
                 )?
-                .query_row([&id], |row| row.get(0))
+                .query_row([&id], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
-            match found {
-                None => Ok(None),
-                Some(Some(person)) => Ok(Some(person)),
-                Some(None) => {
+            let Some((person, ceiling)) = found else {
+                return Ok(None);
+            };
+            let person = match person {
+                Some(person) => person,
+                None => {
                     insert_bare(connection, &new)?;
                     connection
                         .prepare_cached("UPDATE instances SET person = ?2 WHERE id = ?1")?
                         .execute((&id, &new.id))?;
-                    Ok(Some(new.id))
+                    new.id
                 }
-            }
+            };
+            Ok(Some(BehindRow {
+                is_bare: is_bare(connection, &person)?,
+                person,
+                ceiling,
+            }))
         })
         .await
     }
 }
 
 /// Whether a person was only made for an instance, and may come.
-fn was_made_for_it(connection: &Connection, person: &str) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached(
-            "SELECT 1 FROM people WHERE id = ?1 AND role = 'member' AND last_seen_at IS NULL AND disabled_at IS NULL
-               AND NOT EXISTS (SELECT 1 FROM identities WHERE person = ?1)",
-        )?
-        .exists([person])
+fn may_be_merged(connection: &Connection, person: &str) -> rusqlite::Result<bool> {
+    let may_come = connection
+        .prepare_cached("SELECT 1 FROM people WHERE id = ?1 AND disabled_at IS NULL")?
+        .exists([person])?;
+    Ok(may_come && is_bare(connection, person)?)
 }
 
-/// Gives everything of one person to another one, and deletes it. Of two that have one name, the one that comes gets its id
-/// behind it; what was current there is not current here.
-fn merge(connection: &Connection, from: &str, into: &str) -> rusqlite::Result<()> {
+/// Gives everything of one person to who claims, and deletes it; the ids of its other instances. Of two that have one name,
+/// the one that comes gets its id behind it; what was current there is not current here.
+fn merge(connection: &Connection, from: &str, claim: &ClaimRow) -> rusqlite::Result<Vec<String>> {
+    let into = claim.person.as_str();
+    let along: Vec<String> = connection
+        .prepare_cached("SELECT id FROM instances WHERE person = ?1")?
+        .query_map([from], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for id in &along {
+        end_tokens(connection, id)?;
+    }
+    // Nobody has shown their passwords: whoever knows one must not get in as the person. No password has a random hash.
+    connection
+        .prepare_cached(
+            "UPDATE instances SET person = ?2, hash = randomblob(32), ceiling = ?3, next_hash = NULL, next_ceiling = NULL,
+               retry_key = NULL, retry_print = NULL
+             WHERE person = ?1",
+        )?
+        .execute((from, into, &claim.ceiling))?;
     for sql in [
-        "UPDATE instances SET person = ?2 WHERE person = ?1",
         "UPDATE documents SET name = substr(name, 1, 230) || ' (' || id || ')'
          WHERE person = ?1 AND name IN (SELECT name FROM documents WHERE person = ?2)",
         "UPDATE documents SET person = ?2 WHERE person = ?1",
@@ -120,6 +169,6 @@ fn merge(connection: &Connection, from: &str, into: &str) -> rusqlite::Result<()
     }
     connection
         .prepare_cached("DELETE FROM people WHERE id = ?1")?
-        .execute([from])
-        .map(drop)
+        .execute([from])?;
+    Ok(along)
 }

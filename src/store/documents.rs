@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension as _, Row, named_params};
 
+use super::people::is_bare;
 use super::{Store, StoreError, millis, time};
 
 /// A document, without its text.
@@ -34,10 +35,29 @@ pub enum Kept {
     },
     /// The person has as many as one may have.
     Full,
+    /// Together with this one they would be larger than they may be.
+    NoRoom {
+        /// How many bytes they would have.
+        would: u64,
+        /// How many they may have.
+        room: u64,
+    },
 }
 
+/// How much a person may keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Documents.
+    pub documents: u64,
+    /// Bytes of all their texts.
+    pub bytes: u64,
+    /// The same of a person who was only made for an instance.
+    pub bare_bytes: u64,
+}
+
+// `octet_length` reads no text.
 const DOCUMENT: &str =
-    "SELECT id, name, kind, length(CAST(text AS BLOB)), created_at, updated_at FROM documents";
+    "SELECT id, name, kind, octet_length(text), created_at, updated_at FROM documents";
 
 impl Store {
     /// How many documents a person has.
@@ -53,8 +73,8 @@ impl Store {
         })
     }
 
-    /// Keeps a text under a name; one that is there is replaced and keeps its id. `row.id`: of a new one. `most`: how many a
-    /// person may have. `is_taken`: the person is not there any more.
+    /// Keeps a text under a name; one that is there is replaced and keeps its id. `row.id`: of a new one. `most`: how much
+    /// a person may have. `is_taken`: the person is not there any more.
     ///
     /// # Errors
     /// It cannot be written.
@@ -63,9 +83,22 @@ impl Store {
         person: String,
         row: DocumentRow,
         text: String,
-        most: u64,
+        most: Room,
     ) -> Result<Kept, StoreError> {
         self.write(move |connection| {
+            let room = match is_bare(connection, &person)? {
+                true => most.bare_bytes,
+                false => most.bytes,
+            };
+            let (others, bytes): (i64, i64) = connection
+                .prepare_cached(
+                    "SELECT count(*), coalesce(sum(octet_length(text)), 0) FROM documents WHERE person = ?1 AND name <> ?2",
+                )?
+                .query_row((&person, &row.name), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let would = bytes.unsigned_abs().saturating_add(text.len() as u64);
+            if would > room {
+                return Ok(Kept::NoRoom { would, room });
+            }
             let replaced = connection
                 .prepare_cached(
                     "UPDATE documents SET kind = :kind, text = :text, updated_at = :at
@@ -76,10 +109,7 @@ impl Store {
                     ":at": millis(row.updated_at),
                 })?;
             if replaced == 0 {
-                let count: i64 = connection
-                    .prepare_cached("SELECT count(*) FROM documents WHERE person = ?1")?
-                    .query_row([&person], |row| row.get(0))?;
-                if count.unsigned_abs() >= most {
+                if others.unsigned_abs() >= most.documents {
                     return Ok(Kept::Full);
                 }
                 connection
@@ -133,7 +163,7 @@ impl Store {
         self.read(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT id, name, kind, length(CAST(text AS BLOB)), created_at, updated_at, text FROM documents
+                    "SELECT id, name, kind, octet_length(text), created_at, updated_at, text FROM documents
                      WHERE person = ?1 AND name = ?2",
                 )?
                 .query_row((person, name), |row| Ok((document_row(row)?, row.get(6)?)))

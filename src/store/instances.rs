@@ -37,6 +37,8 @@ pub struct InstanceRow {
     pub heard_at: Option<DateTime<Utc>>,
     /// When its password was last shown.
     pub used_at: Option<DateTime<Utc>>,
+    /// Scope words that tokens for its password can at most have; `None`: as of one whom nobody knows.
+    pub ceiling: Option<String>,
 }
 
 /// What is kept of an instance's passwords.
@@ -80,6 +82,8 @@ pub struct NewInstance {
     pub said: InstanceWords,
     /// Salt, cost and hash of its password.
     pub secret: SecretRow,
+    /// As in [`InstanceRow::ceiling`].
+    pub ceiling: Option<String>,
     /// SHA-256 of the idempotency key, and of what is registered with it.
     pub retry: Option<([u8; 32], [u8; 32])>,
 }
@@ -136,7 +140,7 @@ pub struct RoleRow {
 /// The columns of an [`InstanceRow`], in its order.
 pub(super) const INSTANCE: &str =
     "seq, id, person, name, description, email, tags, capabilities, status, registered_at, updated_at,
-    heard_at, used_at";
+    heard_at, used_at, ceiling";
 
 impl Store {
     /// Keeps a new instance, offline. `is_taken`: one was registered under this idempotency key.
@@ -160,16 +164,16 @@ impl Store {
             }
             connection
                 .prepare_cached(
-                    "INSERT INTO instances (id, person, name, description, email, tags, words, salt, cost, hash,
+                    "INSERT INTO instances (id, person, name, description, email, tags, words, salt, cost, hash, ceiling,
                        retry_key, retry_print, status, registered_at, updated_at)
-                     VALUES (:id, :person, :name, :description, :email, :tags, :words, :salt, :cost, :hash,
+                     VALUES (:id, :person, :name, :description, :email, :tags, :words, :salt, :cost, :hash, :ceiling,
                        :retry_key, :retry_print, 'offline', :now, :now)",
                 )?
                 .execute(named_params! {
                     ":id": new.id, ":person": new.person, ":name": new.said.name,
                     ":description": new.said.description, ":email": new.said.email, ":tags": new.said.tags,
                     ":words": new.said.words, ":salt": new.secret.salt, ":cost": new.secret.cost,
-                    ":hash": new.secret.hash, ":retry_key": key, ":retry_print": print, ":now": millis(now),
+                    ":hash": new.secret.hash, ":ceiling": new.ceiling, ":retry_key": key, ":retry_print": print, ":now": millis(now),
                 })?;
             one(connection, &new.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
         })
@@ -233,8 +237,8 @@ impl Store {
         })
     }
 
-    /// Gives what was registered under an idempotency key another password, which becomes good beside the first; `None`: a
-    /// password was used by now, or it is not registered any more.
+    /// Gives what was registered under an idempotency key another password with its own ceiling, which becomes good beside the
+    /// first; `None`: a password was used by now, or it is not registered any more.
     ///
     /// # Errors
     /// It cannot be written.
@@ -242,14 +246,15 @@ impl Store {
         &self,
         id: String,
         next_hash: Vec<u8>,
+        ceiling: Option<String>,
     ) -> Result<Option<InstanceRow>, StoreError> {
         self.write(move |connection| {
             let changed = connection
                 .prepare_cached(
-                    "UPDATE instances SET next_hash = ?2
+                    "UPDATE instances SET next_hash = ?2, next_ceiling = ?3
                      WHERE id = ?1 AND retry_print IS NOT NULL AND status <> 'unregistered'",
                 )?
-                .execute((&id, next_hash))?;
+                .execute((&id, next_hash, ceiling))?;
             match changed {
                 0 => Ok(None),
                 _ => one(connection, &id),
@@ -258,31 +263,33 @@ impl Store {
         .await
     }
 
-    /// Registers an instance again, with another password beside the one that is good. `person`: only this one's. `None`:
-    /// there is none.
+    /// Registers an instance again, with another password beside the one that is good. `by`: only this person's, and the
+    /// ceiling of the new password, which otherwise is that of the one before. `None`: there is none.
     ///
     /// # Errors
     /// It cannot be written.
     pub async fn rotate_instance(
         &self,
         id: String,
-        person: Option<String>,
+        by: Option<(String, Option<String>)>,
         said: InstanceWords,
         next_hash: Vec<u8>,
         now: DateTime<Utc>,
     ) -> Result<Option<InstanceRow>, StoreError> {
         self.write(move |connection| {
+            let (person, ceiling) = by.unzip();
             let changed = connection
                 .prepare_cached(
                     "UPDATE instances SET name = :name, description = :description, email = :email, tags = :tags,
                        words = :words, next_hash = :next_hash, updated_at = :now, retry_print = NULL,
+                       next_ceiling = CASE WHEN :person IS NULL THEN ceiling ELSE :ceiling END,
                        status = CASE status WHEN 'unregistered' THEN 'offline' ELSE status END
                      WHERE id = :id AND (:person IS NULL OR person = :person)",
                 )?
                 .execute(named_params! {
                     ":id": id, ":person": person, ":name": said.name, ":description": said.description,
                     ":email": said.email, ":tags": said.tags, ":words": said.words, ":next_hash": next_hash,
-                    ":now": millis(now),
+                    ":ceiling": ceiling.flatten(), ":now": millis(now),
                 })?;
             match changed {
                 0 => Ok(None),
@@ -292,7 +299,8 @@ impl Store {
         .await
     }
 
-    /// Makes the password that was given out last the only one that is good, and ends the tokens that the one before opened.
+    /// Makes the password that was given out last the only one that is good, with its ceiling, and ends the tokens that the
+    /// one before opened.
     /// `false`: another one was given out by now.
     ///
     /// # Errors
@@ -306,7 +314,8 @@ impl Store {
         self.write(move |connection| {
             let changed = connection
                 .prepare_cached(
-                    "UPDATE instances SET hash = next_hash, next_hash = NULL, retry_print = NULL, used_at = ?3
+                    "UPDATE instances SET hash = next_hash, next_hash = NULL, ceiling = next_ceiling, next_ceiling = NULL,
+                       retry_print = NULL, used_at = ?3
                      WHERE id = ?1 AND next_hash = ?2",
                 )?
                 .execute((&id, next_hash, millis(now)))?;
@@ -458,7 +467,7 @@ fn one(connection: &Connection, id: &str) -> rusqlite::Result<Option<InstanceRow
         .optional()
 }
 
-fn end_tokens(connection: &Connection, instance: &str) -> rusqlite::Result<()> {
+pub(super) fn end_tokens(connection: &Connection, instance: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM instance_tokens WHERE instance = ?1")?
         .execute([instance])
@@ -482,5 +491,6 @@ pub(super) fn instance_row(row: &Row<'_>) -> rusqlite::Result<InstanceRow> {
         updated_at: time(row.get(10)?),
         heard_at: at(11)?,
         used_at: at(12)?,
+        ceiling: row.get(13)?,
     })
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
+use super::people::BARE;
 use super::{Store, StoreError, millis, time};
 
 /// One load, without its picture.
@@ -122,19 +123,35 @@ impl Store {
         })
     }
 
-    /// The loads of everybody that shall be connected.
+    /// The loads that shall be connected, of everybody who may come and is more than an instance.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn loads_to_connect(&self) -> Result<Vec<LoadRow>, StoreError> {
         self.read(|connection| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM loads WHERE connect AND registered_at IS NOT NULL ORDER BY id"
+                "SELECT {COLUMNS} FROM loads WHERE connect AND registered_at IS NOT NULL
+                   AND EXISTS (SELECT 1 FROM people WHERE id = loads.person AND disabled_at IS NULL AND NOT ({BARE}))
+                 ORDER BY id"
             );
             connection
                 .prepare_cached(&sql)?
                 .query_map([], load_row)?
                 .collect()
+        })
+    }
+
+    /// Whether loads of this person may be connected: it may come, and is more than an instance.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn may_answer(&self, person: &str) -> Result<bool, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT 1 FROM people WHERE id = ?1 AND disabled_at IS NULL AND NOT ({BARE})"
+                ))?
+                .exists([person])
         })
     }
 

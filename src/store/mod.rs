@@ -40,10 +40,10 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 pub use audit::{AuditRow, AuditSearch};
-pub use claims::Claimed;
+pub use claims::{BehindRow, ClaimRow, Claimed};
 pub use clients::{ClientRow, Forget};
 pub use devices::{Asked, DeviceRow};
-pub use documents::{DocumentRow, Kept};
+pub use documents::{DocumentRow, Kept, Room};
 pub use events::{EventRow, EventSpan};
 pub use export::{EXPORT, ExportPage, ExportTable};
 pub use instance_search::InstanceSearch;

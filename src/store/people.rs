@@ -51,6 +51,10 @@ pub struct AccountRow {
     pub subject: String,
 }
 
+/// Whether a row of `people` was only made for an instance: a member without an account at a provider who never signed in.
+pub(super) const BARE: &str = "people.role = 'member' AND people.last_seen_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM identities WHERE identities.person = people.id)";
+
 const PERSON: &str = "SELECT people.id, role, name, email, scopes, reach, people.created_at, last_seen_at, disabled_at
                       FROM people";
 
@@ -81,14 +85,24 @@ impl Store {
         })
     }
 
-    /// Everybody, in the order in which they came.
+    /// Whether a person was only made for an instance: a member without an account at a provider who never signed in.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn is_bare(&self, person: &str) -> Result<bool, StoreError> {
+        self.read(|connection| is_bare(connection, person))
+    }
+
+    /// Everybody but those who were only made for an instance, in the order in which they came.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn people(&self) -> Result<Vec<PersonRow>, StoreError> {
         self.read(|connection| {
             connection
-                .prepare_cached(&format!("{PERSON} ORDER BY created_at, id"))?
+                .prepare_cached(&format!(
+                    "{PERSON} WHERE NOT ({BARE}) ORDER BY created_at, id"
+                ))?
                 .query_map([], person_row)?
                 .collect()
         })
@@ -223,18 +237,6 @@ impl Store {
         .await
     }
 
-    /// Deletes a person with keys, visits and everything else of it; whether it was there.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub async fn delete_person(&self, id: String) -> Result<bool, StoreError> {
-        self.write(move |connection| {
-            let deleted = connection.execute("DELETE FROM people WHERE id = ?1", [id])?;
-            Ok(deleted > 0)
-        })
-        .await
-    }
-
     /// Forgets a person's accounts at providers, ends its visits, and revokes its grants. `false`: nothing was done, since it
     /// may not come any more.
     ///
@@ -255,6 +257,13 @@ impl Store {
         })
         .await
     }
+}
+
+/// As [`Store::is_bare`].
+pub(super) fn is_bare(connection: &Connection, person: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(&format!("SELECT 1 FROM people WHERE id = ?1 AND {BARE}"))?
+        .exists([person])
 }
 
 /// Keeps a new person, whom no account knows yet.

@@ -15,7 +15,7 @@ use super::super::audit::Told;
 use super::super::contract::{Caller, Envelope, read, unauthenticated};
 use super::{Door, Object, Problem, contracted, idempotency_key};
 use crate::identity::Scope;
-use crate::registry::{Registered, RegisteredBy, RegistryError, Upload};
+use crate::registry::{Registered, RegisteredBy, Registrant, RegistryError, Upload};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new().routes(contracted(routes!(register)))
@@ -69,7 +69,7 @@ struct RegisteredView {
 
 /// Registers an upload, or gives an instance another password.
 ///
-/// Anybody may register. With an id the caller must be that instance or its person; the password before stays good until the
+/// Anybody may register, where `[registry] open_registration` does not say otherwise. With an id the caller must be that instance or its person; the password before stays good until the
 /// new one is first used. An `Idempotency-Key` makes a repeated request name the same instance, with another password.
 #[utoipa::path(post, path = "/api/upload/register", operation_id = "upload.register", tag = "upload",
     params(("Idempotency-Key" = Option<String>, Header, min_length = 16, max_length = 255, pattern = "^[!-~]+$",
@@ -95,19 +95,21 @@ async fn register(
         tags: body.tags.unwrap_or_default(),
     };
     let registry = &door.registry;
-    let person = match &caller {
+    let by = match &caller {
         Caller::Nobody => None,
-        Caller::Instance(instance) => instance.person.clone(),
+        Caller::Instance(own) => own.person.clone().map(|person| Registrant {
+            person,
+            ceiling: own.ceiling.clone(),
+        }),
         Caller::Principal(principal) if principal.may(Scope::RegistryWrite) => {
-            Some(principal.person.clone())
+            Some(Registrant::of(principal))
         }
         Caller::Principal(_) => return Err(Problem::insufficient_scope(Scope::RegistryWrite)),
     };
     let registered = match (id, &caller) {
         (None, _) => {
-            registry
-                .register(upload, person.as_ref(), retry.as_ref())
-                .await
+            may_register(&door, by.as_ref())?;
+            registry.register(upload, by.as_ref(), retry.as_ref()).await
         }
         (Some(_), Caller::Nobody) => return Err(unauthenticated()),
         (Some(id), Caller::Instance(own)) if own.id == id => {
@@ -115,7 +117,8 @@ async fn register(
         }
         (Some(id), Caller::Instance(_)) => Err(RegistryError::Refused(id)),
         (Some(id), Caller::Principal(principal)) => {
-            let by = RegisteredBy::Person(&principal.person);
+            let by = Registrant::of(principal);
+            let by = RegisteredBy::Person(&by);
             // The same as for whoever shows a wrong password.
             registry
                 .rotate(&id, by, upload)
@@ -127,6 +130,27 @@ async fn register(
         }
     };
     Ok(answer(registered?))
+}
+
+/// Whether somebody may register something new: who is not known, only where registration is open.
+fn may_register(door: &Door, by: Option<&Registrant>) -> Result<(), Problem> {
+    if door.settings.borrow().config.registry.open_registration {
+        return Ok(());
+    }
+    let is_known = match by {
+        Some(by) => !door.identity.is_bare(&by.person)?,
+        None => false,
+    };
+    match is_known {
+        true => Ok(()),
+        false => {
+            let detail = "only people who are known here may register: show an API key or a token with registry:write, or have the owner set \
+                          open_registration = true in [registry] of config.toml";
+            let mut problem = unauthenticated();
+            problem.detail = detail.to_owned();
+            Err(problem)
+        }
+    }
 }
 
 fn answer(registered: Registered) -> Response {

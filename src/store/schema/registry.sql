@@ -13,6 +13,8 @@ CREATE TABLE instances (
     cost TEXT NOT NULL,              -- Argon2id's, as m=KIB,t=PASSES,p=LANES
     hash BLOB NOT NULL,
     next_hash BLOB,                  -- of a password that was given out and never used yet; the other one is good until then
+    ceiling TEXT,                    -- scope words that tokens for the password can at most have; NULL: as of one whom nobody knows
+    next_ceiling TEXT,               -- the same for the password that was not used yet
     retry_key BLOB UNIQUE,           -- SHA-256 of the idempotency key that it was registered with, for a day
     retry_print BLOB,                -- SHA-256 of what was registered; NULL: a password was used, and the key is good no more
     status TEXT NOT NULL,            -- online, offline, unregistered

@@ -53,9 +53,12 @@ async fn a_claim_brings_along_what_the_instance_has_kept() {
         (200, &json!("ann")),
         "{claimed}"
     );
-    // Its token ended; the next one is of the person, with one memory and one profile.
+    // Its token and its password ended; the next one is of the person, with one memory and one profile.
     assert_eq!(me(&place.api, &token).await.0, 401);
-    let token = place.token(&id, &password).await;
+    assert_eq!(place.exchange(&id, &password, None).await.0, 401);
+    let next = claimed["instance_password"].as_str().unwrap();
+    assert!(!place.holds(next) && *next != *password);
+    let token = place.token(&id, next).await;
     assert_eq!(person(&place, &token).await, "ann");
     assert_eq!(
         place.text(&ann.key, "alone").await,
@@ -87,12 +90,18 @@ async fn a_claim_brings_along_what_the_instance_has_kept() {
     let (_, profile) = place.get(&ann.key, "/v1/profile").await;
     assert_eq!(profile["counts"]["instances"], 1);
     assert_eq!(profile["instances"][0]["id"], id.as_str());
-    // Once more changes nothing.
-    assert_eq!(claim(&place, &ann.key, &id, &password).await.0, 200);
+    // Once more gives another password once more, for the one that is good.
+    assert_eq!(claim(&place, &ann.key, &id, &password).await.0, 404);
     assert_eq!(me(&place.api, &token).await.0, 200);
+    let (status, again) = claim(&place, &ann.key, &id, next).await;
+    assert_eq!(status, 200, "{again}");
+    assert_eq!(me(&place.api, &token).await.0, 401);
+    assert_eq!(place.exchange(&id, next, None).await.0, 401);
+    let third = again["instance_password"].as_str().unwrap();
+    assert_eq!(person(&place, &place.token(&id, third).await).await, "ann");
     // Both the begin and the end of each claim are in the log.
     let lines = "SELECT count(*) FROM audit WHERE action = 'instances.claim' AND person = 'ann'";
-    assert_eq!(place.count(lines), 4);
+    assert_eq!(place.count(lines), 6);
 }
 
 #[tokio::test]
@@ -112,8 +121,16 @@ async fn what_was_never_exchanged_is_claimed_too_and_other_instances_come_along(
             three.0
         ),
     );
+    let before = place.token(&three.0, &three.1).await;
     assert_eq!(claim(&place, &ann.key, &two.0, &two.1).await.0, 200);
-    let token = place.token(&three.0, &three.1).await;
+    // Nobody has shown this one's password to whoever claims: it is good no more, until there is another one.
+    assert_eq!(me(&place.api, &before).await.0, 401);
+    assert_eq!(place.exchange(&three.0, &three.1, None).await.0, 401);
+    let path = format!("/v1/instances/{}/rotate", three.0);
+    let (status, rotated) = place.call(&ann.key, Method::POST, &path, None).await;
+    assert_eq!(status, 200, "{rotated}");
+    let next = rotated["password"].as_str().unwrap();
+    let token = place.token(&three.0, next).await;
     assert_eq!(person(&place, &token).await, "ann");
     assert_eq!(place.count("SELECT count(*) FROM people"), 2);
 }
@@ -130,23 +147,31 @@ async fn what_is_anothers_is_refused_as_a_wrong_password_is() {
     let nobody = "0123456789abcdef0123";
     let unknown = claim(&place, &ann.key, nobody, &password).await;
     assert_eq!(like(nobody, &unknown), wrong);
-    assert_eq!(claim(&place, &bob.key, &id, &password).await.0, 200);
-    let foreign = claim(&place, &ann.key, &id, &password).await;
+    let (status, claimed) = claim(&place, &bob.key, &id, &password).await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        like(&id, &claim(&place, &ann.key, &id, &password).await),
+        wrong
+    );
+    let password = claimed["instance_password"].as_str().unwrap();
+    let foreign = claim(&place, &ann.key, &id, password).await;
     assert_eq!(like(&id, &foreign), wrong);
     // The owner is a person like others here, and what is the owner's is nobody else's.
     let owner = place.key("owner", json!({})).await;
     assert_eq!(
-        like(&id, &claim(&place, &owner, &id, &password).await),
+        like(&id, &claim(&place, &owner, &id, password).await),
         wrong
     );
     let (mine, secret) = place.instance("two").await;
-    assert_eq!(claim(&place, &owner, &mine, &secret).await.0, 200);
+    let (status, claimed) = claim(&place, &owner, &mine, &secret).await;
+    assert_eq!(status, 200);
+    let secret = claimed["instance_password"].as_str().unwrap();
     assert_eq!(
-        like(&mine, &claim(&place, &bob.key, &mine, &secret).await),
+        like(&mine, &claim(&place, &bob.key, &mine, secret).await),
         wrong
     );
     assert_eq!(
-        person(&place, &place.token(&id, &password).await).await,
+        person(&place, &place.token(&id, password).await).await,
         "bob"
     );
 }
@@ -184,7 +209,13 @@ async fn an_instance_claims_nothing_and_nobody_does_without_the_scope() {
     let (one, two) = (place.instance("one").await, place.instance("two").await);
     let token = place.token(&one.0, &one.1).await;
     assert_eq!(claim(&place, &token, &two.0, &two.1).await.0, 403);
-    place.member("ann").await;
+    let ann = place.member("ann").await;
+    // Not with the scope either.
+    let (_, claimed) = claim(&place, &ann.key, &one.0, &one.1).await;
+    let next = claimed["instance_password"].as_str().unwrap();
+    let token = place.token(&one.0, next).await;
+    let (status, problem) = claim(&place, &token, &two.0, &two.1).await;
+    assert_eq!((status, kind(&problem)), (403, "refused"));
     let narrow = place
         .key("ann", json!({ "scopes": ["registry:read"] }))
         .await;
@@ -246,12 +277,12 @@ async fn who_signs_in_with_a_provider_and_who_shows_a_password_are_one() {
         let request = client.request(method, format!("{}{path}", house.base));
         request.bearer_auth(proof)
     };
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", id.as_str()),
-        ("client_secret", password),
-    ];
-    let exchange = || {
+    let exchange = |password: &str| {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", id.as_str()),
+            ("client_secret", password),
+        ];
         answer(
             client
                 .post(format!("{}/oauth/token", house.base))
@@ -259,14 +290,14 @@ async fn who_signs_in_with_a_provider_and_who_shows_a_password_are_one() {
         )
     };
     // Before the claim they are two.
-    let (_, first) = exchange().await;
+    let (_, first) = exchange(password).await;
     let first = first["access_token"].as_str().unwrap().to_owned();
     let (_, me) = answer(ask(&first, Method::GET, "/v1/me")).await;
     assert_ne!(me["person"]["id"], bob.id.as_str());
     let claim = ask(&key, Method::POST, &format!("/v1/instances/{id}/claim"));
     let (status, claimed) = answer(claim.json(&json!({ "instance_password": password }))).await;
     assert_eq!(status, 200, "{claimed}");
-    let (_, second) = exchange().await;
+    let (_, second) = exchange(claimed["instance_password"].as_str().unwrap()).await;
     let token = second["access_token"].as_str().unwrap();
     let (_, by_password) = answer(ask(token, Method::GET, "/v1/profile")).await;
     let (_, by_sign_in) = answer(ask(&key, Method::GET, "/v1/profile")).await;

@@ -147,3 +147,46 @@ async fn a_memory_is_its_persons_alone() {
     let (_, me) = place.get(&narrow, "/v1/me").await;
     assert_ne!(me["person"]["id"], Value::Null);
 }
+
+#[tokio::test]
+async fn who_is_only_an_instance_keeps_sixteen_mebibytes() {
+    let place = Place::new();
+    let (id, password) = place.instance("one").await;
+    let token = place.token(&id, &password).await;
+    let mib = "x".repeat(1 << 20);
+    for at in 0..16 {
+        assert_eq!(
+            place.keep(&token, &format!("d{at}"), &mib).await,
+            201,
+            "{at}"
+        );
+    }
+    let put = |name: &str, proof: &str, text: &'static str| {
+        let request = place
+            .api
+            .call(Method::PUT, &format!("/v1/documents/{name}"));
+        answer(plain(request, text).bearer_auth(proof))
+    };
+    let (status, problem) = put("more", &token, "\u{20ac}").await;
+    assert_eq!((status, kind(&problem)), (409, "memory-full"), "{problem}");
+    let why = problem["detail"].as_str().unwrap();
+    assert!(
+        why.contains("16777216") && why.contains("16777219"),
+        "{why}"
+    );
+    // One in place of another one, and an empty one, are no more than before.
+    assert_eq!(place.keep(&token, "d0", &mib).await, 200);
+    assert_eq!(put("empty", &token, "").await.0, 201);
+    let (_, list) = place.get(&token, "/v1/documents?limit=1000").await;
+    assert_eq!(list["documents"].as_array().unwrap().len(), 17);
+    assert_eq!(list["documents"][0]["bytes"], 1 << 20);
+    assert_eq!(place.keep(&token, "d0", "short").await, 200);
+    assert_eq!(put("more", &token, "\u{20ac}").await.0, 201);
+    // Whoever claims it has more room.
+    let ann = place.member("ann").await;
+    let path = format!("/v1/instances/{id}/claim");
+    let body = json!({ "instance_password": password });
+    let (status, _) = place.call(&ann.key, Method::POST, &path, Some(body)).await;
+    assert_eq!(status, 200);
+    assert_eq!(place.keep(&ann.key, "d0", &mib).await, 200);
+}

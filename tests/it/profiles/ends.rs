@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Place, Somebody, kind};
+use crate::support::answer;
 use crate::support::oauth::{change, client, me};
 
 /// Texts that are kept about somebody, each of which can be searched for.
@@ -14,6 +15,16 @@ const TEXTS: [&str; 6] = [
     "marmalade-document",
     "marmalade-text",
     "marmalade-load",
+];
+
+/// Words that together allow everything; without the last one all but `admin`.
+const EVERYTHING: [&str; 6] = [
+    "read",
+    "write",
+    "profile:write",
+    "email",
+    "sessions:reveal",
+    "admin",
 ];
 
 /// Fills everything that there is about a person.
@@ -28,11 +39,12 @@ async fn fill(place: &Place, who: &Somebody) -> (String, String) {
     // Long enough for pages of its own.
     let text = format!("{} {}", TEXTS[4], "x".repeat(50_000));
     assert_eq!(place.keep(&who.key, TEXTS[3], &text).await, 201);
-    let instance = place.instance("one").await;
+    let mut instance = place.instance("one").await;
     let path = format!("/v1/instances/{}/claim", instance.0);
     let body = json!({ "instance_password": instance.1 });
-    let (status, _) = place.call(&who.key, Method::POST, &path, Some(body)).await;
+    let (status, claimed) = place.call(&who.key, Method::POST, &path, Some(body)).await;
     assert_eq!(status, 200);
+    instance.1 = claimed["instance_password"].as_str().unwrap().to_owned();
     let app = client(&place.api).await;
     for sql in [
         format!(
@@ -181,8 +193,27 @@ async fn the_owner_leaves_an_empty_place() {
         .call(&owner, Method::PATCH, "/v1/profile", Some(sets))
         .await;
     // Without a username the id confirms.
-    assert_eq!(delete(&place, &owner, "?confirm=root").await.0, 400);
-    assert_eq!(delete(&place, &owner, "?confirm=owner").await.0, 204);
+    for narrow in [
+        &owner,
+        &place
+            .key("owner", json!({ "scopes": EVERYTHING, "sessions": [] }))
+            .await,
+        &place
+            .key("owner", json!({ "scopes": EVERYTHING[..5] }))
+            .await,
+    ] {
+        let (status, problem) = delete(&place, narrow, "?confirm=owner").await;
+        assert_eq!((status, kind(&problem)), (403, "refused"), "{problem}");
+    }
+    assert!(place.holds("marmalade-plan"));
+    let (status, whole) = place.get(&owner, "/v1/profile/export").await;
+    assert_eq!(
+        (status, whole["documents"][0]["name"].as_str()),
+        (200, Some("plan"))
+    );
+    let full = place.key("owner", json!({ "scopes": EVERYTHING })).await;
+    assert_eq!(delete(&place, &full, "?confirm=root").await.0, 400);
+    assert_eq!(delete(&place, &full, "?confirm=owner").await.0, 204);
     assert!(!place.holds("marmalade-plan") && !place.holds("marmalade-owner"));
     assert_eq!(me(&place.api, &owner).await.0, 401);
     let again = place.key("owner", json!({})).await;
@@ -232,4 +263,44 @@ async fn nothing_is_deleted_while_a_foreign_registry_cannot_be_told() {
     let (status, problem) = delete(&place, &ann.key, "?confirm=ann&without_registry=true").await;
     assert_eq!(status, 204, "{problem}");
     assert!(!TEXTS.iter().any(|word| place.holds(word)));
+}
+
+#[tokio::test]
+async fn an_administrator_deletes_as_wholly_as_the_person_itself() {
+    let place = Place::new();
+    let (ann, bob) = (place.member("ann").await, place.member("bob").await);
+    let instance = fill(&place, &ann).await;
+    change(
+        &place.root,
+        "INSERT INTO loads (id, person, name, tags, is_current, created_at, updated_at, registry, instance, sealed, registered_at)
+         VALUES ('far', 'ann', 'far', '{}', 0, 0, 0, 'http://127.0.0.1:9', '0123456789abcdef0123', x'00', 1)",
+    );
+    let remove = async |query: &str| {
+        let path = format!("/v1/people/ann{query}");
+        answer(place.api.own(Method::DELETE, &path)).await
+    };
+    assert_eq!(
+        place
+            .call(&bob.key, Method::DELETE, "/v1/people/ann", None)
+            .await
+            .0,
+        403
+    );
+    assert_eq!(remove("?nonsense=1").await.0, 400);
+    let (status, problem) = remove("").await;
+    assert_eq!(
+        (status, kind(&problem)),
+        (502, "registry-not-told"),
+        "{problem}"
+    );
+    assert!(TEXTS.iter().all(|word| place.holds(word)));
+    let (status, problem) = remove("?without_registry=true").await;
+    assert_eq!(status, 204, "{problem}");
+    for word in TEXTS {
+        assert!(!place.holds(word), "{word}");
+    }
+    assert_eq!(me(&place.api, &ann.key).await.0, 401);
+    assert_eq!(place.exchange(&instance.0, &instance.1, None).await.0, 401);
+    assert_eq!(remove("?without_registry=true").await.0, 404);
+    assert_eq!(me(&place.api, &bob.key).await.0, 200);
 }

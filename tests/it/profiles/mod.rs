@@ -1,5 +1,6 @@
 //! Profiles, documents, and instances as callers.
 
+mod ceilings;
 mod claims;
 mod cli;
 mod documents;

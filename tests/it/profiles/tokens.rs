@@ -24,7 +24,7 @@ async fn a_password_gets_a_token_for_profile_and_memory_and_nothing_else() {
     assert!(tokens.get("refresh_token").is_none());
     assert_eq!(
         tokens["scope"],
-        "profile memory:read memory:write registry:read registry:write"
+        "profile memory:read memory:write registry:read"
     );
     let token = tokens["access_token"].as_str().unwrap();
     assert!(token.starts_with("ji_") && token.len() == 46, "{token}");
