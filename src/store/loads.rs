@@ -122,14 +122,15 @@ impl Store {
         })
     }
 
-    /// The loads of everybody that shall be connected.
+    /// The loads of everybody who may come that shall be connected.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn loads_to_connect(&self) -> Result<Vec<LoadRow>, StoreError> {
         self.read(|connection| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM loads WHERE connect AND registered_at IS NOT NULL ORDER BY id"
+                "SELECT {COLUMNS} FROM loads WHERE connect AND registered_at IS NOT NULL
+                 AND person IN (SELECT id FROM people WHERE disabled_at IS NULL) ORDER BY id"
             );
             connection
                 .prepare_cached(&sql)?
