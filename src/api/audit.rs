@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use super::guard::Desk;
 use super::{Door, Peer, Problem, guarded};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Scope, Who};
 use crate::store::{AuditRow, AuditSearch};
 
 /// Longest subject that is kept, bytes.
@@ -27,15 +27,20 @@ const SUBJECT: usize = 200;
 const PAGE: u32 = 1000;
 
 /// Open operations that are asked with GET and do something nevertheless.
-const DOINGS: [&str; 1] = ["signin.callback"];
+const DOINGS: [&str; 2] = ["signin.callback", CONNECT];
+/// A doing that gives nothing that outlasts it: it has one line, at its end.
+const CONNECT: &str = "instances.connect";
 /// Operations that only look, although their method does not say so.
 const ASKING: [&str; 1] = ["memory.search"];
 /// Operations that look, and give what opens a session: their lines stay as long as those of changes.
 const GIVING: [&str; 2] = ["sessions.state.get", "sessions.artefacts.get"];
 /// What the names of operations begin with that change who may do what.
-const CREDENTIALS: [&str; 7] = [
+const CREDENTIALS: [&str; 10] = [
     "instances.claim",
+    "instances.rotate",
+    "instances.unregister",
     "keys.",
+    "loads.delete",
     "people.",
     "profile.delete",
     "registrations.",
@@ -62,6 +67,7 @@ impl Care {
         let of_credentials = |name: &&str| operation.starts_with(*name);
         match scope {
             None if method.is_safe() && !DOINGS.contains(&operation) => Self::None,
+            None if operation == CONNECT => Self::Closed,
             // Registrations, consents, tokens, tickets, sign-ins: whatever is open and does something gives or takes rights.
             None => Self::Credentials,
             Some(Scope::Admin) if !method.is_safe() => Self::Credentials,
@@ -153,6 +159,17 @@ impl Line {
             return answer;
         }
         self.row.result = answer.status().as_u16();
+        if let Some(who) = answer.extensions().get::<Who>() {
+            self.row.principal = who.to_string();
+        }
+        if self.row.action == CONNECT && self.row.result != 101 {
+            if !matches!(self.row.result, 401 | 403) {
+                // No password was looked at, or nothing came of it for want of room.
+                return answer;
+            }
+            // Whoever guesses must not push out the traces of changes.
+            self.row.looks = true;
+        }
         if let Some(told) = answer.extensions_mut().remove::<Told>() {
             self.row.person = told.person.or(self.row.person);
             self.row.subject = told.subject.as_deref().map(shown).or(self.row.subject);
@@ -317,6 +334,21 @@ mod tests {
         let of = |operation| Care::of(&Method::GET, operation, None);
         assert_eq!(of("signin.callback"), Care::Credentials);
         assert_eq!(of("signin.show"), Care::None);
+        assert_eq!(of("instances.connect"), Care::Closed);
+        let scope = Some(Scope::RegistryWrite);
+        for operation in [
+            "instances.rotate",
+            "instances.unregister",
+            "loads.delete",
+            "registrations.create",
+            "registrations.delete",
+        ] {
+            assert_eq!(
+                Care::of(&Method::POST, operation, scope),
+                Care::Credentials,
+                "{operation}"
+            );
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 
 use super::guard::Desk;
 use super::{Door, Peer, Problem};
-use crate::identity::{Principal, Scope, holds_a_proof};
-use crate::registry::{Instance, RegistryError};
+use crate::identity::{IdentityError, Principal, Scope, Scopes, holds_a_proof};
+use crate::registry::{Instance, RegistryError, Status};
 
 /// Longest message of an envelope, in characters: clients show it to people.
 const MESSAGE: usize = 300;
@@ -88,7 +88,22 @@ impl FromRequestParts<Door> for Caller {
     }
 }
 
+/// What an instance that is not registered may do: come back, and say once more that it is gone.
+const UNREGISTERED_MAY: [&str; 2] = ["upload.register", "upload.unregister"];
+
 impl Caller {
+    /// An instance that has shown its password.
+    ///
+    /// # Errors
+    /// It is not registered, and this is not what it may do nevertheless: the same as for a wrong password.
+    pub(super) fn instance(instance: Instance, operation: &str) -> Result<Self, Problem> {
+        let gone = instance.status == Status::Unregistered;
+        if gone && !UNREGISTERED_MAY.contains(&operation) {
+            return Err(RegistryError::Refused(instance.id).into());
+        }
+        Ok(Self::Instance(Box::new(instance)))
+    }
+
     /// The instance with this id, where the caller is it, or is its person and may do this. `None`: there is none for it.
     ///
     /// # Errors
@@ -124,9 +139,9 @@ impl Caller {
     }
 }
 
-/// 401, where there is no password at all.
+/// 401, where there is no proof at all.
 pub(super) fn unauthenticated() -> Problem {
-    let detail = "this needs the instance's id and password, as Authorization: Bearer ID:PASSWORD";
+    let detail = "give an API key as X-API-Key, an access token as Authorization: Bearer, or an instance's id and password as Authorization: Bearer ID:PASSWORD";
     let status = StatusCode::UNAUTHORIZED;
     Problem::new(status, "unauthenticated", "Not authenticated", detail)
         .challenge(r#"Bearer realm="jarkeeper""#.to_owned())
@@ -147,12 +162,54 @@ pub(super) fn bearer(request: &Request) -> Option<(String, SecretString)> {
         .then(|| (id.to_owned(), password.into()))
 }
 
-/// The instance behind an id and a password. What is not known already is counted for the address before anything is spent
-/// on it.
+/// The instance behind an id and a password, whose person may come. What is not known already is counted for the address
+/// before anything is spent on it.
 ///
 /// # Errors
-/// There is none; the address or the id has shown too many wrong ones; too many are looked at.
+/// There is none, or its person may not come any more: the same for both. The address or the id has shown too many wrong ones;
+/// too many are looked at.
 pub(super) async fn prove(
+    desk: &Desk,
+    peer: Option<&Peer>,
+    id: &str,
+    password: &SecretString,
+) -> Result<Instance, Problem> {
+    let instance = proven(desk, peer, id, password).await?;
+    limits(desk, &instance)?;
+    Ok(instance)
+}
+
+/// The same, for something that its person must be allowed to do.
+///
+/// # Errors
+/// As above, and where the person may not do this.
+pub(super) async fn prove_for(
+    desk: &Desk,
+    peer: Option<&Peer>,
+    id: &str,
+    password: &SecretString,
+    scope: Scope,
+) -> Result<Instance, Problem> {
+    let instance = proven(desk, peer, id, password).await?;
+    match limits(desk, &instance)? {
+        Some(may) if !may.allow(scope) => Err(Problem::insufficient_scope(scope)),
+        _ => Ok(instance),
+    }
+}
+
+/// What an instance's person may; `None`: it is nobody's who is known.
+fn limits(desk: &Desk, instance: &Instance) -> Result<Option<Scopes>, Problem> {
+    let Some(person) = &instance.person else {
+        return Ok(None);
+    };
+    match desk.door.identity.limits(person) {
+        Ok((may, _)) => Ok(Some(may)),
+        Err(IdentityError::Invalid(_)) => Err(RegistryError::Refused(instance.id.clone()).into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn proven(
     desk: &Desk,
     peer: Option<&Peer>,
     id: &str,
@@ -188,12 +245,11 @@ impl From<RegistryError> for Problem {
                 Self::new(status, "invalid-credentials", "Not authenticated", detail)
                     .challenge(r#"Bearer realm="jarkeeper", error="invalid_token""#.to_owned())
             }
-            RegistryError::Locked { until } => {
-                let left = (until - chrono::Utc::now()).num_seconds().max(0);
+            RegistryError::Locked { wait, .. } => {
                 let status = StatusCode::TOO_MANY_REQUESTS;
                 let title = "Too many requests";
                 Self::new(status, "locked", title, error.to_string())
-                    .retry_after(left.unsigned_abs() + 1)
+                    .retry_after(wait.as_secs() + 1)
             }
             RegistryError::Busy => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;

@@ -313,9 +313,14 @@ pub(super) async fn stand_contract(rules: Rules, mut request: Request, next: Nex
         Err(problem) => return problem.into_response(),
     };
     let shown = match (bearer, &standing.known) {
-        (Some((id, password)), _) => contract::prove(&desk, peer.as_ref(), &id, &password)
-            .await
-            .map(|instance| Caller::Instance(Box::new(instance))),
+        (Some((id, password)), _) => {
+            let scope = match rule.method.is_safe() {
+                true => Scope::RegistryRead,
+                false => Scope::RegistryWrite,
+            };
+            let proven = contract::prove_for(&desk, peer.as_ref(), &id, &password, scope).await;
+            proven.and_then(|instance| Caller::instance(instance, &rule.operation))
+        }
         (None, Ok(None)) => Ok(Caller::Nobody),
         (None, Ok(Some(principal))) => Ok(Caller::Principal(Box::new(principal.clone()))),
         (None, Err(Unknown::Malformed(problem))) => Err(problem.clone()),

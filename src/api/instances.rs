@@ -14,7 +14,8 @@ use utoipa_axum::routes;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::registry::{
-    Instance, InstanceChange, RegisteredBy, Registrant, RegistryError, Search, Status, Upload,
+    Instance, InstanceChange, Registered, RegisteredBy, Registrant, RegistryError, Search, Status,
+    Upload,
 };
 
 /// Most of one page, and how many there are where nobody says.
@@ -257,17 +258,34 @@ struct RotatedView {
     password: String,
 }
 
-/// Gives an instance another password; the one before stays good until the new one is first used. Tokens for the new one
-/// may no more than the credentials that asked for it. One that is not registered any more is registered again.
+/// How an instance gets another password.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct InstanceRotation {
+    /// Whether the one before is known to others: it is good no more at once, the instance's tokens end, and what was connected
+    /// by it is closed. Otherwise it stays good until the new one is first used.
+    #[serde(default)]
+    #[schema(default = false)]
+    revoke: bool,
+}
+
+/// Gives an instance another password; the one before stays good until the new one is first used, unless it is revoked. Tokens for
+/// the new one may no more than the credentials that asked for it. One that is not registered any more is registered again.
 #[utoipa::path(post, path = "/v1/instances/{id}/rotate", operation_id = "instances.rotate", tag = "registry",
-    params(("id" = String, Path, description = "The instance's id.")),
+    params(("id" = String, Path, description = "The instance's id.")), request_body = Option<InstanceRotation>,
     responses((status = 200, body = RotatedView), (status = 404, body = Problem)))]
 async fn rotate(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
     Path(id): Path<String>,
+    body: Option<Json<Option<InstanceRotation>>>,
 ) -> Result<Json<RotatedView>, Problem> {
     let own = own(&door, &principal, &id)?;
+    let rotation = body.and_then(|Json(body)| body).unwrap_or_default();
+    if rotation.revoke {
+        let revoked = door.registry.revoke(&own.id, &principal.person).await?;
+        return Ok(Json(revoked.into()));
+    }
     let upload = Upload {
         name: own.name,
         description: own.description,
@@ -277,8 +295,14 @@ async fn rotate(
     let by = Registrant::of(&principal);
     let by = RegisteredBy::Person(&by);
     let rotated = door.registry.rotate(&own.id, by, upload).await?;
-    Ok(Json(RotatedView {
-        instance: rotated.instance.into(),
-        password: rotated.password.expose_secret().to_owned(),
-    }))
+    Ok(Json(rotated.into()))
+}
+
+impl From<Registered> for RotatedView {
+    fn from(registered: Registered) -> Self {
+        Self {
+            instance: registered.instance.into(),
+            password: registered.password.expose_secret().to_owned(),
+        }
+    }
 }

@@ -13,7 +13,8 @@ use utoipa_axum::routes;
 
 use super::profile::erase;
 use super::{Door, Problem, guarded};
-use crate::identity::{Person, PersonChange, Principal, Reach, Scope, Scopes};
+use crate::identity::{Person, PersonChange, PersonId, Principal, Reach, Scope, Scopes};
+use crate::registry::{Farewell, Search};
 
 /// Longest name of a person, in characters.
 const LONGEST: usize = 100;
@@ -117,7 +118,7 @@ struct PersonPatch {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<String>>)]
     reach: Option<Option<Vec<String>>>,
-    /// Whether it may not come any more: keys, tokens and visits stop working at once.
+    /// Whether it may not come any more: keys, tokens, visits and the passwords of its instances stop working at once.
     disabled: Option<bool>,
 }
 
@@ -147,7 +148,31 @@ async fn change(
     if disables {
         door.loads.look_again();
     }
+    if person.disabled_at.is_some() || !person.scopes.allow(Scope::RegistryWrite) {
+        for instance in instances(&door, &person.id)? {
+            let farewell = Farewell::Moved;
+            door.registry.presence().dismiss(&instance, farewell);
+        }
+    }
     Ok(Json(person.into()))
+}
+
+/// Which of a person's instances may be connected.
+fn instances(door: &Door, person: &PersonId) -> Result<Vec<String>, Problem> {
+    let mut search = Search {
+        person: Some(person.clone()),
+        limit: 100,
+        ..Search::default()
+    };
+    let mut all = Vec::new();
+    loop {
+        let page = door.registry.search(&search)?;
+        all.extend(page.instances.into_iter().map(|instance| instance.id));
+        search.after = page.next;
+        if search.after.is_none() {
+            return Ok(all);
+        }
+    }
 }
 
 impl PersonPatch {

@@ -19,10 +19,12 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::audit::Told;
 use super::front::QueryPasswords;
 use super::guard::Desk;
 use super::{Door, Peer, Problem, contract, contracted};
-use crate::registry::{self, RegistryError, Status};
+use crate::identity::{Scope, Who};
+use crate::registry::{self, Instance, RegistryError, Status};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new().routes(contracted(routes!(connect)))
@@ -33,7 +35,8 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 /// A newer socket of the same instance takes the place of the older one, which is closed with 4000. Messages are JSON objects
 /// with a `type`. The daemon sends `chat` (`request_id`, `request`) and `chat_cancel` (`request_id`), and answers `heartbeat`
 /// with `heartbeat_ack`; the instance answers a chat with `chat_response` (`request_id`, and `raw_sse`, `done` or `error`). What
-/// sends nothing for 90 seconds, not even a ping, is closed. A frame has at most 1 MiB.
+/// sends nothing for 90 seconds, not even a ping, is closed, and so is what was opened with a password that is good no more
+/// (4004). A frame has at most 1 MiB.
 #[utoipa::path(get, path = "/api/ws/{id}", operation_id = "instances.connect", tag = "registry",
     params(
         ("id" = String, Path, description = "The instance's id."),
@@ -62,20 +65,15 @@ async fn connect(
         _ => SecretString::default(),
     };
     let peer = peer.as_deref();
-    let instance = contract::prove(&desk, peer, &id, &password).await?;
-    if instance.status == Status::Unregistered {
-        return Err(RegistryError::Refused(id).into());
-    }
+    let instance = proven(&desk, peer, &id, &password).await?;
     let attached = door.registry.presence().attach(&instance.id);
     let attached = attached.map_err(|full| {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Problem::new(status, "busy", "Busy", full.to_string()).retry_after(5)
     })?;
-    // It may have been unregistered while it was being looked at.
-    let now = door.registry.instance(&instance.id)?;
-    if now.is_none_or(|now| now.status == Status::Unregistered) {
-        return Err(RegistryError::Refused(instance.id).into());
-    }
+    // It may have been unregistered, its password replaced or its person disabled while it was being looked at. From here on
+    // whoever does that finds the line.
+    let instance = proven(&desk, peer, &id, &password).await?;
     tokio::spawn(async move {
         match upgrade.await {
             Ok(stream) => registry::carry(TokioIo::new(stream), attached).await,
@@ -88,7 +86,27 @@ async fn connect(
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, key);
-    Ok(answer)
+    let told = Told {
+        person: instance.person.as_ref().map(ToString::to_string),
+        ..Told::default()
+    };
+    answer.extensions_mut().insert(Who::Instance(instance.id));
+    Ok(told.on(answer))
+}
+
+/// The instance behind an id and a password, where it is registered and its person may have it connected.
+async fn proven(
+    desk: &Desk,
+    peer: Option<&Peer>,
+    id: &str,
+    password: &SecretString,
+) -> Result<Instance, Problem> {
+    let scope = Scope::RegistryWrite;
+    let instance = contract::prove_for(desk, peer, id, password, scope).await?;
+    match instance.status {
+        Status::Unregistered => Err(RegistryError::Refused(instance.id).into()),
+        Status::Online | Status::Offline => Ok(instance),
+    }
 }
 
 /// What answers the key of a client that asks for a WebSocket (RFC 6455 section 4.2.1).

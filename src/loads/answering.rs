@@ -24,6 +24,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(120);
 /// Longest event that is passed on: it must fit into a message of 1 MiB, as JSON in JSON.
 const EVENT: usize = 384 << 10;
+/// Longest id of a chat that is answered: it stands in every piece of the answer.
+const ID: usize = 255;
 /// What ends an answer.
 const DONE: &str = "[DONE]";
 
@@ -35,6 +37,10 @@ pub(super) struct Answering {
     tasks: JoinSet<()>,
     chats: HashMap<String, AbortHandle>,
 }
+
+/// A registry wants more answers than it takes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Flooded;
 
 /// A message from a registry.
 #[derive(Deserialize)]
@@ -64,31 +70,40 @@ impl Answering {
     }
 
     /// Takes a message from the registry. Of one that is none, or of another kind, nothing comes.
-    pub(super) fn take(&mut self, message: &str) {
+    ///
+    /// # Errors
+    /// It wants more answers than it takes: its line is to be cut.
+    pub(super) fn take(&mut self, message: &str) -> Result<(), Flooded> {
         while self.tasks.try_join_next().is_some() {}
         self.chats.retain(|_, task| !task.is_finished());
         let Ok(asked) = serde_json::from_str::<Asked>(message) else {
-            return;
+            return Ok(());
         };
         let Value::String(id) = asked.request_id else {
-            return;
+            return Ok(());
         };
+        if id.len() > ID {
+            return Ok(());
+        }
         match (asked.kind.as_str(), asked.request) {
             ("chat_cancel", _) => {
                 if let Some(task) = self.chats.remove(&id) {
                     task.abort();
                 }
             }
-            ("chat", Value::Object(request)) if !self.chats.contains_key(&id) => {
+            ("chat", Value::Object(_)) if self.chats.contains_key(&id) => {}
+            // Those that were cancelled and have not ended yet count too.
+            ("chat", Value::Object(_)) if self.tasks.len() >= CHATS => {
+                return self.refuse(&id, "it has too many chats under way");
+            }
+            ("chat", Value::Object(request)) => {
                 let (renewer, out) = (self.renewer.clone(), self.out.clone());
-                let busy = self.chats.len() >= CHATS;
                 let may = (self.may)();
                 let chat = id.clone();
                 let task = self.tasks.spawn(async move {
-                    let answered = match (may, busy) {
-                        (false, _) => Err("its person may not come any more".to_owned()),
-                        (true, true) => Err("it has too many chats under way".to_owned()),
-                        (true, false) => answer(&renewer, &chat, request, &out).await,
+                    let answered = match may {
+                        true => answer(&renewer, &chat, request, &out).await,
+                        false => Err("its person may not come any more".to_owned()),
                     };
                     let last = match answered {
                         Ok(()) => json!({ "done": true }),
@@ -97,16 +112,18 @@ impl Answering {
                     // Where nobody hears it any more, the connection is gone, and this with it.
                     let _ = out.send(response(&chat, last)).await;
                 });
-                if !busy {
-                    self.chats.insert(id, task);
-                }
+                self.chats.insert(id, task);
             }
-            ("chat", request) if !request.is_object() => {
-                let why = json!({ "error": "the request is no JSON object" });
-                let _ = self.out.try_send(response(&id, why));
-            }
+            ("chat", _) => return self.refuse(&id, "the request is no JSON object"),
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Never waits: whoever asks more than it listens to has no place here.
+    fn refuse(&self, id: &str, why: &str) -> Result<(), Flooded> {
+        let refusal = response(id, json!({ "error": why }));
+        self.out.try_send(refusal).map_err(|_| Flooded)
     }
 }
 

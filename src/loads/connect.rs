@@ -172,13 +172,13 @@ impl Loads {
         let mut pause = SHORTEST;
         loop {
             let began = Instant::now();
-            let online = || {
+            let tell = |waits: Option<Left>| {
                 *lock(&condition) = Connection {
-                    since: Some((self.0.clock)()),
-                    last_error: None,
+                    since: waits.is_none().then(|| (self.0.clock)()),
+                    last_error: waits.map(|left| left.to_string()),
                 };
             };
-            let left = self.line(&row, online).await;
+            let left = self.line(&row, tell).await;
             *lock(&condition) = Connection {
                 since: None,
                 last_error: Some(left.to_string()),

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use super::Loads;
 use super::answering::Answering;
-use crate::registry::{Attached, Farewell, Status};
+use crate::registry::{Attached, Farewell, Patient, Status};
 use crate::store::LoadRow;
 
 /// Longest wait for a connection, and for its TLS.
@@ -60,6 +60,12 @@ pub(super) enum Left {
     /// It answers something else.
     #[error("what answers at the registry's address is no registry")]
     Odd,
+    /// Whoever came with the password goes before.
+    #[error("replaced by a connection with its password; it connects when that ends")]
+    Behind,
+    /// It does not listen.
+    #[error("the registry asks for more answers than it takes")]
+    Flooded,
     /// Another one has connected with the same credentials.
     #[error("another connection of the same instance has taken its place")]
     Replaced,
@@ -82,13 +88,13 @@ impl Loads {
         Answering::new(self.0.renewer.clone(), may, out)
     }
 
-    /// Connects a load, calls `online` when that is done, and answers chats until it ends.
-    pub(super) async fn line(&self, row: &LoadRow, online: impl Fn()) -> Left {
+    /// Connects a load, and answers chats until it ends. `tell` is called when it is connected, and where it waits, with why.
+    pub(super) async fn line(&self, row: &LoadRow, tell: impl Fn(Option<Left>)) -> Left {
         let (Some(registry), Some(instance)) = (&row.registry, &row.instance) else {
             return Left::Refused;
         };
         if registry.is_empty() {
-            return self.own_line(row, instance, online).await;
+            return self.own_line(row, instance, tell).await;
         }
         let password = match self.password(row).await {
             Ok(Some(password)) => password,
@@ -100,14 +106,14 @@ impl Loads {
         };
         drop(password);
         match open(&url).await {
-            Ok(Socket::Plain(socket)) => self.talk(row, *socket, online).await,
-            Ok(Socket::Tls(socket)) => self.talk(row, *socket, online).await,
+            Ok(Socket::Plain(socket)) => self.talk(row, *socket, tell).await,
+            Ok(Socket::Tls(socket)) => self.talk(row, *socket, tell).await,
             Err(left) => left,
         }
     }
 
     /// Within this process: the person of the load is proof enough.
-    async fn own_line(&self, row: &LoadRow, instance: &str, online: impl Fn()) -> Left {
+    async fn own_line(&self, row: &LoadRow, instance: &str, tell: impl Fn(Option<Left>)) -> Left {
         let registry = &self.0.registry;
         let known = match registry.instance(instance) {
             Ok(known) => known,
@@ -122,7 +128,9 @@ impl Loads {
         if !own {
             return Left::Refused;
         }
-        // Whoever came with the password goes before.
+        if registry.presence().connected(instance).is_some() {
+            tell(Some(Left::Behind));
+        }
         while registry.presence().connected(instance).is_some() {
             sleep(LOOK).await;
         }
@@ -130,11 +138,11 @@ impl Loads {
             mut post,
             mut end,
             far,
-        } = match registry.presence().attach(instance) {
+        } = match registry.presence().attach_within(instance) {
             Ok(attached) => attached,
             Err(full) => return Left::Here(full.to_string()),
         };
-        online();
+        tell(None);
         let (out, mut answers) = mpsc::channel(AHEAD);
         let mut answering = self.answering(row, out);
         let mut beat = interval(PING);
@@ -145,7 +153,9 @@ impl Loads {
                     Ok(Farewell::Unregistered | Farewell::Moved) => Left::Refused,
                     _ => Left::Ended,
                 },
-                Some(message) = post.recv() => answering.take(&message),
+                Some(message) = post.next() => if answering.take(message.text()).is_err() {
+                    return Left::Flooded;
+                },
                 Some(answer) = answers.recv() => far.take(&answer),
                 _ = beat.tick() => far.heard(),
             }
@@ -157,9 +167,9 @@ impl Loads {
         &self,
         row: &LoadRow,
         socket: WebSocketStream<S>,
-        online: impl Fn(),
+        tell: impl Fn(Option<Left>),
     ) -> Left {
-        online();
+        tell(None);
         let (mut to, mut from) = socket.split();
         let (out, mut answers) = mpsc::channel(AHEAD);
         let mut answering = self.answering(row, out);
@@ -179,7 +189,11 @@ impl Loads {
         let down = async {
             loop {
                 match timeout(SILENCE, from.next()).await {
-                    Ok(Some(Ok(Message::Text(text)))) => answering.take(&text),
+                    Ok(Some(Ok(Message::Text(text)))) => {
+                        if answering.take(&text).is_err() {
+                            return Left::Flooded;
+                        }
+                    }
                     Ok(Some(Ok(Message::Close(frame)))) => {
                         let code = frame.map(|frame| u16::from(frame.code));
                         return match code {
@@ -217,8 +231,8 @@ fn address(registry: &str, instance: &str, password: &SecretString) -> Option<Ze
 }
 
 enum Socket {
-    Plain(Box<WebSocketStream<TcpStream>>),
-    Tls(Box<WebSocketStream<tokio_rustls::client::TlsStream<TcpStream>>>),
+    Plain(Box<WebSocketStream<Patient<TcpStream>>>),
+    Tls(Box<WebSocketStream<Patient<tokio_rustls::client::TlsStream<TcpStream>>>>),
 }
 
 async fn open(address: &str) -> Result<Socket, Left> {
@@ -259,7 +273,7 @@ async fn open(address: &str) -> Result<Socket, Left> {
 async fn agreed<S: AsyncRead + AsyncWrite + Unpin>(
     address: &str,
     stream: S,
-) -> Result<WebSocketStream<S>, Left> {
+) -> Result<WebSocketStream<Patient<S>>, Left> {
     let request = address.into_client_request().map_err(|_| Left::Odd)?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE))
@@ -267,7 +281,7 @@ async fn agreed<S: AsyncRead + AsyncWrite + Unpin>(
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         .max_write_buffer_size(MESSAGE);
-    let asked = client_async_with_config(request, stream, Some(config));
+    let asked = client_async_with_config(request, Patient::new(stream), Some(config));
     match timeout(AGREED, asked).await {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(Error::Http(answer))) => Err(match answer.status().as_u16() {

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
+use super::letter::Post;
 use super::presence::{Farewell, Presence};
 use super::relay::Answer;
 
@@ -13,8 +14,8 @@ const ACKNOWLEDGED: &str = r#"{"type":"heartbeat_ack"}"#;
 /// The end of a line that its carrier has.
 #[derive(Debug)]
 pub struct Attached {
-    /// What the instance shall be sent, as JSON.
-    pub post: mpsc::Receiver<String>,
+    /// What the instance shall be sent.
+    pub post: Post,
     /// Tells when the line is over.
     pub end: oneshot::Receiver<Farewell>,
     /// Takes what comes from the instance; the instance is connected as long as this lives.
@@ -73,7 +74,7 @@ impl Far {
                 let mut table = self.presence.table();
                 if let Some(line) = table.line(&self.id, Some(self.serial)) {
                     // Where so much waits to be sent, one acknowledgement less is no loss.
-                    line.send(ACKNOWLEDGED.to_owned());
+                    line.send(ACKNOWLEDGED.to_owned(), &self.presence.0.posted);
                 }
             }
             "chat_response" => {
@@ -130,9 +131,9 @@ mod tests {
         for text in nonsense {
             line.far.take(text);
         }
-        assert!(line.post.try_recv().is_err());
+        assert!(line.post.waiting().is_none());
         line.far
             .take(r#"{"type":"heartbeat","data":{"status":"alive"},"version":"1.0"}"#);
-        assert_eq!(line.post.try_recv().unwrap(), ACKNOWLEDGED);
+        assert_eq!(line.post.waiting().unwrap(), ACKNOWLEDGED);
     }
 }

@@ -4,15 +4,19 @@
 //! [`Registry`]. May touch: the store. It knows no HTTP: shapes and status codes are the doors'.
 
 mod attempts;
+mod budget;
 mod check;
 mod far;
 mod instance;
+mod letter;
 mod password;
+mod patient;
 mod pieces;
 mod presence;
 mod proofs;
 mod prove;
 mod relay;
+mod revoke;
 mod rows;
 mod socket;
 #[cfg(test)]
@@ -37,6 +41,8 @@ pub use instance::{
     Instance, InstanceChange, Page, Registered, RegisteredBy, Registrant, Role, Search, Status,
     Upload,
 };
+pub use letter::{Post, Sending};
+pub(crate) use patient::Patient;
 pub(crate) use pieces::DONE;
 pub use presence::{Connected, Farewell, Full, Presence};
 pub use relay::{Chat, ChatError};
@@ -68,6 +74,8 @@ pub enum RegistryError {
     Locked {
         /// When it opens.
         until: DateTime<Utc>,
+        /// How long that is from now.
+        wait: std::time::Duration,
     },
     /// Too many passwords wait to be looked at.
     #[error("too many passwords are being looked at; try again in a moment")]
@@ -224,7 +232,6 @@ impl Registry {
             let why = "what was registered with this idempotency key is in use; take another key";
             RegistryError::Conflict(why.to_owned())
         })?;
-        self.forget(&before.id);
         Ok(Registered {
             instance: rows::instance(row),
             password,
@@ -263,7 +270,10 @@ impl Registry {
             (self.0.clock)(),
         );
         let row = rotated.await?.ok_or_else(unknown)?;
-        self.forget(id);
+        if person.is_some() {
+            // Others' guesses do not keep it from using what it was just given.
+            self.pardon(id);
+        }
         Ok(Registered {
             instance: rows::instance(row),
             password,

@@ -4,20 +4,25 @@
 //! or this process itself for the daemon's own loads. An instance has one line; a newer one takes its place.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use super::budget::{Budget, Weighed};
 use super::far::{Attached, Far};
-use super::relay::Sink;
+use super::letter::{Letter, Post};
+use super::relay::{ALL_AHEAD, Sink};
 use crate::store::{PresenceRow, Store};
 
 /// Most instances that are connected at once.
 const CONNECTED: usize = 4096;
 /// Messages that wait to be sent to one instance.
 const AHEAD: usize = 64;
+/// Their bytes.
+const POSTED: usize = 4 << 20;
+/// The same of all instances.
+const ALL_POSTED: usize = 64 << 20;
 
 /// Why a line is closed from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,8 @@ pub enum Farewell {
     Moved,
     /// Nothing came from it for too long.
     Silent,
+    /// The password that it was opened with is good no more.
+    Rotated,
 }
 
 impl Farewell {
@@ -43,6 +50,7 @@ impl Farewell {
             Self::Unregistered => (4001, "unregistered"),
             Self::Moved => (4002, "moved"),
             Self::Silent => (4003, "silent"),
+            Self::Rotated => (4004, "rotated"),
         }
     }
 }
@@ -79,7 +87,9 @@ pub(super) struct Shared {
     /// How many lines there are.
     lines: watch::Sender<usize>,
     /// Bytes of answers that callers have not taken yet.
-    pub(super) waiting: AtomicUsize,
+    pub(super) waiting: Budget,
+    /// Bytes of messages that instances have not taken yet.
+    pub(super) posted: Budget,
 }
 
 #[derive(Default)]
@@ -91,12 +101,22 @@ pub(super) struct Table {
     changed: HashSet<String>,
 }
 
+/// What opened a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    ByPassword,
+    /// It leads to a load of this daemon.
+    Within,
+}
+
 /// One instance's line, as this side has it.
 pub(super) struct Line {
     serial: u64,
     connected: Connected,
     noted: DateTime<Utc>,
-    post: mpsc::Sender<String>,
+    opened: Opened,
+    post: mpsc::Sender<Letter>,
+    posted: Budget,
     end: Option<oneshot::Sender<Farewell>>,
     /// The chats under way, by their request ids.
     pub(super) chats: HashMap<String, Sink>,
@@ -107,9 +127,11 @@ impl Line {
         self.serial
     }
 
-    /// Puts a message among those that wait to be sent; `false`: too many wait.
-    pub(super) fn send(&self, message: String) -> bool {
-        self.post.try_send(message).is_ok()
+    /// Puts a message among those that wait to be sent to all instances; `None`: too much waits.
+    pub(super) fn send(&self, message: String, all: &Budget) -> Option<Letter> {
+        let letter = Letter::new(Weighed::new(message, &self.posted, all)?);
+        self.post.try_send(letter.clone()).ok()?;
+        Some(letter)
     }
 }
 
@@ -127,7 +149,8 @@ impl Presence {
             table: Mutex::default(),
             changed: Notify::new(),
             lines: watch::Sender::new(0),
-            waiting: AtomicUsize::new(0),
+            waiting: Budget::new(ALL_AHEAD),
+            posted: Budget::new(ALL_POSTED),
         }))
     }
 
@@ -136,13 +159,25 @@ impl Presence {
         table.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connects an instance that was proven; the line that it had before is closed.
+    /// Connects an instance that was proven by its password; the line that it had before is closed.
     ///
     /// # Errors
     /// So many are connected already, or the daemon stops.
     pub fn attach(&self, id: &str) -> Result<Attached, Full> {
+        self.attach_as(id, Opened::ByPassword)
+    }
+
+    /// The same of a load of this daemon, which needs no password.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn attach_within(&self, id: &str) -> Result<Attached, Full> {
+        self.attach_as(id, Opened::Within)
+    }
+
+    fn attach_as(&self, id: &str, opened: Opened) -> Result<Attached, Full> {
         let now = (self.0.clock)();
-        let (post, posted) = mpsc::channel(AHEAD);
+        let (post, posted) = Post::new(AHEAD);
         let (end, ended) = oneshot::channel();
         let mut table = self.table();
         match table.stopping {
@@ -162,7 +197,9 @@ impl Presence {
             serial,
             connected,
             noted: now,
+            opened,
             post,
+            posted: Budget::new(POSTED),
             end: Some(end),
             chats: HashMap::new(),
         };
@@ -193,6 +230,21 @@ impl Presence {
     /// Closes an instance's line, where it has one.
     pub fn dismiss(&self, id: &str, why: Farewell) {
         let line = self.table().lines.remove(id);
+        if let Some(line) = line {
+            line.close(why);
+            self.note(id);
+        }
+    }
+
+    /// Closes an instance's line, where it was opened by a password.
+    pub fn dismiss_proven(&self, id: &str, why: Farewell) {
+        let line = {
+            let mut table = self.table();
+            match table.lines.get(id) {
+                Some(line) if line.opened == Opened::ByPassword => table.lines.remove(id),
+                _ => None,
+            }
+        };
         if let Some(line) = line {
             line.close(why);
             self.note(id);
@@ -318,6 +370,20 @@ mod tests {
         assert!(presence.connected("a").is_some());
         drop(second.far);
         assert!(presence.connected("a").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_good_no_more_ends_what_it_opened_and_nothing_else() {
+        let presence = Presence::default();
+        let proven = presence.attach("a").unwrap();
+        let mut own = presence.attach_within("b").unwrap();
+        for id in ["a", "b", "c"] {
+            presence.dismiss_proven(id, Farewell::Rotated);
+        }
+        assert_eq!(proven.end.await, Ok(Farewell::Rotated));
+        assert!(presence.connected("b").is_some() && own.end.try_recv().is_err());
+        presence.dismiss("b", Farewell::Moved);
+        assert_eq!(own.end.await, Ok(Farewell::Moved));
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::password::{For, same};
 use super::proofs::{Known, Proofs, salt};
-use super::{ALONE, Instance, LONGEST_ID, Registry, RegistryError};
+use super::{ALONE, Farewell, Instance, LONGEST_ID, Registry, RegistryError};
 use crate::store::SecretRow;
 
 /// Longest password that is looked at, bytes: none that was given out here is longer than 46.
@@ -73,8 +73,10 @@ impl Registry {
                     // Another one was given out at this moment.
                     return Err(refused());
                 }
+                self.forget(id);
+                // In this order: who comes with the new one from now on stays, and who came with the one before looks again.
+                inner.presence.dismiss_proven(id, Farewell::Rotated);
                 let mut proofs = self.proofs();
-                proofs.forget(id);
                 let epoch = proofs.epoch();
                 proofs.right(&mark, epoch);
             }
@@ -99,16 +101,20 @@ impl Registry {
         if !sane {
             return Some(Err(RegistryError::Refused(String::new())));
         }
+        let now = (self.0.clock)();
         let known = {
             let mut proofs = self.proofs();
             let mark = proofs.mark(id, password);
-            proofs.known(&mark, (self.0.clock)())
+            proofs.known(&mark, now)
         };
         match known {
             Known::Not => None,
             Known::Right => Some(self.used(id)),
             Known::Wrong => Some(Err(RegistryError::Refused(id.to_owned()))),
-            Known::Locked(until) => Some(Err(RegistryError::Locked { until })),
+            Known::Locked(until) => {
+                let wait = (until - now).to_std().unwrap_or_default();
+                Some(Err(RegistryError::Locked { until, wait }))
+            }
         }
     }
 
@@ -126,6 +132,11 @@ impl Registry {
     /// Forgets what is known of an instance's passwords.
     pub(super) fn forget(&self, id: &str) {
         self.proofs().forget(id);
+    }
+
+    /// Forgets how often a wrong password was shown for an id: its person has looked after it.
+    pub(super) fn pardon(&self, id: &str) {
+        self.proofs().pardon(id);
     }
 
     pub(super) fn proofs(&self) -> std::sync::MutexGuard<'_, Proofs> {

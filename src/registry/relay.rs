@@ -1,16 +1,16 @@
 //! Chats with instances that are connected: a request goes down the line, and its answer comes back in pieces.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use super::budget::{Budget, Weighed};
+use super::letter::Letter;
 use super::pieces::{DONE, events, words};
-use super::presence::{Presence, Shared};
+use super::presence::Presence;
 
 /// Chats that are under way with one instance.
 const CHATS: usize = 32;
@@ -19,7 +19,7 @@ const REQUEST: usize = 1 << 20;
 /// Bytes of one answer that its caller has not taken yet.
 const AHEAD: usize = 4 << 20;
 /// The same of all answers.
-const ALL_AHEAD: usize = 64 << 20;
+pub(super) const ALL_AHEAD: usize = 64 << 20;
 /// An instance that says nothing for so long does not answer any more.
 const SILENCE: Duration = Duration::from_secs(120);
 
@@ -61,47 +61,13 @@ pub(super) struct Answer {
 pub(super) struct Sink {
     pieces: mpsc::UnboundedSender<Piece>,
     /// Bytes that the caller has not taken.
-    ahead: Arc<std::sync::atomic::AtomicUsize>,
+    ahead: Budget,
 }
 
 enum Piece {
     Data(Weighed),
     Done,
     Failed(ChatError),
-}
-
-/// A text that counts as waiting until it is dropped.
-struct Weighed {
-    text: String,
-    ahead: Arc<std::sync::atomic::AtomicUsize>,
-    shared: Arc<Shared>,
-}
-
-impl Weighed {
-    /// `None`: too much waits.
-    fn new(text: String, sink: &Sink, shared: &Arc<Shared>) -> Option<Self> {
-        // An empty text too has its place.
-        let weight = text.len() + WEIGHT;
-        let own = sink.ahead.fetch_add(weight, Ordering::Relaxed);
-        let all = shared.waiting.fetch_add(weight, Ordering::Relaxed);
-        let weighed = Self {
-            text,
-            ahead: Arc::clone(&sink.ahead),
-            shared: Arc::clone(shared),
-        };
-        (own + weight <= AHEAD && all + weight <= ALL_AHEAD).then_some(weighed)
-    }
-}
-
-/// What a piece weighs beside its bytes.
-const WEIGHT: usize = 64;
-
-impl Drop for Weighed {
-    fn drop(&mut self) {
-        let weight = self.text.len() + WEIGHT;
-        self.ahead.fetch_sub(weight, Ordering::Relaxed);
-        self.shared.waiting.fetch_sub(weight, Ordering::Relaxed);
-    }
 }
 
 impl Presence {
@@ -119,12 +85,13 @@ impl Presence {
         let (pieces, came) = mpsc::unbounded_channel();
         let mut table = self.table();
         let line = table.line(id, None).ok_or(ChatError::Offline)?;
-        if line.chats.len() >= CHATS || !line.send(message) {
+        if line.chats.len() >= CHATS {
             return Err(ChatError::Busy);
         }
+        let letter = line.send(message, &self.0.posted).ok_or(ChatError::Busy)?;
         let sink = Sink {
             pieces,
-            ahead: Arc::default(),
+            ahead: Budget::new(AHEAD),
         };
         line.chats.insert(request_id.clone(), sink);
         let serial = line.serial();
@@ -133,6 +100,7 @@ impl Presence {
             instance: id.to_owned(),
             serial,
             request_id,
+            letter,
             came,
             ready: VecDeque::new(),
             quiet_since: Instant::now(),
@@ -151,7 +119,7 @@ impl Presence {
         };
         let mut last = None;
         if let Some(text) = answer.raw_sse {
-            match Weighed::new(text, sink, &self.0) {
+            match Weighed::new(text, &sink.ahead, &self.0.waiting) {
                 Some(weighed) => drop(sink.pieces.send(Piece::Data(weighed))),
                 None => last = Some(Piece::Failed(ChatError::Flooded)),
             }
@@ -167,7 +135,7 @@ impl Presence {
             let _ = sink.pieces.send(last);
             line.chats.remove(request);
             if flooded {
-                line.send(cancel(request));
+                line.send(cancel(request), &self.0.posted);
             }
         }
     }
@@ -179,6 +147,8 @@ pub struct Chat {
     instance: String,
     serial: u64,
     request_id: String,
+    /// The request, which need not be sent where nobody waits for its answer any more.
+    letter: Letter,
     came: mpsc::UnboundedReceiver<Piece>,
     ready: VecDeque<String>,
     /// When something last came. Kept here: whoever waits may do so in turns.
@@ -206,7 +176,7 @@ impl Chat {
             let failure = match timeout_at(silent, self.came.recv()).await {
                 Ok(Some(Piece::Data(piece))) => {
                     self.quiet_since = Instant::now();
-                    self.ready = events(&piece.text).into();
+                    self.ready = events(piece.text()).into();
                     continue;
                 }
                 Ok(Some(Piece::Done)) => {
@@ -226,12 +196,14 @@ impl Chat {
     fn end(&mut self, tell: bool) {
         self.over = true;
         self.ready.clear();
+        let unsent = self.letter.withdraw();
         let mut table = self.presence.table();
         if let Some(line) = table.line(&self.instance, Some(self.serial))
             && line.chats.remove(&self.request_id).is_some()
             && tell
+            && !unsent
         {
-            line.send(cancel(&self.request_id));
+            line.send(cancel(&self.request_id), &self.presence.0.posted);
         }
     }
 }
@@ -257,6 +229,7 @@ fn request_id() -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::letter::Post;
     use super::*;
 
     fn request() -> Map<String, Value> {
@@ -264,8 +237,8 @@ mod tests {
     }
 
     /// The id of the chat that the line was just sent.
-    fn asked(post: &mut mpsc::Receiver<String>) -> String {
-        let message: Value = serde_json::from_str(&post.try_recv().unwrap()).unwrap();
+    fn asked(post: &mut Post) -> String {
+        let message: Value = serde_json::from_str(&post.waiting().unwrap()).unwrap();
         message["request_id"].as_str().unwrap().to_owned()
     }
 
@@ -296,8 +269,8 @@ mod tests {
         assert_eq!(chat.next().await, None);
         assert_eq!(chat.next().await, None);
         drop(chat);
-        assert!(line.post.try_recv().is_err(), "nothing is to be cancelled");
-        assert!(other.post.try_recv().is_err());
+        assert!(line.post.waiting().is_none(), "nothing is to be cancelled");
+        assert!(other.post.waiting().is_none());
     }
 
     #[tokio::test]
@@ -314,15 +287,20 @@ mod tests {
         assert_eq!(chat.next().await, Some(Err(refused)));
         assert_eq!(chat.next().await, None);
         // Who hangs up.
-        drop(presence.chat("a", &request()).unwrap());
+        let chat = presence.chat("a", &request()).unwrap();
         let id = asked(&mut line.post);
-        assert_eq!(line.post.try_recv().unwrap(), cancel(&id));
+        drop(chat);
+        assert_eq!(line.post.waiting().unwrap(), cancel(&id));
+        // Before it was sent: it is not sent any more.
+        drop(presence.chat("a", &request()).unwrap());
+        assert!(line.post.waiting().is_none());
+        assert_eq!(presence.0.posted.used(), 0);
         // [DONE] ends it too.
         let mut chat = presence.chat("a", &request()).unwrap();
         let id = asked(&mut line.post);
         line.far.take(&reply(&id, json!({ "raw_sse": "[DONE]" })));
         assert_eq!(chat.next().await, None);
-        assert!(line.post.try_recv().is_err(), "nothing is to be cancelled");
+        assert!(line.post.waiting().is_none(), "nothing is to be cancelled");
         // A line that ends.
         let mut chat = presence.chat("a", &request()).unwrap();
         drop(line.far);
@@ -338,7 +316,7 @@ mod tests {
         let mut chat = presence.chat("a", &request()).unwrap();
         let id = asked(&mut line.post);
         assert_eq!(chat.next().await, Some(Err(ChatError::Silent)));
-        assert_eq!(line.post.try_recv().unwrap(), cancel(&id));
+        assert_eq!(line.post.waiting().unwrap(), cancel(&id));
         // Also for who looks in between.
         let mut chat = presence.chat("a", &request()).unwrap();
         let id = asked(&mut line.post);
@@ -366,7 +344,7 @@ mod tests {
         for _ in 0..8 {
             line.far.take(&reply(&id, json!({ "raw_sse": piece })));
         }
-        assert!(presence.0.waiting.load(Ordering::Relaxed) <= AHEAD);
+        assert!(presence.0.waiting.used() <= AHEAD);
         let mut all = 0;
         let end = loop {
             match chat.next().await {
@@ -375,8 +353,8 @@ mod tests {
             }
         };
         assert_eq!((all, end), (3 << 20, Some(Err(ChatError::Flooded))));
-        assert_eq!(presence.0.waiting.load(Ordering::Relaxed), 0);
-        assert_eq!(line.post.try_recv().unwrap(), cancel(&id));
+        assert_eq!(presence.0.waiting.used(), 0);
+        assert_eq!(line.post.waiting().unwrap(), cancel(&id));
         let chats: Vec<_> = (0..CHATS).map(|_| presence.chat("a", &request())).collect();
         assert!(chats.iter().all(Result::is_ok));
         let busy = presence.chat("a", &request());
@@ -384,6 +362,21 @@ mod tests {
         let long = Map::from_iter([("m".to_owned(), Value::String("x".repeat(REQUEST)))]);
         assert_eq!(presence.chat("a", &long).err(), Some(ChatError::TooLarge));
         drop(chats);
+        let megabyte = "x".repeat(1_000_000);
+        let large = Map::from_iter([("m".to_owned(), megabyte.into())]);
+        let ask = || presence.chat("a", &large);
+        let chats: Vec<_> = (0..4).map(|_| ask().unwrap()).collect();
+        assert_eq!(ask().err(), Some(ChatError::Busy));
+        // Another instance has its own place, as long as there is some for all.
+        let ids: Vec<_> = (0..16).map(|number| format!("b{number}")).collect();
+        let lines: Vec<_> = ids.iter().map(|id| presence.attach(id).unwrap()).collect();
+        let further = ids.iter().flat_map(|id| [id; 4]);
+        let further: Vec<_> = further
+            .filter_map(|id| presence.chat(id, &large).ok())
+            .collect();
+        assert_eq!(further.len(), (64 << 20) / 1_000_200 - 4);
+        drop((chats, further, lines));
+        assert_eq!(presence.0.posted.used(), 0);
         assert!(presence.table().line("a", None).unwrap().chats.is_empty());
     }
 }

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
 use super::far::{Attached, Far};
+use super::patient::Patient;
 use super::presence::Farewell;
 
 /// Longest message, and longest frame of one, from an instance, bytes.
@@ -25,7 +26,7 @@ const SILENCE: Duration = Duration::from_secs(90);
 /// How long a close waits for its answer.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Carries a line over a stream that has left HTTP, until either end is over.
+/// Carries a line over a stream that has left HTTP, until either end is over, or the other end takes nothing for 30 seconds.
 pub async fn carry<S: AsyncRead + AsyncWrite + Unpin>(stream: S, attached: Attached) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE))
@@ -33,7 +34,8 @@ pub async fn carry<S: AsyncRead + AsyncWrite + Unpin>(stream: S, attached: Attac
         .read_buffer_size(READ)
         .write_buffer_size(READ)
         .max_write_buffer_size(WRITE);
-    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+    let socket =
+        WebSocketStream::from_raw_socket(Patient::new(stream), Role::Server, Some(config)).await;
     let (mut to, mut from) = socket.split();
     let Attached {
         mut post,
@@ -42,8 +44,8 @@ pub async fn carry<S: AsyncRead + AsyncWrite + Unpin>(stream: S, attached: Attac
     } = attached;
     // Reading goes on while something is written: two ends that both wait for the other to read would wait for ever.
     let down = async {
-        while let Some(message) = post.recv().await {
-            if to.send(Message::text(message)).await.is_err() {
+        while let Some(message) = post.next().await {
+            if to.send(Message::text(message.text())).await.is_err() {
                 return;
             }
         }
@@ -167,6 +169,32 @@ mod tests {
         stop.await.unwrap();
         assert!(began.elapsed() <= GOODBYE * 2);
         drop(mute);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_that_takes_nothing_is_cut_though_it_goes_on_talking() {
+        let presence = Presence::default();
+        let (client, carried) = connected(&presence, "a").await;
+        let (mut to, _from) = client.split();
+        let began = Instant::now();
+        let long = "x".repeat(1 << 19);
+        let request = serde_json::Map::from_iter([("m".to_owned(), long.into())]);
+        let chat = presence.chat("a", &request).unwrap();
+        let talk = async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                if to.send(Message::text("x")).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! {
+            ended = carried => ended.unwrap(),
+            () = talk => {}
+        }
+        assert_eq!(began.elapsed().as_secs(), 30);
+        assert!(presence.connected("a").is_none());
+        drop(chat);
     }
 
     #[tokio::test]

@@ -78,7 +78,7 @@ async fn an_id_is_locked_whether_there_is_such_an_instance_or_not() {
         }
         let until = clock() + TimeDelta::minutes(15);
         let locked = registry.prove(id, &made.password).await.unwrap_err();
-        assert!(matches!(locked, RegistryError::Locked { until: at } if at == until));
+        assert!(matches!(locked, RegistryError::Locked { until: at, .. } if at == until));
     }
     later(TimeDelta::minutes(15));
     assert!(

@@ -327,6 +327,35 @@ impl Store {
         .await
     }
 
+    /// Makes another password the only one that is good, and ends the tokens of those before; what is not registered is
+    /// registered again. `None`: this person has no such instance.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn revoke_instance(
+        &self,
+        id: String,
+        person: String,
+        hash: Vec<u8>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<InstanceRow>, StoreError> {
+        self.write(move |connection| {
+            let changed = connection
+                .prepare_cached(
+                    "UPDATE instances SET hash = ?3, next_hash = NULL, retry_print = NULL, updated_at = ?4,
+                       status = CASE status WHEN 'unregistered' THEN 'offline' ELSE status END
+                     WHERE id = ?1 AND person = ?2",
+                )?
+                .execute((&id, person, hash, millis(now)))?;
+            if changed == 0 {
+                return Ok(None);
+            }
+            end_tokens(connection, &id)?;
+            one(connection, &id)
+        })
+        .await
+    }
+
     /// Notes that a password was shown for the first time, so that its idempotency key is good no more.
     ///
     /// # Errors

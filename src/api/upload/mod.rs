@@ -29,7 +29,8 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .merge(roles::routes())
 }
 
-/// The idempotency key of a request: 16 to 255 visible ASCII characters.
+/// The idempotency key of a request: 32 to 255 visible ASCII characters. Whoever registers without credentials is told from
+/// others by it alone; a UUID has 36.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<SecretString>, Problem> {
     let mut all = headers.get_all(IDEMPOTENCY_KEY).iter();
     let (value, further) = (all.next(), all.next());
@@ -37,11 +38,11 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<SecretString>, Problem>
         return Ok(None);
     };
     let bytes = value.as_bytes();
-    let sound = (16..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+    let sound = (32..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
     match (sound, further, value.to_str()) {
         (true, None, Ok(text)) => Ok(Some(text.into())),
         _ => Err(Problem::bad_request(
-            "Idempotency-Key is there once, with 16 to 255 visible ASCII characters",
+            "Idempotency-Key is there once, with 32 to 255 visible ASCII characters",
         )),
     }
 }
@@ -62,14 +63,18 @@ mod tests {
             idempotency_key(&headers).map(|key| key.is_some())
         };
         let long = "x".repeat(256);
+        let uuid = "0b3c52f4-4f0e-4c0c-9a51-1df0c2f8c6aa";
         assert!(
-            !of(&[]).unwrap() && of(&["0123456789abcdef"]).unwrap() && of(&[&long[1..]]).unwrap()
+            !of(&[]).unwrap()
+                && of(&[uuid]).unwrap()
+                && of(&[&long[1..]]).unwrap()
+                && of(&[&long[..32]]).unwrap()
         );
         for wrong in [
-            &["short"][..],
+            &[&long[..31]][..],
             &[&long],
-            &["0123456789 abcdef"],
-            &["0123456789abcdef"; 2],
+            &["0123456789abcdef 0123456789abcdef"],
+            &[uuid; 2],
         ] {
             assert!(of(wrong).is_err(), "{wrong:?}");
         }

@@ -15,7 +15,7 @@ use super::super::audit::Told;
 use super::super::contract::{Caller, Envelope, read, unauthenticated};
 use super::{Door, Object, Problem, contracted, idempotency_key};
 use crate::identity::Scope;
-use crate::registry::{Registered, RegisteredBy, Registrant, RegistryError, Upload};
+use crate::registry::{Registered, RegisteredBy, Registrant, RegistryError, Status, Upload};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new().routes(contracted(routes!(register)))
@@ -72,8 +72,8 @@ struct RegisteredView {
 /// Anybody may register, where `[registry] open_registration` does not say otherwise. With an id the caller must be that instance or its person; the password before stays good until the
 /// new one is first used. An `Idempotency-Key` makes a repeated request name the same instance, with another password.
 #[utoipa::path(post, path = "/api/upload/register", operation_id = "upload.register", tag = "upload",
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 16, max_length = 255, pattern = "^[!-~]+$",
-        description = "16 to 255 visible ASCII characters, new for each registration.")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 32, max_length = 255, pattern = "^[!-~]+$",
+        description = "32 to 255 visible ASCII characters, new for each registration.")),
     request_body = RegisterBody,
     responses(
         (status = 200, body = Envelope<RegisteredView>),
@@ -107,6 +107,10 @@ async fn register(
         Caller::Principal(_) => return Err(Problem::insufficient_scope(Scope::RegistryWrite)),
     };
     let registered = match (id, &caller) {
+        // It comes back, or does nothing.
+        (None, Caller::Instance(own)) if own.status == Status::Unregistered => {
+            Err(RegistryError::Refused(own.id.clone()))
+        }
         (None, _) => {
             may_register(&door, by.as_ref())?;
             registry.register(upload, by.as_ref(), retry.as_ref()).await

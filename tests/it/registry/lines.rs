@@ -146,6 +146,12 @@ async fn line_07_nobody_takes_an_id_over() {
     let path = format!("/api/upload/{}", made.id);
     let body = again("stolen", &made.id);
     let wrong = format!("{}:wrong", made.id);
+    let record = async || data(house.get(&path, Some(&made.bearer())).await);
+    let secret = || {
+        let secret = crate::api::store(&house.root).instance_secret(&made.id);
+        secret.unwrap().unwrap()
+    };
+    let before = (record().await, secret());
     for bearer in [
         None,
         Some(wrong.as_str()),
@@ -158,10 +164,9 @@ async fn line_07_nobody_takes_an_id_over() {
     let unknown = again("stolen", "0123456789abcdef0123");
     refused(house.register(&unknown, None).await, 401);
     refused(house.register(&unknown, Some(&made.bearer())).await, 401);
-    assert_eq!(
-        data(house.get(&path, Some(&made.bearer())).await)["upload_name"],
-        "a"
-    );
+    assert_eq!(record().await, before.0);
+    // Nor is another password of it good now, or waits to be.
+    assert!(secret() == before.1 && before.1.next_hash.is_none());
 }
 
 #[tokio::test]
@@ -507,7 +512,7 @@ async fn line_16_unregisters_as_often_as_one_likes() {
         &format!("/api/upload/{}", made.id),
         Some(&made.bearer()),
     );
-    refused(answer(put.json(&json!({ "upload_name": "b" }))).await, 404);
+    refused(answer(put.json(&json!({ "upload_name": "b" }))).await, 401);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod instances;
 mod life;
 mod lines;
 mod many;
+mod revoked;
 mod secrets;
 mod socket;
 

@@ -13,7 +13,7 @@ async fn line_22_no_password_is_anywhere_but_in_the_answer_that_gives_it() {
     let root = Root::new();
     root.env("JARKEEPER_LOG__FILTER", "trace");
     let house = House::on(root);
-    let retry = "retry-key-0123456789abcdef";
+    let retry = "retry-key-0123456789abcdef-0123456789";
     let register = || {
         house
             .call(Method::POST, "/api/upload/register", None)

@@ -121,21 +121,26 @@ async fn line_18_a_password_opens_and_everything_else_is_refused_before_the_upgr
 
 #[tokio::test]
 async fn line_19_pings_and_heartbeats_are_answered_and_presence_is_seen() {
-    let (_root, _daemon, api) = daemon();
+    let (root, _daemon, api) = daemon();
     let (id, password, _) = registered(&api, "a").await;
     assert_eq!(detail(&api, &id, &password).await["is_connected"], false);
     let mut instance = Instance::connect(&api, &id, &password).await;
     let first = seen(&api, &id, &password, true).await;
-    let beat = first["last_heartbeat"]
-        .as_str()
-        .expect("it was heard")
-        .to_owned();
+    let heard = |detail: &Value| -> chrono::DateTime<chrono::Utc> {
+        let at = detail["last_heartbeat"].as_str().expect("it was heard");
+        at.parse().unwrap()
+    };
+    // At another time of the clock by which it is told.
+    let later = || tokio::time::sleep(Duration::from_millis(5));
+    later().await;
     instance
         .socket
         .send(Message::Ping("abc".into()))
         .await
         .unwrap();
     assert_eq!(instance.next().await, Some(Message::Pong("abc".into())));
+    let pinged = heard(&detail(&api, &id, &password).await);
+    assert!(pinged > heard(&first), "{pinged} {first}");
     let nonsense = [
         "",
         "{",
@@ -154,19 +159,30 @@ async fn line_19_pings_and_heartbeats_are_answered_and_presence_is_seen() {
         .send(Message::Binary(vec![0, 255].into()))
         .await
         .unwrap();
-    let now = chrono::Utc::now().to_rfc3339();
-    let heartbeat = json!({ "type": "heartbeat", "version": "1.0",
-        "data": { "timestamp": now, "instance_id": id, "status": "alive" } });
-    instance.say(heartbeat.to_string()).await;
-    assert_eq!(instance.hear().await, json!({ "type": "heartbeat_ack" }));
-    let later = detail(&api, &id, &password).await;
-    assert!(
-        later["last_heartbeat"].as_str().unwrap() >= beat.as_str(),
-        "{later}"
-    );
+    let mut before = pinged;
+    for _ in 0..2 {
+        later().await;
+        let now = chrono::Utc::now().to_rfc3339();
+        let heartbeat = json!({ "type": "heartbeat", "version": "1.0",
+            "data": { "timestamp": now, "instance_id": id, "status": "alive" } });
+        instance.say(heartbeat.to_string()).await;
+        assert_eq!(instance.hear().await, json!({ "type": "heartbeat_ack" }));
+        let beat = heard(&detail(&api, &id, &password).await);
+        assert!(beat > before, "{beat} {before}");
+        before = beat;
+    }
+    // What is written down is the minute.
+    let kept = crate::api::store(&root).instance(&id).unwrap().unwrap();
+    let kept = kept
+        .heard_at
+        .expect("it was written down")
+        .timestamp_millis();
+    assert_eq!(kept % 60_000, 0);
+    assert!((0..120_000).contains(&(before.timestamp_millis() - kept)));
     // Without a goodbye.
     drop(instance);
-    seen(&api, &id, &password, false).await;
+    let left = seen(&api, &id, &password, false).await;
+    assert_eq!(heard(&left).timestamp_millis() % 60_000, 0, "{left}");
     // And with one.
     let mut instance = Instance::connect(&api, &id, &password).await;
     seen(&api, &id, &password, true).await;
@@ -195,7 +211,7 @@ async fn a_newer_socket_takes_the_place_and_unregistering_closes_it() {
 }
 
 #[tokio::test]
-async fn a_rotated_password_leaves_the_socket_open() {
+async fn a_socket_is_open_until_another_password_is_used() {
     let (_root, _daemon, api) = daemon();
     let (id, password, load) = registered(&api, "a").await;
     let mut instance = Instance::connect(&api, &id, &password).await;
@@ -206,10 +222,16 @@ async fn a_rotated_password_leaves_the_socket_open() {
     let (status, made) = answer(again).await;
     assert_eq!((status, &made["instance_id"]), (201, &json!(id)), "{made}");
     let newer = made["instance_password"].as_str().unwrap();
-    // It is used, and the one before is no good any more.
-    assert_eq!(detail(&api, &id, newer).await["is_connected"], true);
     instance.say(r#"{"type":"heartbeat"}"#).await;
     assert_eq!(instance.hear().await["type"], "heartbeat_ack");
+    assert_eq!(detail(&api, &id, &password).await["is_connected"], true);
+    // It is used, and the one before is no good any more.
+    let mut successor = Instance::connect(&api, &id, newer).await;
+    assert_eq!(instance.closed().await, Some(4004));
+    drop(instance);
+    successor.say(r#"{"type":"heartbeat"}"#).await;
+    assert_eq!(successor.hear().await["type"], "heartbeat_ack");
+    assert_eq!(detail(&api, &id, newer).await["is_connected"], true);
     let refused = Instance::try_connect(&api, &id, &password).await;
     assert_eq!(refused.err().unwrap().0, 401);
 }
