@@ -4,7 +4,7 @@
 //! [`Registry`]. May touch: the store. It knows no HTTP: shapes and status codes are the doors'.
 
 mod attempts;
-mod check;
+pub(crate) mod check;
 mod far;
 mod instance;
 mod password;
