@@ -16,10 +16,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::contract::{Envelope, Refused, read};
-use super::loads::{DeletedView, Deletion, given};
+use super::loads::{DeletedView, Deletion, given, no_current};
 use super::{Door, Problem, guarded};
 use crate::identity::{PersonId, Principal, Scope};
-use crate::loads::{Avatar, Load, LoadChange, LoadError, NewLoad, Standing};
+use crate::loads::{Avatar, Load, LoadChange, NewLoad, Standing};
 use crate::registry::Status;
 
 /// How long an answer of a registry is waited for, of which nothing is known yet: front ends ask every three seconds.
@@ -34,6 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(reads(routes!(current)))
         .routes(writes(routes!(change)))
         .routes(writes(routes!(delete)))
+        .routes(writes(routes!(delete_called_current)))
         .routes(reads(routes!(status)))
 }
 
@@ -114,7 +115,7 @@ struct Sent {
     name: Option<String>,
     /// What it is.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 4096)]
+    #[schema(value_type = Option<String>, max_length = 10_000)]
     description: Option<Option<String>>,
     /// The address that is registered with it.
     #[serde(default, deserialize_with = "given")]
@@ -148,7 +149,7 @@ impl Sent {
 
 fn current_of(door: &Door, person: &PersonId) -> Result<Load, Problem> {
     let load = door.loads.current(person)?;
-    Ok(load.ok_or(LoadError::NoCurrent)?)
+    load.ok_or_else(|| no_current("POST /api/loads"))
 }
 
 /// A name in an envelope that has it twice: older readers look for it at the top.
@@ -261,9 +262,30 @@ async fn delete(
     Path(name): Path<String>,
     deletion: Result<Query<Deletion>, QueryRejection>,
 ) -> Result<Json<Envelope<DeletedView>>, Problem> {
+    delete_named(&door, &principal.person, &name, deletion).await
+}
+
+/// Deletes the load whose name is `current`, as one of any other name. The current load is deleted by its own name.
+#[utoipa::path(delete, path = "/api/loads/current", operation_id = "facade.loads.delete_called_current", tag = "upload",
+    params(Deletion),
+    responses((status = 200, body = Envelope<DeletedView>), (status = 400, body = Refused), (status = 404, body = Refused),
+        (status = 502, body = Refused, description = "the registry could not be told; nothing was changed")))]
+async fn delete_called_current(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    deletion: Result<Query<Deletion>, QueryRejection>,
+) -> Result<Json<Envelope<DeletedView>>, Problem> {
+    delete_named(&door, &principal.person, "current", deletion).await
+}
+
+async fn delete_named(
+    door: &Door,
+    person: &PersonId,
+    name: &str,
+    deletion: Result<Query<Deletion>, QueryRejection>,
+) -> Result<Json<Envelope<DeletedView>>, Problem> {
     let Query(deletion) = deletion.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let person = &principal.person;
-    let id = door.loads.named(person, &name)?.id;
+    let id = door.loads.named(person, name)?.id;
     let told = door.loads.delete(person, &id, deletion.alone()).await?;
     Ok(Envelope::of(DeletedView::of(id, told)))
 }

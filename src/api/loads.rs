@@ -34,14 +34,10 @@ impl From<LoadError> for Problem {
         match error {
             LoadError::Invalid(why) => Self::bad_request(why),
             LoadError::Unknown(id) => Self::not_found("load", &id),
-            LoadError::NoCurrent => Self::not_found("load", "current"),
+            LoadError::NoCurrent => no_current("POST /v1/loads"),
             LoadError::Taken(_) => Self::conflict("load-name-taken", error.to_string()),
             LoadError::TooMany => Self::conflict("too-many-loads", error.to_string()),
-            LoadError::NotRegistered(why) => {
-                let status = StatusCode::BAD_REQUEST;
-                let title = "The upload was not registered";
-                Self::new(status, "registration-failed", title, why.detail)
-            }
+            LoadError::NotRegistered(why) => not_registered(why.detail),
             LoadError::NotTold(why) => {
                 let status = StatusCode::BAD_GATEWAY;
                 let detail = format!("{}; nothing was changed", why.detail);
@@ -58,9 +54,31 @@ impl From<LoadError> for Problem {
                 Self::new(status, "refused", "Not allowed", error.to_string())
             }
             LoadError::Seal(why) => Self::conflict("no-seal", why),
+            LoadError::NoRandom => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let title = "No random numbers";
+                Self::new(status, "no-random-numbers", title, error.to_string()).retry_after(5)
+            }
             LoadError::Store(error) => error.into(),
         }
     }
+}
+
+/// 404, where the person has no load at all; `way`: how one is made.
+pub(super) fn no_current(way: &str) -> Problem {
+    let detail = format!("there is no current load; make one first: {way}");
+    Problem::new(StatusCode::NOT_FOUND, "unknown-load", "Not found", detail)
+}
+
+/// 400, where nothing was registered.
+pub(super) fn not_registered(detail: String) -> Problem {
+    let title = "The upload was not registered";
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "registration-failed",
+        title,
+        detail,
+    )
 }
 
 /// A load.
@@ -126,7 +144,7 @@ struct New {
     #[schema(min_length = 1, max_length = 255, example = "Thesis")]
     name: String,
     /// What it is.
-    #[schema(max_length = 4096)]
+    #[schema(max_length = 10_000)]
     description: Option<String>,
     /// The address that is registered with it.
     #[schema(max_length = 254, example = "ada@example.org")]
@@ -146,7 +164,7 @@ struct Change {
     name: Option<String>,
     /// What it is; null or empty: nothing is told.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 4096)]
+    #[schema(value_type = Option<String>, max_length = 10_000)]
     description: Option<Option<String>>,
     /// The address that is registered with it; null or empty: none.
     #[serde(default, deserialize_with = "given")]

@@ -1,5 +1,6 @@
 //! `/v1/registrations`: loads get an id at a registry.
 
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -13,10 +14,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::audit::Told;
-use super::loads::LoadView;
+use super::loads::{LoadView, not_registered};
+use super::people::unreadable;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
-use crate::loads::{Load, LoadError, Made, Standing, Wish};
+use crate::loads::{Load, LoadError, Made, Reason, Standing, Wish};
 use crate::registry::{Registrant, Status};
 
 /// What the mission says of every failure.
@@ -40,7 +42,7 @@ struct Registration {
     #[schema(max_length = 254, example = "ada@example.org")]
     email: Option<String>,
     /// What it is.
-    #[schema(max_length = 4096)]
+    #[schema(max_length = 10_000)]
     description: Option<String>,
     /// Over the tags of the load. `model_name` comes from here, from the load, or from `[llm]`; `is_cot` is false where nobody says
     /// otherwise; `document_count` is always counted. Types are JSON's own: "yes" is not true, and "7" is not 7.
@@ -63,7 +65,7 @@ struct RegisteredView {
     instance_password: String,
     /// What it was registered as.
     upload_name: String,
-    /// Nothing is connected by a registration: `offline`.
+    /// As the registry counts it: `online` where it is connected already, else `offline`, as a registration connects nothing.
     #[schema(example = "offline")]
     status: &'static str,
     /// The registry's address; null: this daemon's own.
@@ -129,46 +131,57 @@ impl From<Standing> for StandingView {
 struct RegistrationFailed {
     #[serde(flatten)]
     problem: Problem,
-    /// 400.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<u16>,
+    /// The status.
+    code: u16,
     /// `Failed to register upload instance`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'static str>,
+    message: &'static str,
     /// A word that never changes its meaning: `no-load`, `invalid`, `no-model-name`, `registered-elsewhere`, `no-seal`, `unreachable`,
     /// `timeout`, `reply-lost`, `unavailable`, `redirect`, `not-accepted`, `refused` or `bad-answer`. `detail` says what to mend.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    reason: &'static str,
 }
 
 /// Why there is no registration.
 enum Refusal {
     Failed(Box<RegistrationFailed>),
+    /// It is not the registration's fault.
     Problem(Box<Problem>),
+}
+
+impl Refusal {
+    fn failed(reason: Reason, problem: Problem) -> Self {
+        Self::Failed(Box::new(RegistrationFailed {
+            code: problem.status,
+            message: FAILED,
+            reason: reason.word(),
+            problem,
+        }))
+    }
 }
 
 impl From<LoadError> for Refusal {
     fn from(error: LoadError) -> Self {
-        let reason = match &error {
-            LoadError::NotRegistered(why) => Some(why.reason.word()),
-            LoadError::Taken(_) | LoadError::TooMany => Some("invalid"),
-            _ => None,
-        };
-        let Some(reason) = reason else {
-            return Self::Problem(Box::new(error.into()));
-        };
-        let mut problem = Problem::from(LoadError::NotRegistered(crate::loads::NotRegistered {
-            reason: crate::loads::Reason::Invalid,
-            detail: error.to_string(),
-        }));
-        problem.title = "The upload was not registered".to_owned();
-        let failed = RegistrationFailed {
-            code: Some(problem.status),
-            message: Some(FAILED),
-            reason: Some(reason),
-            problem,
-        };
-        Self::Failed(Box::new(failed))
+        match error {
+            LoadError::NotRegistered(why) => Self::failed(why.reason, not_registered(why.detail)),
+            LoadError::Invalid(_) | LoadError::Taken(_) | LoadError::TooMany => {
+                Self::failed(Reason::Invalid, not_registered(error.to_string()))
+            }
+            LoadError::Unknown(_) | LoadError::NoCurrent => {
+                Self::failed(Reason::NoLoad, error.into())
+            }
+            other => Self::Problem(Box::new(other.into())),
+        }
+    }
+}
+
+impl From<JsonRejection> for Refusal {
+    /// A body that is no registration is an invalid one; one that is too large, or of another type, is refused as everywhere.
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection {
+            JsonRejection::JsonSyntaxError(_) | JsonRejection::JsonDataError(_) => {
+                Self::failed(Reason::Invalid, not_registered(rejection.body_text()))
+            }
+            other => Self::Problem(Box::new(unreadable(other))),
+        }
     }
 }
 
@@ -180,7 +193,7 @@ impl IntoResponse for Refusal {
                 // The headers of a problem, and more in its body.
                 let (mut parts, _) = failed.problem.clone().into_response().into_parts();
                 parts.headers.remove(axum::http::header::CONTENT_LENGTH);
-                let detail = failed.reason.map(str::to_owned);
+                let detail = Some(failed.reason.to_owned());
                 let (_, body) = Json(*failed).into_response().into_parts();
                 let told = Told {
                     detail,
@@ -201,13 +214,14 @@ impl IntoResponse for Refusal {
     responses(
         (status = 201, body = RegisteredView),
         (status = 400, body = RegistrationFailed, content_type = "application/problem+json", description = "it was not registered: `reason` says why, `detail` what to mend"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = RegistrationFailed, content_type = "application/problem+json", description = "there is no such load"),
     ))]
 async fn register(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
-    Json(wanted): Json<Registration>,
+    wanted: Result<Json<Registration>, JsonRejection>,
 ) -> Result<Response, Refusal> {
+    let Json(wanted) = wanted?;
     let wish = Wish {
         load: wanted.load,
         name: wanted.upload_name,

@@ -7,6 +7,22 @@ use zeroize::Zeroizing;
 use super::Stop;
 use crate::session::{Files, FilesError, Way};
 
+/// What a daemon refuses with.
+pub(super) struct Refusal {
+    /// The exit code: 2 where the question is wrong, 5 for what there is not, 1 for the rest.
+    pub(super) code: u8,
+    /// The problem's own words.
+    pub(super) said: String,
+    /// Why a registration failed.
+    pub(super) reason: Option<String>,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Told(refusal.code, refusal.said)
+    }
+}
+
 /// The way to a running daemon.
 pub(super) struct Daemon {
     client: Client,
@@ -37,13 +53,26 @@ impl Daemon {
     /// Asks; `Null` for an answer without a body.
     ///
     /// # Errors
-    /// The problem's own words: 2 where the question is wrong, 5 for what there is not, 1 for the rest.
+    /// The problem's own words.
     pub(super) async fn ask(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Stop> {
+        Ok(self.answer(method, path, body).await??)
+    }
+
+    /// The same, for who has words of its own for what is refused.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub(super) async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Result<Value, Refusal>, Stop> {
         let mut request = self
             .client
             .request(method, format!("http://localhost{path}"));
@@ -59,7 +88,7 @@ impl Daemon {
         let body = Zeroizing::new(answer.bytes().await.map_err(gone)?.to_vec());
         let value: Value = serde_json::from_slice(&body).unwrap_or_default();
         if status.is_success() {
-            return Ok(value);
+            return Ok(Ok(value));
         }
         let said = value["detail"].as_str();
         let said = said.map_or_else(|| format!("the daemon answers {status}"), str::to_owned);
@@ -68,6 +97,7 @@ impl Daemon {
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::FORBIDDEN => 2,
             _ => 1,
         };
-        Err(Stop::Told(code, said))
+        let reason = value["reason"].as_str().map(str::to_owned);
+        Ok(Err(Refusal { code, said, reason }))
     }
 }

@@ -10,8 +10,9 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, Refusal};
 use super::{Stop, complain, say, say_json};
+use crate::loads::WITHOUT_REGISTRY;
 use crate::session::Files;
 
 #[derive(Subcommand)]
@@ -44,6 +45,21 @@ pub(super) enum LoadVerb {
         /// Deletes it also where its registry cannot be told: there the instance stays
         #[arg(long)]
         without_registry: bool,
+    },
+    /// Connects a load to its registry from now on, so that it can be talked to
+    Connect {
+        /// Its name or its id; without it: the current one
+        load: Option<String>,
+    },
+    /// Ends the connection of a load
+    Disconnect {
+        /// Its name or its id; without it: the current one
+        load: Option<String>,
+    },
+    /// Takes a load out of its registry; to register it again brings its id back
+    Unregister {
+        /// Its name or its id; without it: the current one
+        load: Option<String>,
     },
 }
 
@@ -107,36 +123,63 @@ fn daemon(files: &Files) -> Result<Daemon, Stop> {
     Daemon::of(files)?.ok_or_else(|| Stop::Told(1, none.to_owned()))
 }
 
+/// Asks, and tells what is refused in the words of this door.
+async fn ask(
+    daemon: &Daemon,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Value, Stop> {
+    let answer = daemon.answer(method, path, body).await?;
+    answer.map_err(|refusal| Stop::Told(refusal.code, words(&refusal)))
+}
+
+fn words(refusal: &Refusal) -> String {
+    match (refusal.code, refusal.reason.as_deref()) {
+        (2, Some("no-load")) => {
+            "there is no load yet: give a NAME, and one of that name is made; or make one first: jarkeeper load create NAME".to_owned()
+        }
+        (2, Some("no-model-name")) => {
+            "nobody says which model it is: give --tag model_name=…, to this or to `jarkeeper load create`, or set model in [llm] of \
+             config.toml"
+                .to_owned()
+        }
+        _ => {
+            let said = refusal.said.replace(WITHOUT_REGISTRY, "--without-registry");
+            let said = said.replace("upload_name", "NAME");
+            said.replace("POST /v1/loads", "jarkeeper load create NAME")
+        }
+    }
+}
+
 pub(super) async fn run(files: &Files, verb: LoadVerb, json: bool) -> Result<(), Stop> {
     let daemon = daemon(files)?;
+    // What became of a load, for a program or for a person.
+    let tell = |load: &Value, told: String| match json {
+        true => say_json(load),
+        false => say(&told),
+    };
     match verb {
         LoadVerb::List => list(&daemon, json).await,
         LoadVerb::Create { name, told } => {
             let mut body = told.body();
             body["name"] = name.into();
-            let made = daemon.ask(Method::POST, "/v1/loads", Some(&body)).await?;
-            match json {
-                true => say_json(&made),
-                false => say(&format!("{}: made", word(&made, "id"))),
-            }
+            let made = ask(&daemon, Method::POST, "/v1/loads", Some(&body)).await?;
+            tell(&made, format!("{}: made", word(&made, "id")))
         }
         LoadVerb::Use { load } => {
             let id = find(&daemon, &load).await?;
             let body = json!({ "id": id });
-            let load = daemon
-                .ask(Method::PUT, "/v1/loads/current", Some(&body))
-                .await?;
-            say(&format!(
-                "{id}: \"{}\" is the current one",
-                word(&load, "name")
-            ))
+            let load = ask(&daemon, Method::PUT, "/v1/loads/current", Some(&body)).await?;
+            let name = word(&load, "name");
+            tell(&load, format!("{id}: \"{name}\" is the current one"))
         }
         LoadVerb::Rename { load, name } => {
             let id = find(&daemon, &load).await?;
             let path = format!("/v1/loads/{id}");
             let body = json!({ "name": name });
-            let load = daemon.ask(Method::PATCH, &path, Some(&body)).await?;
-            say(&format!("{id}: \"{}\"", word(&load, "name")))
+            let load = ask(&daemon, Method::PATCH, &path, Some(&body)).await?;
+            tell(&load, format!("{id}: \"{}\"", word(&load, "name")))
         }
         LoadVerb::Delete {
             load,
@@ -144,18 +187,51 @@ pub(super) async fn run(files: &Files, verb: LoadVerb, json: bool) -> Result<(),
         } => {
             let id = find(&daemon, &load).await?;
             let query = if without_registry {
-                "?without_registry=true"
+                format!("?{WITHOUT_REGISTRY}")
             } else {
-                ""
+                String::new()
             };
             let path = format!("/v1/loads/{id}{query}");
-            let gone = daemon.ask(Method::DELETE, &path, None).await?;
+            let gone = ask(&daemon, Method::DELETE, &path, None).await?;
             if let Some(left) = gone["left"].as_str() {
                 complain(left);
             }
-            say(&format!("{id}: deleted"))
+            tell(&gone, format!("{id}: deleted"))
+        }
+        LoadVerb::Connect { load } => {
+            let id = find_or_current(&daemon, load).await?;
+            let path = format!("/v1/loads/{id}/connect");
+            let load = ask(&daemon, Method::POST, &path, None).await?;
+            let told = "stays connected from now on; `jarkeeper load list` shows how it stands";
+            tell(&load, format!("{id}: \"{}\" {told}", word(&load, "name")))
+        }
+        LoadVerb::Disconnect { load } => {
+            let id = find_or_current(&daemon, load).await?;
+            let path = format!("/v1/loads/{id}/connect");
+            let load = ask(&daemon, Method::DELETE, &path, None).await?;
+            let name = word(&load, "name");
+            tell(&load, format!("{id}: \"{name}\" is not connected any more"))
+        }
+        LoadVerb::Unregister { load } => {
+            let id = find_or_current(&daemon, load).await?;
+            let path = format!("/v1/registrations/{id}");
+            let load = ask(&daemon, Method::DELETE, &path, None).await?;
+            let name = word(&load, "name");
+            tell(
+                &load,
+                format!("{id}: \"{name}\" is not registered any more"),
+            )
         }
     }
+}
+
+/// The id of a load that is named by its name or its id, or of the current one.
+async fn find_or_current(daemon: &Daemon, load: Option<String>) -> Result<String, Stop> {
+    if let Some(load) = load {
+        return find(daemon, &load).await;
+    }
+    let current = ask(daemon, Method::GET, "/v1/loads/current", None).await?;
+    Ok(word(&current, "id").to_owned())
 }
 
 /// The id of a load that is named by its name or its id.
@@ -189,8 +265,17 @@ async fn list(daemon: &Daemon, json: bool) -> Result<(), Stop> {
             (Value::String(_), Value::String(id)) => format!("registered as {id}"),
             _ => "not registered".to_owned(),
         };
+        let connection = &load["connection"];
+        let connected = match (&connection["connected"], &connection["last_error"]) {
+            (Value::Bool(true), _) => "connected".to_owned(),
+            (Value::Bool(false), Value::String(why)) => format!("not connected: {why}"),
+            (Value::Bool(false), _) => "being connected".to_owned(),
+            _ => String::new(),
+        };
         let (id, name) = (word(load, "id"), word(load, "name"));
-        text += &format!("{mark} {id}  {instance:<35}  {name}\n");
+        let line = format!("{mark} {id}  {instance:<35}  {name}  {connected}");
+        text += line.trim_end();
+        text.push('\n');
     }
     match text.is_empty() {
         true => say("there is no load; make one with `jarkeeper load create NAME`"),
@@ -212,9 +297,7 @@ pub(super) async fn register(files: &Files, wanted: Registration, json: bool) ->
     let file = wanted.password_file.as_deref();
     let file = file.map(|path| Ok::<_, Stop>((path, fresh(path)?)));
     let file = file.transpose()?;
-    let made = daemon
-        .ask(Method::POST, "/v1/registrations", Some(&body))
-        .await;
+    let made = ask(&daemon, Method::POST, "/v1/registrations", Some(&body)).await;
     let mut made = match (made, &file) {
         (Ok(made), _) => made,
         (Err(stop), Some((path, _))) => {
@@ -300,5 +383,27 @@ mod tests {
             Ok(("model_name".to_owned(), json!("7")))
         );
         assert!(tag("a").is_err());
+    }
+
+    #[test]
+    fn what_the_api_says_is_told_in_the_words_of_the_command_line() {
+        let of = |said: &str, reason: Option<&str>| {
+            words(&Refusal {
+                code: 2,
+                said: said.to_owned(),
+                reason: reason.map(str::to_owned),
+            })
+        };
+        let said = of(
+            &format!("delete the load with {WITHOUT_REGISTRY}"),
+            Some("no-seal"),
+        );
+        assert_eq!(said, "delete the load with --without-registry");
+        assert!(of("", Some("no-load")).contains("NAME"));
+        assert!(of("", Some("no-model-name")).contains("--tag model_name="));
+        assert_eq!(
+            of("make one: POST /v1/loads", None),
+            "make one: jarkeeper load create NAME"
+        );
     }
 }

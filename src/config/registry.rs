@@ -9,8 +9,8 @@ use crate::source::{RawSource, Source};
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistryConfig {
-    /// Where loads are registered; `None`: with this daemon itself. `https`, or `http` on this machine; no slash at its end.
-    #[serde(deserialize_with = "base")]
+    /// Where loads are registered; `None`: with this daemon itself. `https`, or `http` on this machine; without a path.
+    #[serde(deserialize_with = "origin")]
     pub url: Option<Url>,
     /// Whether anybody may list and count what is registered here.
     pub public_directory: bool,
@@ -35,7 +35,8 @@ impl Default for RegistryConfig {
 #[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LlmConfig {
-    /// Base of an OpenAI-compatible API, like `http://127.0.0.1:11434/v1`; `None`: there is none.
+    /// Base of an OpenAI-compatible API, like `http://127.0.0.1:11434/v1`; `None`: there is none. `https`, or `http` on this
+    /// machine.
     #[serde(deserialize_with = "base")]
     pub url: Option<Url>,
     /// Where its API key comes from; `None`: it wants none.
@@ -45,36 +46,55 @@ pub struct LlmConfig {
     pub model: Option<String>,
 }
 
-fn base<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else {
-        return Ok(None);
-    };
-    let url = Url::parse(&text).map_err(|error| format!("this is not a URL ({error})"));
-    let checked = url.and_then(|url| {
-        let here = match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        let bare = url.query().is_none() && url.fragment().is_none();
-        let named = !url.username().is_empty() || url.password().is_some();
-        match url.scheme() {
-            _ if named => Err("no credentials may stand in it".to_owned()),
-            _ if !bare => Err("no query and no fragment may stand in it".to_owned()),
-            "https" => Ok(url),
-            "http" if here => Ok(url),
-            "http" => {
-                Err("off this machine it must be https: credentials are sent to it".to_owned())
+/// Of a registry: a scheme, a host and a port.
+fn origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    let url = text.map(|text| {
+        let url = checked(&text, "passwords are sent to it")?;
+        match url.path() {
+            "" | "/" => Ok(url),
+            _ => {
+                Err("a registry has no path: only scheme, host and port may stand in it".to_owned())
             }
-            other => Err(format!("\"{other}\" is not its scheme")),
         }
     });
-    checked.map(Some).map_err(|what| {
+    url.transpose().map_err(|what| {
         de::Error::custom(format!(
-            "{what}; write it like \"https://registry.example.org\" or \"http://127.0.0.1:11434/v1\""
+            "{what}; write it like \"https://registry.example.org\" or \"http://127.0.0.1:8470\""
         ))
     })
+}
+
+/// Of an API, which may have a path.
+fn base<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    let url = text.map(|text| checked(&text, "what people say is sent to it"));
+    url.transpose().map_err(|what| {
+        de::Error::custom(format!(
+            "{what}; write it like \"https://api.example.org/v1\" or \"http://127.0.0.1:11434/v1\""
+        ))
+    })
+}
+
+/// A URL where `what` may be sent to.
+fn checked(text: &str, what: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("this is not a URL ({error})"))?;
+    let here = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let bare = url.query().is_none() && url.fragment().is_none();
+    let named = !url.username().is_empty() || url.password().is_some();
+    match url.scheme() {
+        _ if named => Err("no user and no password may stand in it".to_owned()),
+        _ if !bare => Err("no query and no fragment may stand in it".to_owned()),
+        "https" => Ok(url),
+        "http" if here => Ok(url),
+        "http" => Err(format!("off this machine it must be https: {what}")),
+        other => Err(format!("\"{other}\" is not its scheme")),
+    }
 }
 
 pub(super) fn source<'de, D: Deserializer<'de>>(

@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::Reason;
+use super::client::Landed;
+use crate::registry::Status;
 
 /// Longest id and longest password, bytes.
 const LONGEST: usize = 255;
@@ -18,27 +20,59 @@ pub(super) struct Given {
     pub(super) instance: String,
     /// The password.
     pub(super) password: SecretString,
+    /// Whether the registry counts it as connected.
+    pub(super) status: Status,
 }
 
 /// An answer that is not one, or that refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Odd {
     pub(super) reason: Reason,
+    /// What it says of what was sent.
+    pub(super) landed: Landed,
     /// What it is, to follow the words "the registry URL".
     pub(super) what: String,
 }
 
 fn odd<T>(what: impl Into<String>) -> Result<T, Odd> {
-    let reason = Reason::BadAnswer;
     Err(Odd {
-        reason,
+        reason: Reason::BadAnswer,
+        landed: Landed::Perhaps,
         what: what.into(),
     })
 }
 
+/// What an answer that is no success says of what was sent. `spoken`: whether it is a whole envelope, so that a registry speaks,
+/// and nothing before it; `code`: its status, or where that is 200, its code.
+///
+/// A "no" to this very request holds for every try of it. One to who asks, to when, or of something on the way (a gateway, a
+/// sign-in page) holds for this try alone: what came of one before, it does not say. Neither does 409, as the one before may
+/// still be at work.
+fn landed(spoken: bool, code: i64) -> Landed {
+    match code {
+        503 if spoken => Landed::No,
+        408 | 500..=599 => Landed::Perhaps,
+        300..=399 | 401 | 403..=405 | 409 | 425 | 429 => Landed::No,
+        _ if spoken => Landed::Refused,
+        _ => Landed::No,
+    }
+}
+
 /// The `data` of an answer: of status 200, a JSON object, and with code 0.
 pub(super) fn data(status: u16, kind: Option<&str>, body: &[u8]) -> Result<Value, Odd> {
-    let refused = |reason, what: String| Err(Odd { reason, what });
+    let spoken = code(body);
+    let refused = |reason, what: String| {
+        let code = match status {
+            200 => spoken.unwrap_or_default(),
+            other => other.into(),
+        };
+        let landed = landed(spoken.is_some(), code);
+        Err(Odd {
+            reason,
+            landed,
+            what,
+        })
+    };
     match status {
         200 => {}
         201..=299 => {
@@ -102,6 +136,10 @@ pub(super) fn given(data: Value, asked: Option<&str>) -> Result<Given, Odd> {
     let Value::Object(mut data) = data else {
         return odd("registers nothing: it answers without data");
     };
+    let status = match data.get("status").and_then(Value::as_str) {
+        Some("online") => Status::Online,
+        _ => Status::Offline,
+    };
     let Some(instance) = text(&mut data, "instance_id") else {
         return odd("answers without an instance_id");
     };
@@ -125,6 +163,7 @@ pub(super) fn given(data: Value, asked: Option<&str>) -> Result<Given, Odd> {
     Ok(Given {
         instance: instance.to_string(),
         password: SecretString::from(password.as_str()),
+        status,
     })
 }
 
@@ -137,6 +176,12 @@ fn text(data: &mut Map<String, Value>, name: &str) -> Option<Zeroizing<String>> 
         }
         _ => None,
     }
+}
+
+/// The code of an envelope; `None`: it is none.
+fn code(body: &[u8]) -> Option<i64> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    value.as_object()?.get("code")?.as_i64()
 }
 
 fn sort(value: &Value) -> &'static str {
@@ -220,6 +265,39 @@ mod tests {
     }
 
     #[test]
+    fn only_a_registry_that_speaks_of_the_request_settles_what_came_of_it() {
+        let envelope = |code: i64| format!("{{\"code\":{code},\"message\":\"no\",\"data\":null}}");
+        let page = "<!doctype html>";
+        for (status, body, wanted) in [
+            (400, envelope(400), Landed::Refused),
+            (422, envelope(422), Landed::Refused),
+            (200, envelope(1), Landed::Refused),
+            (400, page.to_owned(), Landed::No),
+            (403, page.to_owned(), Landed::No),
+            (404, String::new(), Landed::No),
+            (307, String::new(), Landed::No),
+            (302, envelope(400), Landed::No),
+            (401, envelope(401), Landed::No),
+            (409, envelope(409), Landed::No),
+            (429, envelope(429), Landed::No),
+            (503, envelope(503), Landed::No),
+            (200, envelope(429), Landed::No),
+            (503, page.to_owned(), Landed::Perhaps),
+            (502, envelope(502), Landed::Perhaps),
+            (408, String::new(), Landed::Perhaps),
+            (200, envelope(500), Landed::Perhaps),
+            (200, page.to_owned(), Landed::Perhaps),
+            (201, envelope(0), Landed::Perhaps),
+        ] {
+            assert_eq!(
+                of(status, &body).unwrap_err().landed,
+                wanted,
+                "{status} {body}"
+            );
+        }
+    }
+
+    #[test]
     fn what_a_registry_says_controls_nothing_and_repeats_no_proof() {
         let odd = of(400, "{\"message\":\"a\\u001b[31m\\u202eb\"}").unwrap_err();
         assert!(odd.what.contains("(\"a[31mb\")"), "{}", odd.what);
@@ -235,6 +313,8 @@ mod tests {
         assert_eq!(given(good.clone(), None).unwrap().instance, "abc");
         assert!(given(good.clone(), Some("abc")).is_ok());
         assert!(given(good, Some("def")).is_err());
+        let online = json!({"instance_id": "abc", "instance_password": "p", "status": "online"});
+        assert_eq!(given(online, None).unwrap().status, Status::Online);
         for wrong in [
             json!(null),
             json!([]),

@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use super::answer::Given;
 use super::remote::{Credentials, Remote};
-use super::{Loads, NotRegistered, Reason};
-use crate::registry::{RegisteredBy, Registrant, Registry, RegistryError, Status, Upload};
+use super::{Loads, NotRegistered, Reason, WITHOUT_REGISTRY};
+use crate::registry::{Registered, RegisteredBy, Registrant, Registry, RegistryError, Status, Upload};
 
 /// Whether something that failed may have been done nevertheless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Landed {
-    /// It was never sent.
+    /// This try was not done: it was never sent, or turned away. Of a try before it that says nothing.
     No,
-    /// The registry has said no.
+    /// The registry has said no to this request, whenever it was sent.
     Refused,
     /// Nobody knows.
     Perhaps,
@@ -65,11 +65,7 @@ impl Client {
             Self::Remote(remote) => remote.register(upload, None, Some(key)).await,
             Self::Own(registry, by) => {
                 let made = registry.register(upload.clone(), Some(by), Some(key));
-                let made = made.await.map_err(own)?;
-                Ok(Given {
-                    instance: made.instance.id,
-                    password: made.password,
-                })
+                Ok(given(registry, made.await.map_err(own)?))
             }
         }
     }
@@ -89,11 +85,7 @@ impl Client {
             Self::Own(registry, by) => {
                 let by = RegisteredBy::Person(by);
                 let made = registry.rotate(instance, by, upload.clone());
-                let made = made.await.map_err(own)?;
-                Ok(Given {
-                    instance: made.instance.id,
-                    password: made.password,
-                })
+                Ok(given(registry, made.await.map_err(own)?))
             }
         }
     }
@@ -144,12 +136,28 @@ impl Client {
     }
 }
 
+/// What our own registry gave, which knows best who is connected.
+fn given(registry: &Registry, made: Registered) -> Given {
+    let id = made.instance.id;
+    let status = match registry.presence().connected(&id) {
+        Some(_) => Status::Online,
+        None => Status::Offline,
+    };
+    Given {
+        instance: id,
+        password: made.password,
+        status,
+    }
+}
+
 fn credentials<'a>(
     instance: &'a str,
     password: Option<&'a SecretString>,
 ) -> Result<Credentials<'a>, Broken> {
     let none = || {
-        let detail = "this load has an id at its registry and no password for it; delete it with without_registry and make it anew";
+        let detail = format!(
+            "this load has an id at its registry and no password for it; delete the load with {WITHOUT_REGISTRY} and make it anew"
+        );
         Broken::of(Reason::NoSeal, detail)
     };
     let password = password.ok_or_else(none)?;
@@ -195,9 +203,9 @@ fn own(error: RegistryError) -> Broken {
         RegistryError::Invalid(_) => (Reason::Invalid, Landed::Refused),
         RegistryError::Conflict(_) => (Reason::Refused, Landed::Refused),
         RegistryError::Refused(_) | RegistryError::Unknown(_) | RegistryError::Locked { .. } => {
-            (Reason::NotAccepted, Landed::Refused)
+            (Reason::NotAccepted, Landed::No)
         }
-        RegistryError::Busy => (Reason::Unavailable, Landed::Refused),
+        RegistryError::Busy => (Reason::Unavailable, Landed::No),
         RegistryError::Store(error) => {
             tracing::error!("a registration failed: {error}");
             let detail = "Jarkeeper cannot read or write its own files; its log says why";

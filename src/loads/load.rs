@@ -4,16 +4,11 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{Avatar, Connection};
+use crate::registry::{RegistryError, check};
 use crate::store::LoadRow;
 
-/// Longest name, characters.
-pub(super) const NAME: usize = 255;
 /// Longest address, characters (RFC 5321 section 4.5.3.1.3, the brackets off).
 const EMAIL: usize = 254;
-/// Longest description, characters.
-const DESCRIPTION: usize = 4096;
-/// Largest tags, bytes as JSON.
-const TAGS: usize = 16 << 10;
 /// Most tags.
 const MOST_TAGS: usize = 64;
 /// Longest name of a tag, characters.
@@ -114,19 +109,21 @@ pub struct LoadChange {
     pub avatar: Option<Option<Avatar>>,
 }
 
-/// A name that a load can have, or what is wrong with it.
-pub(super) fn name(name: &str) -> Result<(), String> {
-    let length = name.chars().count();
-    match length == 0 || length > NAME || name.chars().any(char::is_control) {
-        true => Err(format!("a name has 1 to {NAME} characters, in one line")),
-        false if name.trim().is_empty() => Err("a name has more than blanks".to_owned()),
-        false => Ok(()),
-    }
+// What a registry takes stands in `registry::check`. A load is refused at once where it could not be registered, and where its
+// person cannot have meant it.
+
+fn said(error: RegistryError) -> String {
+    error.to_string()
+}
+
+/// A name that a load can have, or what is wrong with it. `what`: as the caller calls it.
+pub(super) fn name(what: &str, name: &str) -> Result<(), String> {
+    check::name(what, name).map_err(said)
 }
 
 /// An address; an empty one is none. Whether it is anybody's is not known.
 pub(super) fn email(email: Option<String>) -> Result<Option<String>, String> {
-    let Some(email) = email.filter(|email| !email.is_empty()) else {
+    let Some(email) = check::email(email).map_err(said)? else {
         return Ok(None);
     };
     let plain = |c: char| !c.is_control() && !c.is_whitespace();
@@ -142,20 +139,13 @@ pub(super) fn email(email: Option<String>) -> Result<Option<String>, String> {
 
 /// A description; an empty one is none.
 pub(super) fn description(description: Option<String>) -> Result<Option<String>, String> {
-    let Some(text) = description.filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
-    match text.chars().count() <= DESCRIPTION && text.chars().all(plain) {
-        true => Ok(Some(text)),
-        false => Err(format!(
-            "a description has at most {DESCRIPTION} characters, and none that control a terminal"
-        )),
-    }
+    check::description(description.as_deref()).map_err(said)?;
+    Ok(description.filter(|text| !text.is_empty()))
 }
 
 /// Tags that can be kept and sent.
 pub(super) fn tags(tags: &Map<String, Value>) -> Result<(), String> {
+    check::tags(tags).map_err(said)?;
     if tags.len() > MOST_TAGS {
         return Err(format!("there are at most {MOST_TAGS} tags"));
     }
@@ -168,17 +158,18 @@ pub(super) fn tags(tags: &Map<String, Value>) -> Result<(), String> {
             "the name of a tag has 1 to {TAG} characters, in one line"
         ));
     }
-    let size = serde_json::to_string(tags).map_or(usize::MAX, |text| text.len());
-    if size > TAGS {
-        return Err(format!("tags have at most {TAGS} bytes as JSON"));
+    let model = tags.get("model_name").and_then(Value::as_str);
+    match model.is_some_and(|model| model.trim().is_empty() || model.chars().any(char::is_control))
+    {
+        true => Err("tags.model_name is the model's name, in one line".to_owned()),
+        false => Ok(()),
     }
-    super::tags::known(tags)
 }
 
 impl NewLoad {
     /// The same, or what is wrong with it.
     pub(super) fn checked(self) -> Result<Self, String> {
-        name(&self.name)?;
+        name("name", &self.name)?;
         tags(&self.tags)?;
         Ok(Self {
             description: description(self.description)?,
@@ -192,7 +183,7 @@ impl LoadChange {
     /// The same, or what is wrong with it.
     pub(super) fn checked(self) -> Result<Self, String> {
         if let Some(new) = &self.name {
-            name(new)?;
+            name("name", new)?;
         }
         if let Some(new) = &self.tags {
             tags(new)?;
@@ -212,11 +203,11 @@ mod tests {
     #[test]
     fn a_name_may_hold_whatever_is_one_line() {
         for good in ["a", "a/b", "../..", "名前", "100% \"sure\"", "list"] {
-            assert_eq!(name(good), Ok(()), "{good}");
+            assert_eq!(name("name", good), Ok(()), "{good}");
         }
-        assert_eq!(name(&"é".repeat(255)), Ok(()));
+        assert_eq!(name("name", &"é".repeat(255)), Ok(()));
         for wrong in ["", " ", "a\nb", "a\0", "\u{7f}", &"a".repeat(256)] {
-            assert!(name(wrong).is_err(), "{wrong:?}");
+            assert!(name("name", wrong).is_err(), "{wrong:?}");
         }
     }
 
@@ -232,7 +223,18 @@ mod tests {
             "a b@c",
             "a@b\r\nBcc: d@e",
             &"a".repeat(300),
+            &format!("a@{}", "b".repeat(253)),
         ] {
+            assert!(of(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_description_controls_no_terminal() {
+        let of = |text: &str| description(Some(text.to_owned()));
+        assert_eq!(of(""), Ok(None));
+        assert_eq!(of("a\n\tb"), Ok(Some("a\n\tb".to_owned())));
+        for wrong in ["a\r", "\u{1b}[2J", "\0", &"a".repeat(10_001)] {
             assert!(of(wrong).is_err(), "{wrong:?}");
         }
     }
@@ -245,5 +247,17 @@ mod tests {
         assert!(of(serde_json::json!({"": 1})).is_err());
         let many: Map<String, Value> = (0..65).map(|n| (n.to_string(), Value::Null)).collect();
         assert!(tags(&many).is_err());
+        let deep = (0..16).fold(Value::Null, |inner, _| serde_json::json!([inner]));
+        for wrong in [
+            serde_json::json!({"x": deep}),
+            serde_json::json!({"x": "\0"}),
+            serde_json::json!({"is_cot": "yes"}),
+            serde_json::json!({"document_count": -1}),
+            serde_json::json!({"model_name": ""}),
+            serde_json::json!({"model_name": 7}),
+        ] {
+            assert!(of(wrong.clone()).is_err(), "{wrong}");
+        }
+        assert!(of(serde_json::json!({"model_name": null, "is_cot": null})).is_ok());
     }
 }

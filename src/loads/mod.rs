@@ -42,6 +42,9 @@ pub use register::{Made, Wish};
 pub use standing::Standing;
 pub use unregister::Told;
 
+/// How a load is deleted whose registry cannot be told, as the API names it; other doors put their own words in its place.
+pub const WITHOUT_REGISTRY: &str = "without_registry=true";
+
 /// Most loads of one person.
 const MOST: u32 = 256;
 
@@ -80,6 +83,11 @@ pub enum LoadError {
     /// Credentials cannot be sealed or opened: why, and the way out.
     #[error("{0}")]
     Seal(String),
+    /// The system gives no random numbers.
+    #[error(
+        "the system gives no random numbers; try again, and see what is wrong with this machine"
+    )]
+    NoRandom,
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -109,7 +117,7 @@ pub enum Reason {
     Invalid,
     /// Nobody says which model it is.
     NoModelName,
-    /// The load is registered at another registry than the one of the settings.
+    /// The load is registered, or may be, at another registry than the one of the settings.
     RegisteredElsewhere,
     /// The credentials could not be sealed, or those that are kept do not open.
     NoSeal,
@@ -367,7 +375,7 @@ impl Loads {
         };
         let plain = opened(&self.seal().await?, sealed)?;
         let text = std::str::from_utf8(&plain);
-        let text = text.map_err(|_| LoadError::Seal("the password is damaged".to_owned()))?;
+        let text = text.map_err(|_| damaged("the password"))?;
         Ok(Some(SecretString::from(text)))
     }
 
@@ -386,8 +394,14 @@ impl Loads {
 }
 
 fn fresh_id() -> Result<String, LoadError> {
-    let no_random = |_| LoadError::Invalid("the system gives no random numbers".to_owned());
-    crate::ids::random().map_err(no_random)
+    crate::ids::random().map_err(|_| LoadError::NoRandom)
+}
+
+/// Of something that is kept of a load.
+fn damaged(what: &str) -> LoadError {
+    LoadError::Seal(format!(
+        "{what} that is kept of this load is damaged: bring back a backup, or delete the load with {WITHOUT_REGISTRY} and make it anew"
+    ))
 }
 
 fn opened(seal: &Seal, sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, LoadError> {
@@ -398,7 +412,7 @@ fn opened(seal: &Seal, sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, Loa
         };
         LoadError::Seal(format!(
             "the credentials of this load {why}: bring back the key (see [seal] in config.toml), or delete the load with \
-             without_registry and make it anew"
+             {WITHOUT_REGISTRY} and make it anew"
         ))
     })
 }

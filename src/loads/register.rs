@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 use super::answer::Given;
 use super::client::{Broken, Client, Landed};
 use super::retry::Retry;
-use super::{Load, LoadError, Loads, NewLoad, NotRegistered, Reason, fresh_id, load, tags};
+use super::{
+    Load, LoadError, Loads, NewLoad, NotRegistered, Reason, WITHOUT_REGISTRY, fresh_id, load, tags,
+};
 use crate::identity::PersonId;
 use crate::registry::{Registrant, Status, Upload};
 use crate::store::{GivenRow, LoadRow};
@@ -37,7 +39,7 @@ pub struct Made {
     pub password: SecretString,
     /// What was sent.
     pub upload: Upload,
-    /// As its registry counts it: nothing is connected by a registration.
+    /// As its registry counts it: a registration connects nothing, and what is connected may stay so.
     pub status: Status,
 }
 
@@ -136,22 +138,26 @@ impl Loads {
         };
         let here = row.registry.as_deref() == Some(registry.as_str());
         if row.registered_at.is_some() && !here {
-            let at = match row.registry.as_deref() {
-                Some("") | None => "this daemon's own registry",
-                Some(url) => url,
-            };
+            let at = place(row.registry.as_deref().unwrap_or_default());
             let detail = format!(
                 "this load is registered at {at}; unregister it first, or set [registry] url back"
+            );
+            return not(Reason::RegisteredElsewhere, detail);
+        }
+        // One whose end nobody knows goes first: it may have made an instance already.
+        let pending = self.pending(&row).await?;
+        if let Some(retry) = pending.as_ref().filter(|retry| retry.registry != registry) {
+            let at = place(&retry.registry);
+            let detail = format!(
+                "this load may be registered at {at}, whose answer was lost; set [registry] url back and register again, or delete \
+                 the load with {WITHOUT_REGISTRY}"
             );
             return not(Reason::RegisteredElsewhere, detail);
         }
         if let Some(instance) = row.instance.clone().filter(|_| here) {
             return self.again(person, &client, row, &instance, upload).await;
         }
-        // One whose end nobody knows goes first: it may have made an instance already.
-        if let Some(retry) = self.pending(&row).await?
-            && retry.registry == registry
-        {
+        if let Some(retry) = pending {
             match self
                 .first(person, &client, row.clone(), retry, Age::Kept)
                 .await
@@ -172,7 +178,7 @@ impl Loads {
         if !self.0.store.load_retry(row.id.clone(), Some(kept)).await? {
             return Err(LoadError::Unknown(row.id));
         }
-        // What was sent before has been settled, or went elsewhere.
+        // What was sent before has been settled.
         row.retry = None;
         self.first(person, &client, row, retry, Age::Kept).await
     }
@@ -187,10 +193,10 @@ impl Loads {
         let load = row.cloned().map(Load::from);
         let load = load.as_ref();
         let Some(name) = wish.name.clone().or_else(|| load.map(|it| it.name.clone())) else {
-            let detail = "there is no load yet: give an upload_name, and one of that name is made; or make one first";
+            let detail = "there is no load yet: give an upload_name, and one of that name is made";
             return not(Reason::NoLoad, detail);
         };
-        load::name(&name).map_err(LoadError::Invalid)?;
+        load::name("upload_name", &name).map_err(LoadError::Invalid)?;
         load::tags(&wish.tags).map_err(LoadError::Invalid)?;
         let email = load::email(wish.email.clone()).map_err(LoadError::Invalid)?;
         let description = load::description(wish.description.clone());
@@ -200,8 +206,8 @@ impl Loads {
         let documents = self.0.memory.document_count(person)?;
         let of_load = load.map(|it| it.tags.clone()).unwrap_or_default();
         let Some(tags) = tags::compiled(&of_load, &wish.tags, model, documents) else {
-            let detail = "nobody says which model it is: give the tag model_name, put it into the load's tags, or set model in [llm] \
-                          of config.toml";
+            let detail = "nobody says which model it is: give model_name in tags, put it into the load's tags, or set model in [llm] of \
+                          config.toml";
             return not(Reason::NoModelName, detail);
         };
         load::tags(&tags).map_err(LoadError::Invalid)?;
@@ -236,6 +242,10 @@ impl Loads {
                     Landed::No if !sent_before => self.settle(person, &row, age).await?,
                     Landed::No | Landed::Perhaps if age == Age::Fresh => {
                         broken.why.detail += "; the load stays, as it may be registered already, and to register again finds that out";
+                    }
+                    Landed::No | Landed::Perhaps if sent_before => {
+                        broken.why.detail += "; a try before may have registered this load: register again, or delete the load with ";
+                        broken.why.detail += WITHOUT_REGISTRY;
                     }
                     Landed::No | Landed::Perhaps => {}
                 }
@@ -278,7 +288,9 @@ impl Loads {
         let given = client.again(&upload, instance, password.as_ref()).await;
         let given = given.map_err(|mut broken| {
             if broken.why.reason == Reason::NotAccepted {
-                broken.why.detail += "; where the registry has lost this id, delete the load with without_registry and make it anew";
+                broken.why.detail += &format!(
+                    "; where the registry has lost this id, delete the load with {WITHOUT_REGISTRY} and make it anew"
+                );
             }
             failed(broken)
         })?;
@@ -330,8 +342,16 @@ impl Loads {
             instance: given.instance,
             password: given.password,
             upload,
-            status: Status::Offline,
+            status: given.status,
         })
+    }
+}
+
+/// A registry, in words.
+fn place(registry: &str) -> &str {
+    match registry {
+        "" => "this daemon's own registry",
+        url => url,
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::answer::{self, Given};
+use super::answer::{self, Given, Odd};
 use super::client::{Broken, Landed};
 use super::{NotRegistered, Reason};
 use crate::registry::Upload;
@@ -75,7 +75,8 @@ impl Remote {
         url
     }
 
-    /// Registers; with credentials: registers their id again. With a key, a registration whose answer was lost is found again.
+    /// Registers; with credentials: registers their id again. With a key, a registry that honours it finds a registration again
+    /// whose answer was lost.
     pub(super) async fn register(
         &self,
         upload: &Upload,
@@ -96,7 +97,7 @@ impl Remote {
                 key,
             })
             .await?;
-        answer::given(data, asked).map_err(|odd| self.odd(odd.reason, &odd.what))
+        answer::given(data, asked).map_err(|odd| self.odd(&odd))
     }
 
     /// Unregisters; that can be repeated.
@@ -123,8 +124,9 @@ impl Remote {
         self.once(&ask).await.map_err(|miss| miss.broken)
     }
 
-    /// Asks up to three times. Everything that is asked here can be: a new registration has its key, and the password before
-    /// a rotation stays good until the one after it is used.
+    /// Asks up to three times. A new registration that may have landed is not sent again: a registry need not honour its key,
+    /// and whether to risk a second instance is for whoever asks. Anything else can be repeated: the password before a rotation
+    /// stays good until the one after it is used.
     async fn send(&self, ask: &Ask<'_>) -> Result<Value, Broken> {
         let end = Instant::now() + WHOLE;
         let mut perhaps = false;
@@ -134,7 +136,8 @@ impl Remote {
                 Err(miss) => miss,
             };
             perhaps |= miss.broken.landed == Landed::Perhaps;
-            match miss.again {
+            let again = miss.again.filter(|_| ask.key.is_none() || !perhaps);
+            match again {
                 Some(pause) if attempt < TRIES && Instant::now() + pause < end => {
                     sleep(pause * attempt).await;
                 }
@@ -147,7 +150,7 @@ impl Remote {
                 }
             }
         }
-        Err(self.odd(Reason::Unavailable, "was not asked"))
+        Err(self.broken(Reason::Unavailable, "was not asked", Landed::No))
     }
 
     async fn once(&self, ask: &Ask<'_>) -> Result<Value, Miss> {
@@ -185,7 +188,7 @@ impl Remote {
                 429 | 502..=504 => pause,
                 _ => None,
             };
-            let broken = self.odd(odd.reason, &odd.what);
+            let broken = self.odd(&odd);
             Miss { broken, again }
         })
     }
@@ -236,18 +239,17 @@ impl Remote {
     }
 
     fn miss(&self, reason: Reason, what: &str, landed: Landed) -> Miss {
-        let mut broken = self.odd(reason, what);
-        broken.landed = landed;
+        let broken = self.broken(reason, what, landed);
         let again = None;
         Miss { broken, again }
     }
 
     /// Of an answer that came.
-    fn odd(&self, reason: Reason, what: &str) -> Broken {
-        let landed = match reason {
-            Reason::Refused | Reason::NotAccepted | Reason::Redirect => Landed::Refused,
-            _ => Landed::Perhaps,
-        };
+    fn odd(&self, odd: &Odd) -> Broken {
+        self.broken(odd.reason, &odd.what, odd.landed)
+    }
+
+    fn broken(&self, reason: Reason, what: &str, landed: Landed) -> Broken {
         let base = self.0.as_str().trim_end_matches('/');
         let detail = format!("the registry {base} {what}");
         let why = NotRegistered { reason, detail };

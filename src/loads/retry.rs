@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::{LoadError, Loads, opened};
+use super::{LoadError, Loads, damaged, opened};
 use crate::registry::Upload;
 use crate::store::LoadRow;
 
@@ -38,9 +38,8 @@ impl Retry {
     /// With a new key. Our own registry gets one that no request over HTTP can show, as it holds a blank: it opens nothing,
     /// and so needs no seal.
     pub(super) fn new(registry: &str, upload: Upload) -> Result<Self, LoadError> {
-        let no_random = |_| LoadError::Seal("the system gives no random numbers".to_owned());
         let mut bytes = Zeroizing::new([0_u8; 32]);
-        getrandom::fill(bytes.as_mut()).map_err(no_random)?;
+        getrandom::fill(bytes.as_mut()).map_err(|_| LoadError::NoRandom)?;
         let random = Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes));
         let own = if registry.is_empty() { "load " } else { "" };
         let key = Zeroizing::new(format!("{own}{}", random.as_str()));
@@ -82,8 +81,8 @@ impl Loads {
             Some(b'{') => Zeroizing::new(kept.clone()),
             _ => opened(&self.seal().await?, kept)?,
         };
-        let kept: Kept = serde_json::from_slice(&plain)
-            .map_err(|_| LoadError::Seal("what is kept of a registration is damaged".to_owned()))?;
+        let kept: Kept =
+            serde_json::from_slice(&plain).map_err(|_| damaged("the registration under way"))?;
         Ok(Some(Retry {
             registry: kept.registry,
             key: SecretString::from(kept.key.as_str()),

@@ -2,37 +2,8 @@
 
 use serde_json::{Map, Value};
 
-/// Longest `model_name`, characters.
-const MODEL: usize = 255;
-
-/// Whether those tags that have a meaning have the right type. Unlike the client that they come from, whose library takes
-/// `"yes"` for true and `"7"` for 7, only JSON's own types are taken.
-pub(super) fn known(tags: &Map<String, Value>) -> Result<(), String> {
-    for (name, value) in tags {
-        let right = match (name.as_str(), value) {
-            ("model_name", Value::String(model)) => {
-                let length = model.chars().count();
-                (1..=MODEL).contains(&length) && !model.chars().any(char::is_control)
-            }
-            ("is_cot", value) => value.is_boolean(),
-            ("document_count", value) => value.is_u64(),
-            ("model_name", _) => false,
-            _ => true,
-        };
-        if !right {
-            return Err(format!("the tag {name} must be {}", meaning(name)));
-        }
-    }
-    Ok(())
-}
-
-fn meaning(name: &str) -> &'static str {
-    match name {
-        "model_name" => "the model's name, 1 to 255 characters in one line",
-        "is_cot" => "true or false, without quotes",
-        _ => "a whole number of at least 0, without quotes",
-    }
-}
+/// Those that have a meaning: null counts as not given.
+const KNOWN: [&str; 3] = ["model_name", "is_cot", "document_count"];
 
 /// The tags of a registration: those of the load, over them those that were asked for, and what is known better here.
 /// `model`: that of `[llm]`. `None`: nobody says which model it is.
@@ -42,8 +13,10 @@ pub(super) fn compiled(
     model: Option<&str>,
     documents: u64,
 ) -> Option<Map<String, Value>> {
-    let mut tags = of_load.clone();
-    tags.extend(asked.clone());
+    let given =
+        |(name, value): &(&String, &Value)| !value.is_null() || !KNOWN.contains(&name.as_str());
+    let all = of_load.iter().chain(asked).filter(given);
+    let mut tags: Map<String, Value> = all.map(|(k, v)| (k.clone(), v.clone())).collect();
     if !tags.contains_key("model_name") {
         tags.insert("model_name".to_owned(), model?.into());
     }
@@ -86,24 +59,14 @@ mod tests {
     }
 
     #[test]
-    fn types_are_jsons_own() {
-        for wrong in [
-            json!({"is_cot": "yes"}),
-            json!({"is_cot": 1}),
-            json!({"document_count": "7"}),
-            json!({"document_count": -1}),
-            json!({"document_count": 1.5}),
-            json!({"model_name": null}),
-            json!({"model_name": ""}),
-            json!({"model_name": 7}),
-        ] {
-            assert!(known(&map(wrong.clone())).is_err(), "{wrong}");
-        }
-        assert!(
-            known(&map(
-                json!({"is_cot": true, "document_count": 0, "x": null})
-            ))
-            .is_ok()
+    fn null_is_not_given() {
+        let (load, asked) = (
+            json!({"model_name": "m", "x": 1}),
+            json!({"model_name": null, "is_cot": null, "x": null}),
         );
+        let tags = compiled(&map(load), &map(asked.clone()), None, 0);
+        let wanted = json!({"model_name": "m", "is_cot": false, "document_count": 0, "x": null});
+        assert_eq!(tags.map(Value::Object), Some(wanted));
+        assert_eq!(compiled(&Map::new(), &map(asked), None, 0), None);
     }
 }

@@ -108,7 +108,8 @@ impl Loads {
         if row.registered_at.is_none()
             && let Some(retry) = self.pending(&row).await.map_err(sealed)?
         {
-            // Perhaps there is an instance of which only the registry knows. To ask again gives its password.
+            // Perhaps there is an instance of which only the registry knows. To ask again gives its password. That there is none
+            // only the registry itself can say, and not whoever turns this try away.
             let by = Registrant::nothing_of(person);
             let client = self.client(&retry.registry, &by).map_err(not_told)?;
             match client.register(&retry.upload, &retry.key).await {

@@ -18,6 +18,8 @@ pub(super) struct Failed {
     message: String,
     /// What can be done.
     way_out: Option<String>,
+    /// Why a registration failed: a stable word.
+    reason: Option<&'static str>,
 }
 
 impl Failed {
@@ -26,7 +28,14 @@ impl Failed {
             class,
             message: message.into(),
             way_out: None,
+            reason: None,
         }
+    }
+
+    /// The same, with the reason why a registration failed.
+    pub(super) fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
     }
 
     pub(super) fn or(mut self, way_out: impl Into<String>) -> Self {
@@ -97,12 +106,19 @@ impl From<FilesError> for Failed {
 impl IntoCallToolResult for Failed {
     fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
         let mut text = format!("{}: {}", self.class, self.message);
+        if let Some(reason) = self.reason {
+            text.push_str("\nReason: ");
+            text.push_str(reason);
+        }
         if let Some(way_out) = self.way_out {
             text.push_str("\nWhat to do: ");
             text.push_str(&way_out);
         }
         let mut meta = MetaObject::new();
         meta.0.insert(CLASS.to_owned(), self.class.into());
+        if let Some(reason) = self.reason {
+            meta.0.insert(REASON.to_owned(), reason.into());
+        }
         let result = CallToolResult::error(vec![ContentBlock::text(text)]);
         Ok(result.with_meta(Some(meta)).into())
     }
@@ -110,6 +126,8 @@ impl IntoCallToolResult for Failed {
 
 /// Where a result names the class of its failure.
 const CLASS: &str = "jarkeeper/class";
+/// Where it names the reason why a registration failed.
+const REASON: &str = "jarkeeper/reason";
 
 /// The class of a failure; arguments that cannot be read have none of their own.
 pub(super) fn class_of(result: &CallToolResult) -> String {

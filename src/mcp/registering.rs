@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::failed::Failed;
 use super::server::Server;
-use crate::loads::{LoadError, Wish};
+use crate::loads::{LoadError, Reason, WITHOUT_REGISTRY, Wish};
 use crate::registry::Registrant;
 
 #[derive(Deserialize, JsonSchema)]
@@ -38,7 +38,7 @@ struct Registered {
     upload_name: String,
     /// The name of the load that it belongs to.
     load: String,
-    /// online or offline; nothing is connected by a registration.
+    /// As the registry counts it: online where it is connected already, else offline.
     status: String,
     /// Where the password is.
     password: String,
@@ -46,19 +46,30 @@ struct Registered {
 
 impl From<LoadError> for Failed {
     fn from(error: LoadError) -> Self {
+        let reason = match &error {
+            LoadError::NotRegistered(why) => why.reason,
+            LoadError::Unknown(_) | LoadError::NoCurrent => Reason::NoLoad,
+            _ => Reason::Invalid,
+        };
         match error {
             LoadError::Unknown(_) | LoadError::NoCurrent => {
                 Self::new("unknown_load", error.to_string())
+                    .because(reason.word())
                     .or("leave load out for the current one")
             }
+            LoadError::NoRandom => Self::new("storage", error.to_string()),
             LoadError::Store(_) => {
                 tracing::error!("a tool failed: {error}");
                 Self::new("storage", "Jarkeeper cannot read or write its own files")
                     .or("its log says why; a person has to look")
             }
             _ => {
-                let message = format!("Failed to register upload instance: {error}");
+                // What a model cannot do, a person can.
+                let command = "`jarkeeper load delete LOAD --without-registry`";
+                let detail = error.to_string().replace(WITHOUT_REGISTRY, command);
+                let message = format!("Failed to register upload instance: {detail}");
                 Self::new("registration_failed", message)
+                    .because(reason.word())
                     .or("mend what it says and call again: that is safe, and makes nothing twice")
             }
         }

@@ -1,4 +1,4 @@
-//! What may be kept of an instance.
+//! What may be kept of an instance. Loads, which are registered, follow the same rules.
 
 use serde_json::{Map, Value};
 
@@ -46,7 +46,7 @@ pub(super) fn change(change: &InstanceChange) -> Result<(), RegistryError> {
 }
 
 /// An address in the form in which it is kept.
-pub(super) fn email(email: Option<String>) -> Result<Option<String>, RegistryError> {
+pub(crate) fn email(email: Option<String>) -> Result<Option<String>, RegistryError> {
     let Some(text) = email.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
@@ -76,7 +76,8 @@ fn invalid<T>(what: String) -> Result<T, RegistryError> {
     Err(RegistryError::Invalid(what))
 }
 
-fn name(what: &str, text: &str) -> Result<(), RegistryError> {
+/// A name; `what`: as its sender calls it.
+pub(crate) fn name(what: &str, text: &str) -> Result<(), RegistryError> {
     line(what, text, NAME)?;
     match text.trim().is_empty() {
         true => invalid(format!("{what} is empty")),
@@ -94,17 +95,20 @@ fn line(what: &str, text: &str, most: usize) -> Result<(), RegistryError> {
     Ok(())
 }
 
-fn description(text: Option<&str>) -> Result<(), RegistryError> {
-    let wrong = |text: &str| text.chars().count() > DESCRIPTION || text.contains('\0');
+pub(crate) fn description(text: Option<&str>) -> Result<(), RegistryError> {
+    let controls = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    let wrong = |text: &str| text.chars().count() > DESCRIPTION || text.chars().any(controls);
     match text.is_some_and(wrong) {
         true => invalid(format!(
-            "description has at most {DESCRIPTION} characters, and none of them is U+0000"
+            "description has at most {DESCRIPTION} characters, and of those that control only newline and tab"
         )),
         false => Ok(()),
     }
 }
 
-fn tags(tags: &Map<String, Value>) -> Result<(), RegistryError> {
+/// Tags. Unlike the library of the client that they come from, which takes `"yes"` for true and `"7"` for 7, only JSON's own
+/// types are taken; null is as good as nothing.
+pub(crate) fn tags(tags: &Map<String, Value>) -> Result<(), RegistryError> {
     object("tags", tags)?;
     match tags.get("model_name") {
         None | Some(Value::Null) => {}
@@ -118,11 +122,13 @@ fn tags(tags: &Map<String, Value>) -> Result<(), RegistryError> {
     let count = tags.get("document_count");
     let sound = |count: &Value| count.is_null() || count.as_i64().is_some_and(|count| count >= 0);
     if !count.is_none_or(sound) {
-        return invalid("tags.document_count is an integer, 0 or more".to_owned());
+        return invalid(
+            "tags.document_count is a whole number of at least 0, without quotes".to_owned(),
+        );
     }
     let is_cot = tags.get("is_cot");
     if is_cot.is_some_and(|is| !is.is_null() && !is.is_boolean()) {
-        return invalid("tags.is_cot is true or false".to_owned());
+        return invalid("tags.is_cot is true or false, without quotes".to_owned());
     }
     Ok(())
 }
@@ -219,13 +225,19 @@ mod tests {
                 .is_err()
             );
         }
-        let description = Some("x".repeat(DESCRIPTION + 1));
-        assert!(
-            upload(Upload {
-                description,
-                ..with(json!({}))
-            })
-            .is_err()
-        );
+        for description in [
+            "x".repeat(DESCRIPTION + 1),
+            "\u{1b}[2J".to_owned(),
+            "\r".to_owned(),
+        ] {
+            let description = Some(description);
+            assert!(
+                upload(Upload {
+                    description,
+                    ..with(json!({}))
+                })
+                .is_err()
+            );
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 mod attempts;
 mod budget;
-mod check;
+pub(crate) mod check;
 mod far;
 mod instance;
 mod letter;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{load, own, store_holds};
 use crate::api::key;
-use crate::support::process::Root;
+use crate::support::process::{Root, eventually};
 use crate::support::{Api, answer, with};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -23,8 +23,17 @@ async fn a_person_registers_at_the_terminal_and_sees_the_password_once() {
         ended
     };
     assert!(run(&["load", "list"], 0).out.contains("load create"));
-    let failed = run(&["register"], 2);
-    assert!(failed.err.contains("upload_name"), "{failed:?}");
+    // What is told is told in the words of this door.
+    for (arguments, code, way) in [
+        (&["register"][..], 2, "give a NAME"),
+        (&["register", "x"], 2, "--tag model_name="),
+        (&["register", ""], 2, "NAME has 1 to 255"),
+        (&["load", "connect"], 5, "jarkeeper load create NAME"),
+    ] {
+        let failed = run(arguments, code);
+        assert!(failed.err.contains(way), "{failed:?}");
+        assert!(!failed.err.contains("upload_name"), "{failed:?}");
+    }
     run(
         &[
             "load",
@@ -75,6 +84,29 @@ async fn a_person_registers_at_the_terminal_and_sees_the_password_once() {
             .unwrap()
             .starts_with("jp_")
     );
+    let early = run(&["load", "connect"], 1);
+    assert!(early.err.contains("register it first"), "{early:?}");
+    let named = run(&["register", "--tag", "model_name=m"], 0);
+    assert!(named.err.contains("\"other\" is registered"), "{named:?}");
+    let connected = run(&["load", "connect"], 0).out;
+    assert!(
+        connected.contains("\"other\" stays connected"),
+        "{connected}"
+    );
+    eventually("it is connected", || {
+        let list = run(&["load", "list"], 0).out;
+        list.contains("other  connected").then_some(())
+    });
+    for _ in 0..2 {
+        run(&["load", "disconnect", "other"], 0);
+        let list = run(&["load", "list"], 0).out;
+        assert!(!list.contains("connected"), "{list}");
+    }
+    for _ in 0..2 {
+        let gone = run(&["load", "unregister"], 0).out;
+        assert!(gone.contains("\"other\" is not registered"), "{gone}");
+    }
+    run(&["load", "unregister", "no such load"], 5);
     run(&["load", "rename", "other", "another"], 0);
     run(&["load", "delete", "no such load"], 5);
     run(&["load", "delete", "a/b"], 0);
@@ -113,6 +145,10 @@ async fn a_model_registers_and_sees_no_password() {
         said.contains("Failed to register upload instance"),
         "{said}"
     );
+    assert!(said.contains("Reason: no-load"), "{said}");
+    assert_eq!(failed["_meta"]["jarkeeper/reason"], "no-load", "{failed}");
+    let unknown = call(json!({ "load": "0123456789abcdef0123" })).await;
+    assert_eq!(unknown["_meta"]["jarkeeper/reason"], "no-load", "{unknown}");
     let id = load(&api, "mine").await;
     let made = call(json!({ "load": id })).await;
     assert_ne!(made["isError"], true, "{made}");

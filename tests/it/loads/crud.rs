@@ -85,6 +85,7 @@ async fn what_a_load_cannot_be_is_refused_and_changes_nothing() {
     load(&api, "other").await;
     let one = format!("/v1/loads/{id}");
     let before = own(&api, Method::GET, &one).await;
+    let deep = (0..16).fold(json!(1), |inner, _| json!([inner]));
     for (body, wanted) in [
         (json!({"name": ""}), 400),
         (json!({"name": "a\nb"}), 400),
@@ -95,6 +96,11 @@ async fn what_a_load_cannot_be_is_refused_and_changes_nothing() {
         (json!({"tags": {"model_name": ""}}), 400),
         (json!({"tags": {"is_cot": "yes"}}), 400),
         (json!({"tags": {"document_count": -1}}), 400),
+        (json!({"tags": {"x": "\0"}}), 400),
+        (json!({"tags": {"x": deep}}), 400),
+        (json!({"description": "\u{1b}[2J"}), 400),
+        (json!({"description": "x".repeat(10_001)}), 400),
+        (json!({"email": format!("a@{}", "b".repeat(253))}), 400),
         (json!({"tags": []}), 422),
         (json!({"unknown": 1}), 422),
     ] {

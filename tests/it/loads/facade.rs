@@ -145,6 +145,21 @@ fn percent(text: &str) -> String {
 }
 
 #[tokio::test]
+async fn a_load_may_be_called_current_and_goes_by_that_name() {
+    let root = Root::new();
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let other = load(&api, "other").await;
+    refused(own(&api, Method::DELETE, "/api/loads/current").await, 404);
+    let id = load(&api, "current").await;
+    let gone = data(own(&api, Method::DELETE, "/api/loads/current").await);
+    assert_eq!(gone["id"], id);
+    refused(own(&api, Method::DELETE, "/api/loads/current").await, 404);
+    let left = data(own(&api, Method::GET, "/api/loads/current").await);
+    assert_eq!(left["id"], other);
+}
+
+#[tokio::test]
 async fn a_front_end_says_who_it_is() {
     let root = Root::new();
     let daemon = root.daemon();
@@ -157,6 +172,7 @@ async fn a_front_end_says_who_it_is() {
         (Method::GET, "/api/loads/current"),
         (Method::PUT, "/api/loads/current"),
         (Method::DELETE, "/api/loads/Ada's"),
+        (Method::DELETE, "/api/loads/current"),
         (Method::GET, "/api/upload/status"),
     ] {
         let ask = || api.call(method.clone(), path);
@@ -191,12 +207,12 @@ async fn a_slow_registry_keeps_no_front_end_waiting() {
         "/api/loads/current",
         "/v1/registrations",
     ] {
-        // The answer comes while the registry has still not said a word: the fake is silent for longer than a test is.
-        let ask = api
-            .own(Method::GET, path)
-            .timeout(std::time::Duration::from_secs(3));
-        let (status, body) = answer(ask).await;
+        let (status, body) = own(&api, Method::GET, path).await;
         assert_eq!(status, 200, "{body}");
+        // The answer is here, and the question to the registry still waits for its own.
+        eventually("the registry is being asked", || {
+            (fake.held() > 0).then_some(())
+        });
     }
     fake.mode(Mode::Good);
     let runtime = tokio::runtime::Handle::current();

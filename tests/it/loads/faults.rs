@@ -176,8 +176,10 @@ async fn what_is_sent_is_what_the_contract_says() {
     let api = Api::of(&root, &daemon);
     let id = load(&api, "a load").await;
     fake.mode(Mode::CutOnce);
+    // A new registration that may have landed is not sent again by itself: not every registry honours the key.
+    assert_eq!(reason(&register(&api, &id).await), "reply-lost");
+    assert_eq!(fake.requests().len(), 1);
     let (status, made) = register(&api, &id).await;
-    // A lost answer is asked for again by itself.
     assert_eq!(status, 201, "{made}");
     let (status, _) = register(&api, &id).await;
     assert_eq!(status, 201);
@@ -346,6 +348,8 @@ fn credentials_leave_this_machine_only_over_tls() {
         ("http://registry.example.org", 3),
         ("http://user:secret@127.0.0.1:1", 3),
         ("ftp://127.0.0.1", 3),
+        ("https://registry.example.org/path", 3),
+        ("https://registry.example.org/", 0),
         ("https://registry.example.org", 0),
         ("http://127.0.0.1:1", 0),
     ] {
@@ -353,6 +357,130 @@ fn credentials_leave_this_machine_only_over_tls() {
         let ended = root.run(&["status"]);
         assert_eq!(ended.code, Some(wanted), "{url}");
     }
+    for (url, wanted) in [
+        ("http://model.example.org/v1", 3),
+        ("https://model.example.org/v1", 0),
+        ("http://127.0.0.1:1/v1", 0),
+    ] {
+        root.save("config.toml", &format!("[llm]\nurl = \"{url}\"\n"));
+        let ended = root.run(&["status"]);
+        assert_eq!(ended.code, Some(wanted), "{url}: {ended:?}");
+        let told = wanted == 0 || ended.err.contains("must be https: what people say");
+        assert!(told, "{ended:?}");
+    }
+}
+
+/// Answers of what stands before a registry, or that say nothing of what was sent before.
+fn turned_away() -> Vec<String> {
+    let json = "content-type: application/json\r\n";
+    let page = "<!doctype html><title>Sign in</title>";
+    let envelope = |status: &str| {
+        let code = status.split(' ').next().unwrap();
+        let body = format!("{{\"code\":{code},\"message\":\"no\",\"data\":null}}");
+        http(status, json, &body)
+    };
+    vec![
+        http(
+            "307 Temporary Redirect",
+            "location: https://login.test/\r\n",
+            "",
+        ),
+        http("403 Forbidden", "content-type: text/html\r\n", page),
+        http("400 Bad Request", "", "no"),
+        http("404 Not Found", json, "{\"message\":\"no route\"}"),
+        http("502 Bad Gateway", "", page),
+        envelope("401 Unauthorized"),
+        envelope("409 Conflict"),
+    ]
+}
+
+#[tokio::test]
+async fn after_a_lost_answer_only_the_registry_itself_can_say_that_nothing_came_of_it() {
+    let root = Root::new();
+    let fake = Fake::new();
+    at(&root, &fake.base);
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let lost = async |name: &str| {
+        let id = load(&api, name).await;
+        fake.mode(Mode::Cut);
+        assert_eq!(reason(&register(&api, &id).await), "reply-lost");
+        id
+    };
+    let id = lost("kept").await;
+    let (one, registration) = (format!("/v1/loads/{id}"), format!("/v1/registrations/{id}"));
+    for answer in turned_away() {
+        fake.mode(Mode::Says(answer.clone()));
+        let failed = register(&api, &id).await;
+        reason(&failed);
+        let detail = failed.1["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("without_registry=true"),
+            "{answer}: {detail}"
+        );
+        // Nor is there nothing to be told.
+        for path in [&registration, &one] {
+            let (status, problem) = own(&api, Method::DELETE, path).await;
+            assert_eq!(status, 502, "{answer}: {problem}");
+        }
+    }
+    fake.mode(Mode::Good);
+    let (status, made) = register(&api, &id).await;
+    assert_eq!(status, 201, "{made}");
+    assert_eq!(fake.instances().len(), 1, "the one whose answer was lost");
+    // It said so itself.
+    let told = lost("told").await;
+    let no = "{\"code\":400,\"message\":\"never\",\"data\":null}";
+    fake.mode(Mode::Says(http("400 Bad Request", "", no)));
+    assert_eq!(reason(&register(&api, &told).await), "refused");
+    let (status, gone) = own(&api, Method::DELETE, &format!("/v1/loads/{told}")).await;
+    assert_eq!((status, &gone["registry_told"]), (200, &json!(null)));
+}
+
+#[tokio::test]
+async fn a_registration_whose_answer_was_lost_is_not_forgotten_for_another_registry() {
+    let root = Root::new();
+    let (fake, other) = (Fake::new(), Fake::new());
+    at(&root, &fake.base);
+    let mut daemon = root.daemon();
+    let mut api = Api::of(&root, &daemon);
+    let id = load(&api, "mine").await;
+    let second = load(&api, "second").await;
+    fake.mode(Mode::Cut);
+    for id in [&id, &second] {
+        assert_eq!(reason(&register(&api, id).await), "reply-lost");
+    }
+    daemon.stop();
+    at(&root, &other.base);
+    daemon = root.daemon();
+    api = Api::of(&root, &daemon);
+    let failed = register(&api, &id).await;
+    assert_eq!(reason(&failed), "registered-elsewhere");
+    let detail = failed.1["detail"].as_str().unwrap();
+    for way in [
+        fake.base.as_str(),
+        "set [registry] url back",
+        "without_registry=true",
+    ] {
+        assert!(detail.contains(way), "{detail}");
+    }
+    assert!(other.requests().is_empty());
+    // The one way out.
+    let alone = format!("/v1/loads/{second}?without_registry=true");
+    let (status, gone) = own(&api, Method::DELETE, &alone).await;
+    assert_eq!((status, &gone["registry_told"]), (200, &json!(false)));
+    // The other one.
+    daemon.stop();
+    at(&root, &fake.base);
+    daemon = root.daemon();
+    api = Api::of(&root, &daemon);
+    fake.mode(Mode::Good);
+    let (status, made) = register(&api, &id).await;
+    assert_eq!(status, 201, "{made}");
+    let mut instances = fake.instances();
+    instances.retain(|_, one| one.name == "mine");
+    assert_eq!(instances.len(), 1);
+    drop(daemon);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::registry::{Fake, Mode};
 use super::{at, load, own, register};
 use crate::support::Api;
-use crate::support::process::{Root, all};
+use crate::support::process::{Root, all, eventually};
 
 /// A linear congruential generator is random enough for moments.
 struct Moments(u64);
@@ -32,7 +32,7 @@ async fn a_daemon_killed_while_it_registers_loses_no_instance_and_makes_none_twi
     fake.mode(Mode::Good);
     at(&root, &fake.base);
     let mut moments = Moments(u64::from(std::process::id()));
-    let (mut answered, mut lost) = (0, 0);
+    let (mut before, mut between, mut answered) = (0, 0, 0);
     let mut daemon = root.daemon();
     let mut api = Api::of(&root, &daemon);
     // The key that seals is made once.
@@ -40,22 +40,44 @@ async fn a_daemon_killed_while_it_registers_loses_no_instance_and_makes_none_twi
     assert_eq!(register(&api, &first).await.0, 201);
     for round in 0..rounds {
         let id = load(&api, &format!("load {round}")).await;
+        let (instances, requests) = (fake.instances().len(), fake.requests().len());
+        fake.mode(match round % 4 {
+            0 => Mode::Waits,
+            1 => Mode::Silent,
+            _ => Mode::Good,
+        });
         let body = json!({ "load": id });
         let ask = crate::support::with(api.own(Method::POST, "/v1/registrations"), &body);
         let asked = tokio::spawn(async move { ask.send().await.is_ok() });
-        tokio::time::sleep(moments.next(20_000)).await;
-        daemon.kill();
-        match asked.await.unwrap() {
-            true => answered += 1,
-            false => lost += 1,
+        match round % 4 {
+            // Before the registry has done anything.
+            0 => eventually("the request comes", || {
+                (fake.requests().len() > requests).then_some(())
+            }),
+            // After it has, and before its answer.
+            1 => eventually("it is registered", || {
+                (fake.instances().len() > instances).then_some(())
+            }),
+            // After its answer, and at the latest when the daemon has answered as well.
+            2 => eventually("it is answered", || asked.is_finished().then_some(())),
+            _ => tokio::time::sleep(moments.next(20_000)).await,
         }
-        let landed = fake.instances().len();
+        daemon.kill();
+        let is_answered = asked.await.unwrap();
+        match (is_answered, fake.instances().len() > instances) {
+            (true, landed) => {
+                assert!(landed || round % 4 == 3, "{round}");
+                answered += 1;
+            }
+            (false, true) => between += 1,
+            (false, false) => before += 1,
+        }
+        fake.mode(Mode::Good);
         daemon = root.daemon();
         api = Api::of(&root, &daemon);
         let (status, made) = register(&api, &id).await;
         assert_eq!(status, 201, "{round}: {made}");
-        let instances = fake.instances();
-        assert_eq!(instances.len(), round + 2, "{round}: {landed} before");
+        assert_eq!(fake.instances().len(), round + 2, "{round}");
         // What the load has opens it.
         let (status, again) = register(&api, &id).await;
         assert_eq!(status, 201, "{round}: {again}");
@@ -63,7 +85,11 @@ async fn a_daemon_killed_while_it_registers_loses_no_instance_and_makes_none_twi
     }
     let (_, list) = own(&api, Method::GET, "/v1/registrations").await;
     assert_eq!(list.as_array().unwrap().len(), rounds + 1);
-    eprintln!("{answered} answered, {lost} killed before");
+    let least = rounds / 4;
+    assert!(
+        before >= least && between >= least && answered >= least,
+        "killed before: {before}, between: {between}, after: {answered}"
+    );
 }
 
 /// The same at the daemon's own registry, where an instance and its load are written one after the other.
@@ -74,15 +100,22 @@ async fn a_daemon_killed_between_its_registry_and_its_load_finds_the_instance_ag
     let mut moments = Moments(u64::from(std::process::id()) + 1);
     let mut daemon = root.daemon();
     let mut api = Api::of(&root, &daemon);
+    let (mut answered, mut lost) = (0, 0);
     for round in 0..rounds {
         let id = load(&api, &format!("load {round}")).await;
         let body = json!({ "load": id });
         let ask = crate::support::with(api.own(Method::POST, "/v1/registrations"), &body);
         let asked = tokio::spawn(async move { ask.send().await.is_ok() });
-        tokio::time::sleep(moments.next(80_000)).await;
+        match round % 4 {
+            0 => eventually("it is answered", || asked.is_finished().then_some(())),
+            1 => {}
+            _ => tokio::time::sleep(moments.next(80_000)).await,
+        }
         daemon.kill();
-        // Answered or not: both are right.
-        let _ = asked.await.unwrap();
+        match asked.await.unwrap() {
+            true => answered += 1,
+            false => lost += 1,
+        }
         daemon = root.daemon();
         api = Api::of(&root, &daemon);
         let (status, made) = register(&api, &id).await;
@@ -91,4 +124,5 @@ async fn a_daemon_killed_between_its_registry_and_its_load_finds_the_instance_ag
         let count = registry.await.unwrap().count().unwrap();
         assert_eq!(count, round as u64 + 1, "{round}: one instance a load");
     }
+    assert!(answered > 0 && lost > 0, "{answered} answered, {lost} lost");
 }

@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{load, own, register, store_holds, tell};
-use crate::support::Api;
-use crate::support::process::Root;
+use crate::support::process::{Root, eventually};
+use crate::support::{Api, answer};
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
@@ -89,6 +89,11 @@ async fn what_is_missing_is_taken_from_the_load_and_what_cannot_be_is_told_with_
     failed(
         post(json!({"upload_name": "new"})).await,
         "no-model-name",
+        "model_name in tags",
+    );
+    failed(
+        post(json!({"upload_name": "new", "tags": {"model_name": null}})).await,
+        "no-model-name",
         "[llm]",
     );
     let named = |more: Value| {
@@ -117,6 +122,21 @@ async fn what_is_missing_is_taken_from_the_load_and_what_cannot_be_is_told_with_
     ] {
         failed(post(named(more)).await, "invalid", way);
     }
+    for body in ["{", "{\"upload_name\": 7}", "{\"unknown\": 1}", "[]"] {
+        let ask = api.own(Method::POST, "/v1/registrations").body(body);
+        let ask = ask.header("content-type", "application/json");
+        failed(answer(ask).await, "invalid", "");
+    }
+    let unknown = json!({"load": "0123456789abcdef0123"});
+    let (status, problem) = post(unknown).await;
+    assert_eq!((status, &problem["code"]), (404, &json!(404)), "{problem}");
+    assert_eq!(text(&problem, "reason"), "no-load", "{problem}");
+    assert_eq!(
+        text(&problem, "message"),
+        "Failed to register upload instance"
+    );
+    let (_, none) = own(&api, Method::GET, "/v1/loads/current").await;
+    assert!(text(&none, "detail").contains("POST /v1/loads"), "{none}");
     // None of these has left a load behind.
     assert_eq!(own(&api, Method::GET, "/v1/loads").await.1, json!([]));
     let new = named(json!({"description": "d", "tags": {"model_name": "m", "x": {"y": 1}}}));
@@ -136,6 +156,26 @@ async fn what_is_missing_is_taken_from_the_load_and_what_cannot_be_is_told_with_
         json!({"model_name": "m", "is_cot": false, "document_count": 0, "x": {"y": 1}})
     );
     assert_eq!(instances(&root).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_that_is_connected_is_online_also_when_it_is_registered_again() {
+    let root = Root::new();
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let id = load(&api, "mine").await;
+    let (_, first) = register(&api, &id).await;
+    assert_eq!(text(&first, "status"), "offline", "{first}");
+    let connect = format!("/v1/loads/{id}/connect");
+    assert_eq!(own(&api, Method::POST, &connect).await.0, 200);
+    let runtime = tokio::runtime::Handle::current();
+    eventually("it is connected", || {
+        let ask = own(&api, Method::GET, "/v1/registrations");
+        let (_, list) = tokio::task::block_in_place(|| runtime.block_on(ask));
+        (list[0]["remote"]["status"] == "online").then_some(())
+    });
+    let (status, again) = register(&api, &id).await;
+    assert_eq!((status, text(&again, "status")), (201, "online"), "{again}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! lost.
 
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,8 @@ pub(super) enum Mode {
     Drips,
     /// It is done, and no answer comes.
     Silent,
+    /// It is not done, and no answer comes.
+    Waits,
     /// It is done, and the answer has no password.
     NoPassword,
     /// It is done the first time, and the answer is lost; then all is well.
@@ -76,6 +78,8 @@ struct State {
     instances: HashMap<String, Instance>,
     keys: HashMap<String, String>,
     count: usize,
+    /// How many wait for an answer that does not come.
+    held: usize,
 }
 
 /// The registry; it ends when dropped.
@@ -120,6 +124,11 @@ impl Fake {
 
     pub(super) fn requests(&self) -> Vec<Request> {
         lock(&self.state).requests.clone()
+    }
+
+    /// How many wait for an answer that does not come, and have not hung up.
+    pub(super) fn held(&self) -> usize {
+        lock(&self.state).held
     }
 
     pub(super) fn instances(&self) -> HashMap<String, Instance> {
@@ -210,17 +219,37 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, over: &AtomicBool) {
                 .map(|data| data.remove("instance_password"));
             drop(stream.write_all(json_answer(&answer).as_bytes()));
         }
-        Mode::Drips | Mode::Silent => {
+        Mode::Drips => {
             let answer = json_answer(&done());
             for byte in answer.as_bytes() {
-                if over.load(Ordering::Relaxed) {
-                    return;
-                }
-                if matches!(mode, Mode::Drips) && stream.write_all(&[*byte]).is_err() {
+                if over.load(Ordering::Relaxed) || stream.write_all(&[*byte]).is_err() {
                     return;
                 }
                 std::thread::sleep(Duration::from_millis(300));
             }
+        }
+        Mode::Silent | Mode::Waits => {
+            lock(state).held += 1;
+            if matches!(mode, Mode::Silent) {
+                done();
+            }
+            hold(&mut stream, over);
+            lock(state).held -= 1;
+        }
+    }
+}
+
+/// Says nothing until the other side hangs up.
+fn hold(stream: &mut TcpStream, over: &AtomicBool) {
+    let short = Some(Duration::from_millis(100));
+    stream.set_read_timeout(short).unwrap();
+    while !over.load(Ordering::Relaxed) {
+        match stream.read(&mut [0; 16]) {
+            Ok(0) => return,
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return;
+            }
+            _ => {}
         }
     }
 }
