@@ -36,6 +36,7 @@ struct ClaimBody {
 /// An instance that is the person's now, with its new password, which is shown this once.
 #[derive(Serialize, ToSchema)]
 struct ClaimedView {
+    /// Its id.
     id: String,
     /// What people call it.
     name: String,
@@ -44,6 +45,7 @@ struct ClaimedView {
     /// `online`, `offline` or `unregistered`.
     #[schema(example = "offline")]
     status: &'static str,
+    /// When it was last changed.
     updated_at: DateTime<Utc>,
     /// Keep it now: nobody can show it again, and the one that was shown is good no more.
     #[schema(example = "jp_mKxWk1…")]

@@ -28,7 +28,9 @@ pub(super) struct Envelope<T> {
     /// 0.
     #[schema(minimum = 0, maximum = 0)]
     code: u16,
+    /// `success`.
     message: &'static str,
+    /// What was asked for.
     data: T,
 }
 
@@ -39,6 +41,40 @@ impl<T> Envelope<T> {
             code: 0,
             message: "success",
             data,
+        })
+    }
+}
+
+/// The name of the current load.
+#[derive(Serialize, ToSchema)]
+struct Username {
+    /// What the current load is called; null: there is none.
+    username: Option<String>,
+}
+
+/// The envelope that has its data twice: older readers look for the name at the top.
+#[derive(Serialize, ToSchema)]
+pub(super) struct UsernameEnvelope {
+    #[serde(flatten)]
+    username: Username,
+    /// 0.
+    #[schema(minimum = 0, maximum = 0)]
+    code: u16,
+    /// `success`.
+    message: &'static str,
+    /// The same name.
+    data: Username,
+}
+
+impl UsernameEnvelope {
+    /// A success with this name.
+    pub(super) fn of(username: Option<String>) -> Json<Self> {
+        let again = username.clone();
+        Json(Self {
+            username: Username { username },
+            code: 0,
+            message: "success",
+            data: Username { username: again },
         })
     }
 }
@@ -331,11 +367,15 @@ async fn enclosed(answer: Response) -> Response {
     answer
 }
 
-/// A body of JSON. What is wrong with it is told by its place: a value may be a secret.
+/// A body that is an object of JSON. What is wrong with it is told by its place: a value may be a secret.
 ///
 /// # Errors
 /// It is no JSON, or not of this shape.
 pub(super) fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        // Fields would be taken from it by their places.
+        return Err(Problem::bad_request("this body is no object of JSON"));
+    }
     serde_json::from_slice(body).map_err(|error| {
         let what = match error.classify() {
             serde_json::error::Category::Data => "a value of this body is not of the right type",
@@ -408,5 +448,6 @@ mod tests {
         let problem = read::<One>(br#"{"a": "secret"}"#).unwrap_err();
         assert!(!problem.detail.contains("secret"), "{}", problem.detail);
         assert!(read::<One>(b"{").is_err() && read::<One>(b"[]").is_err());
+        assert!(read::<One>(b" [1]").is_err() && read::<One>(b" {\"a\": 1}").is_ok());
     }
 }

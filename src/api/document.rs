@@ -50,7 +50,7 @@ const TAGS: &[(&str, &str)] = &[
     ("webhooks", "Where events are sent."),
     (
         "registry",
-        "Workspaces, and what is registered in the name of a person.",
+        "Workspaces, what is registered here, and whose it is.",
     ),
     ("keys", "API keys."),
     (
@@ -58,13 +58,11 @@ const TAGS: &[(&str, &str)] = &[
         "Who may sign in, what they are called and tell of themselves.",
     ),
     ("memory", "What is kept for a person, word for word."),
-    ("registry", "What is registered here, and whose it is."),
     ("sign-in", "Pages for a person in a browser."),
     (
         "oauth",
         "The authorization server: how programs get tokens of their own.",
     ),
-    ("registry", "What is registered here."),
     (
         "upload",
         "The same for clients that were there before: success is status 200 and code 0. Who is an instance shows \
@@ -266,7 +264,7 @@ pub(super) fn describe(operation: &mut Operation, guarded: bool) {
     refuse(operation, guarded);
 }
 
-/// The same for an operation of the contract, whose refusals are envelopes.
+/// The same for an operation below `/api/`, whose refusals are envelopes.
 pub(super) fn describe_contract(operation: &mut Operation) {
     for refusal in REFUSALS {
         let wrong_shape = refusal.status == http::StatusCode::UNPROCESSABLE_ENTITY;

@@ -31,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 /// A document, without its text.
 #[derive(Serialize, ToSchema)]
 struct DocumentView {
+    /// Its id.
     id: String,
     /// What its person calls it.
     #[schema(example = "notes.md")]
@@ -38,8 +39,9 @@ struct DocumentView {
     /// `text/plain` or `text/markdown`.
     #[schema(example = "text/markdown")]
     kind: &'static str,
-    /// Length of the text.
+    /// Length of the text, in UTF-8.
     bytes: u64,
+    /// When it was first kept.
     created_at: DateTime<Utc>,
     /// When its text was last replaced.
     updated_at: DateTime<Utc>,
@@ -62,7 +64,8 @@ impl From<Document> for DocumentView {
 /// person keeps at most 10,000 documents, and 1 GiB in them; an instance that nobody has claimed 16 MiB.
 #[utoipa::path(put, path = "/v1/documents/{document}", operation_id = "documents.put", tag = "memory",
     params(("document" = String, Path, description = "The document's name: 1 to 255 characters in one line")),
-    request_body(content((String = "text/plain"), (String = "text/markdown"))),
+    request_body(description = "The text; none: an empty one",
+        content((Option<String> = "text/plain"), (Option<String> = "text/markdown"))),
     responses((status = 200, description = "It was replaced", body = DocumentView),
         (status = 201, description = "It is new", body = DocumentView), (status = 400, body = Problem),
         (status = 403, body = Problem),

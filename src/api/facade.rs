@@ -15,9 +15,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::contract::{Envelope, Refused, read};
-use super::loads::{DeletedView, Deletion, given, no_current};
-use super::{Door, Problem, guarded};
+use super::contract::{Envelope, Refused, UsernameEnvelope, read};
+use super::given::{Address, Deletion, LoadName, given};
+use super::loads::{DeletedView, no_current};
+use super::{Door, Problem, faced};
 use crate::identity::{PersonId, Principal, Scope};
 use crate::loads::{Avatar, Load, LoadChange, NewLoad, Standing};
 use crate::registry::Status;
@@ -26,8 +27,8 @@ use crate::registry::Status;
 const WAIT: Duration = Duration::from_secs(2);
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
-    let reads = |routes| guarded(Scope::RegistryRead, routes);
-    let writes = |routes| guarded(Scope::RegistryWrite, routes);
+    let reads = |routes| faced(Scope::RegistryRead, routes);
+    let writes = |routes| faced(Scope::RegistryWrite, routes);
     OpenApiRouter::new()
         .routes(reads(routes!(username)))
         .routes(writes(routes!(create)))
@@ -41,34 +42,46 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 /// A load, with the fields that front ends know.
 #[derive(Serialize, ToSchema)]
 struct LoadDto {
+    /// Its id.
     id: String,
+    /// What its person calls it.
     name: String,
+    /// What it is.
     description: Option<String>,
-    /// Empty where none is given.
+    /// The address that is registered with it. Empty where none is given.
     email: String,
-    /// The picture in Base64.
+    /// Its picture in Base64; null: it has none.
     avatar_data: Option<String>,
-    /// Its id at the registry.
+    /// Its id at the registry; null: it was never registered.
     instance_id: Option<String>,
     /// `online`, `offline` or `unregistered`.
     status: &'static str,
     /// Whether it is connected, as far as its registry has said.
     is_connected: bool,
+    /// When its registry last heard from it.
     last_heartbeat: Option<DateTime<Utc>>,
+    /// When its registry last knew its connection to stand.
     last_ws_check: Option<DateTime<Utc>>,
+    /// When it was made.
     created_at: DateTime<Utc>,
+    /// When it was last changed.
     updated_at: DateTime<Utc>,
 }
 
 /// How the current load stands at its registry.
 #[derive(Serialize, ToSchema)]
 struct UploadStatus {
+    /// What the current load is called.
     upload_name: String,
+    /// Its id at the registry; null: it was never registered.
     instance_id: Option<String>,
     /// `online`, `offline` or `unregistered`.
     status: &'static str,
+    /// Whether it is connected, as far as its registry has said.
     is_connected: bool,
+    /// When its registry last heard from it.
     last_heartbeat: Option<DateTime<Utc>>,
+    /// When its registry last knew its connection to stand.
     last_ws_check: Option<DateTime<Utc>>,
     /// When that was so; null: the registry was never reached.
     as_of: Option<DateTime<Utc>>,
@@ -107,21 +120,38 @@ fn dto(
     })
 }
 
-/// What a front end tells of a load. Whatever else it sends is left alone.
-#[derive(Default, Deserialize, ToSchema)]
-struct Sent {
+/// What a front end tells of a new load. Whatever else it sends is left alone.
+#[derive(Deserialize, ToSchema)]
+struct SentLoad {
     /// What it is called.
-    #[schema(max_length = 255)]
+    #[schema(value_type = LoadName)]
+    name: String,
+    #[serde(flatten)]
+    sent: Sent,
+}
+
+/// What shall change of the current load; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+struct SentChange {
+    /// What it is called; null: as before.
+    #[schema(value_type = Option<LoadName>)]
     name: Option<String>,
-    /// What it is.
+    #[serde(flatten)]
+    sent: Sent,
+}
+
+/// What a front end tells of any load.
+#[derive(Deserialize, ToSchema)]
+struct Sent {
+    /// What it is; null or empty: nothing is told.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 10_000)]
     description: Option<Option<String>>,
-    /// The address that is registered with it.
+    /// The address that is registered with it; null or empty: none.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 254)]
+    #[schema(value_type = Option<Address>)]
     email: Option<Option<String>>,
-    /// A picture in Base64, also as a `data:` URL; empty: none.
+    /// A picture in Base64, also as a `data:` URL; null or empty: none.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     avatar_data: Option<Option<String>>,
@@ -152,24 +182,6 @@ fn current_of(door: &Door, person: &PersonId) -> Result<Load, Problem> {
     load.ok_or_else(|| no_current("POST /api/loads"))
 }
 
-/// A name in an envelope that has it twice: older readers look for it at the top.
-#[derive(Serialize, ToSchema)]
-struct Username {
-    /// The name of the current load; null: there is none.
-    username: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-struct UsernameEnvelope {
-    #[serde(flatten)]
-    username: Username,
-    /// 0.
-    #[schema(minimum = 0, maximum = 0)]
-    code: u16,
-    message: &'static str,
-    data: Username,
-}
-
 /// Tells what the current load is called.
 #[utoipa::path(get, path = "/api/kernel2/username", operation_id = "facade.username", tag = "upload",
     responses((status = 200, body = UsernameEnvelope)))]
@@ -178,29 +190,22 @@ async fn username(
     Extension(principal): Extension<Principal>,
 ) -> Result<Json<UsernameEnvelope>, Problem> {
     let load = door.loads.current(&principal.person)?;
-    let name = || load.as_ref().map(|load| load.name.clone());
-    let (username, again) = (name(), name());
-    Ok(Json(UsernameEnvelope {
-        username: Username { username },
-        code: 0,
-        message: "success",
-        data: Username { username: again },
-    }))
+    Ok(UsernameEnvelope::of(load.map(|load| load.name)))
 }
 
 /// Makes a load, and makes it the current one: front ends know only one, the newest.
 #[utoipa::path(post, path = "/api/loads", operation_id = "facade.loads.create", tag = "upload",
-    request_body = Sent,
+    request_body = SentLoad,
     responses((status = 200, body = Envelope<LoadDto>), (status = 400, body = Refused), (status = 409, body = Refused)))]
 async fn create(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
     body: Bytes,
 ) -> Result<Json<Envelope<LoadDto>>, Problem> {
-    let sent: Sent = read(&body)?;
+    let SentLoad { name, sent } = read(&body)?;
     let avatar = sent.avatar()?.flatten();
     let new = NewLoad {
-        name: sent.name.unwrap_or_default(),
+        name,
         description: sent.description.flatten(),
         email: sent.email.flatten(),
         tags: Default::default(),
@@ -228,7 +233,7 @@ async fn current(
 
 /// Changes the current load.
 #[utoipa::path(put, path = "/api/loads/current", operation_id = "facade.loads.change", tag = "upload",
-    request_body = Sent,
+    request_body = SentChange,
     responses((status = 200, body = Envelope<LoadDto>), (status = 400, body = Refused), (status = 404, body = Refused),
         (status = 409, body = Refused)))]
 async fn change(
@@ -236,11 +241,11 @@ async fn change(
     Extension(principal): Extension<Principal>,
     body: Bytes,
 ) -> Result<Json<Envelope<LoadDto>>, Problem> {
-    let sent: Sent = read(&body)?;
+    let SentChange { name, sent } = read(&body)?;
     let person = &principal.person;
     let change = LoadChange {
         avatar: sent.avatar()?,
-        name: sent.name,
+        name,
         description: sent.description,
         email: sent.email,
         tags: None,
@@ -286,7 +291,10 @@ async fn delete_named(
 ) -> Result<Json<Envelope<DeletedView>>, Problem> {
     let Query(deletion) = deletion.map_err(|error| Problem::bad_request(error.body_text()))?;
     let id = door.loads.named(person, name)?.id;
-    let told = door.loads.delete(person, &id, deletion.alone()).await?;
+    let told = door
+        .loads
+        .delete(person, &id, deletion.without_registry)
+        .await?;
     Ok(Envelope::of(DeletedView::of(id, told)))
 }
 

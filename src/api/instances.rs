@@ -11,16 +11,14 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::given::{MOST, USUAL};
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::registry::{
-    Instance, InstanceChange, Registered, RegisteredBy, Registrant, RegistryError, Search, Status,
-    Upload,
+    Instance, InstanceChange, Registered, RegisteredBy, Registrant, RegistryError, Role, Search,
+    Status, Upload,
 };
 
-/// Most of one page, and how many there are where nobody says.
-const MOST: u32 = 100;
-const USUAL: u32 = 20;
 /// Longest text that is looked for, in characters.
 const LOOKED_FOR: usize = 255;
 
@@ -30,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(guarded(Scope::RegistryRead, routes!(show)))
         .routes(guarded(Scope::RegistryWrite, routes!(change, unregister)))
         .routes(guarded(Scope::RegistryWrite, routes!(rotate)))
+        .routes(guarded(Scope::RegistryRead, routes!(roles)))
 }
 
 /// Something registered.
@@ -40,8 +39,9 @@ pub(super) struct InstanceView {
     id: String,
     /// What people call it.
     name: String,
+    /// What it is.
     description: Option<String>,
-    /// As it was told; not verified.
+    /// Whose it is, as they said; not verified.
     email: Option<String>,
     /// `model_name`, `is_cot`, `document_count` and whatever else its maker told.
     #[schema(value_type = std::collections::HashMap<String, Value>)]
@@ -51,9 +51,11 @@ pub(super) struct InstanceView {
     capabilities: Option<Map<String, Value>>,
     /// `online`, `offline` or `unregistered`.
     status: &'static str,
+    /// When it was first registered.
     registered_at: DateTime<Utc>,
+    /// When it was last changed.
     updated_at: DateTime<Utc>,
-    /// When it was last heard.
+    /// When it was last heard, to the minute; null: never.
     heard_at: Option<DateTime<Utc>>,
     /// When its password was last shown, to the minute.
     used_at: Option<DateTime<Utc>>,
@@ -90,22 +92,13 @@ struct Wanted {
     tag: Option<String>,
     /// Only of this status: `online`, `offline` or `unregistered`; without it all that are not unregistered.
     #[param(inline)]
-    status: Option<StatusWord>,
+    status: Option<Status>,
     /// `next` of the page before.
     #[param(pattern = "^[1-9][0-9]{0,17}$")]
     cursor: Option<String>,
     /// How many of one page; 20 where it is not said.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
-}
-
-/// A status.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum StatusWord {
-    Online,
-    Offline,
-    Unregistered,
 }
 
 /// Instances.
@@ -146,9 +139,7 @@ impl Wanted {
             tag,
             statuses: match self.status {
                 None => vec![Status::Online, Status::Offline],
-                Some(StatusWord::Online) => vec![Status::Online],
-                Some(StatusWord::Offline) => vec![Status::Offline],
-                Some(StatusWord::Unregistered) => vec![Status::Unregistered],
+                Some(status) => vec![status],
             },
             after,
             skip: 0,
@@ -248,6 +239,58 @@ async fn unregister(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// A role that an instance has told. It is kept for the instance's own clients; no chat reads it yet.
+#[derive(Serialize, ToSchema)]
+struct RoleView {
+    /// Its id, given by the instance.
+    id: String,
+    /// What people call it.
+    name: String,
+    /// What it is.
+    description: Option<String>,
+    /// What a model shall be told.
+    system_prompt: Option<String>,
+    /// Address of a picture.
+    icon: Option<String>,
+    /// Whether it may be chosen.
+    is_active: bool,
+    /// Whether it looks into the first level of memory.
+    enable_l0_retrieval: bool,
+    /// Whether it looks into the second level of memory.
+    enable_l1_retrieval: bool,
+}
+
+impl From<Role> for RoleView {
+    fn from(role: Role) -> Self {
+        Self {
+            id: role.id,
+            name: role.name,
+            description: role.description,
+            system_prompt: role.system_prompt,
+            icon: role.icon,
+            is_active: role.is_active,
+            enable_l0_retrieval: role.enable_l0_retrieval,
+            enable_l1_retrieval: role.enable_l1_retrieval,
+        }
+    }
+}
+
+/// Lists the roles of one of the caller's instances, by id; there are at most a hundred.
+///
+/// They are kept for the instance's own clients; no chat reads them yet.
+#[utoipa::path(get, path = "/v1/instances/{id}/roles", operation_id = "instances.roles", tag = "registry",
+    params(("id" = String, Path, description = "The instance's id.")),
+    responses((status = 200, body = Vec<RoleView>), (status = 404, body = Problem)))]
+async fn roles(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<RoleView>>, Problem> {
+    let own = own(&door, &principal, &id)?;
+    let roles = door.registry.roles(&own.id)?;
+    Ok(Json(roles.into_iter().map(RoleView::from).collect()))
+}
+
 /// An instance with its new password, which is shown this once.
 #[derive(Serialize, ToSchema)]
 struct RotatedView {
@@ -282,8 +325,9 @@ async fn rotate(
 ) -> Result<Json<RotatedView>, Problem> {
     let own = own(&door, &principal, &id)?;
     let rotation = body.and_then(|Json(body)| body).unwrap_or_default();
+    let by = Registrant::of(&principal);
     if rotation.revoke {
-        let revoked = door.registry.revoke(&own.id, &principal.person).await?;
+        let revoked = door.registry.revoke(&own.id, &by).await?;
         return Ok(Json(revoked.into()));
     }
     let upload = Upload {
@@ -292,7 +336,6 @@ async fn rotate(
         email: own.email,
         tags: own.tags,
     };
-    let by = Registrant::of(&principal);
     let by = RegisteredBy::Person(&by);
     let rotated = door.registry.rotate(&own.id, by, upload).await?;
     Ok(Json(rotated.into()))

@@ -7,10 +7,11 @@ use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::given::{Address, Deletion, LoadName, given};
 use super::load_connect::ConnectionView;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
@@ -139,15 +140,15 @@ impl From<Load> for LoadView {
 /// What a new load shall be.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct New {
-    /// What you call it: any characters in one line, a `/` too. No other load of yours has this name.
-    #[schema(min_length = 1, max_length = 255, example = "Thesis")]
+struct LoadBody {
+    /// What you call it. No other load of yours has this name.
+    #[schema(value_type = LoadName)]
     name: String,
     /// What it is.
     #[schema(max_length = 10_000)]
     description: Option<String>,
     /// The address that is registered with it.
-    #[schema(max_length = 254, example = "ada@example.org")]
+    #[schema(value_type = Option<Address>)]
     email: Option<String>,
     /// What is registered with it.
     #[serde(default)]
@@ -160,7 +161,7 @@ struct New {
 #[serde(deny_unknown_fields)]
 struct Change {
     /// What you call it.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<LoadName>)]
     name: Option<String>,
     /// What it is; null or empty: nothing is told.
     #[serde(default, deserialize_with = "given")]
@@ -168,20 +169,11 @@ struct Change {
     description: Option<Option<String>>,
     /// The address that is registered with it; null or empty: none.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 254)]
+    #[schema(value_type = Option<Address>)]
     email: Option<Option<String>>,
     /// What is registered with it; replaces all tags.
     #[schema(value_type = Option<Object>)]
     tags: Option<Map<String, Value>>,
-}
-
-/// Tells null from what was left out.
-pub(super) fn given<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// Which load shall be the current one.
@@ -190,21 +182,6 @@ where
 struct Switch {
     /// The load's id.
     id: String,
-}
-
-/// How a load is deleted.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Deletion {
-    /// Whether it goes without its registry being told: there the instance stays, and nobody has its password any more.
-    without_registry: Option<bool>,
-}
-
-impl Deletion {
-    pub(super) fn alone(&self) -> bool {
-        self.without_registry.unwrap_or_default()
-    }
 }
 
 /// A load that is gone.
@@ -247,7 +224,7 @@ async fn list(
 
 /// Makes a load. Your first one becomes the current one.
 #[utoipa::path(post, path = "/v1/loads", operation_id = "loads.create", tag = "registry",
-    request_body = New,
+    request_body = LoadBody,
     responses(
         (status = 201, body = LoadView),
         (status = 400, body = Problem, content_type = "application/problem+json"),
@@ -256,7 +233,7 @@ async fn list(
 async fn create(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
-    Json(new): Json<New>,
+    Json(new): Json<LoadBody>,
 ) -> Result<(StatusCode, Json<LoadView>), Problem> {
     let new = NewLoad {
         name: new.name,
@@ -362,7 +339,7 @@ async fn delete(
     let Query(deletion) = deletion.map_err(|error| Problem::bad_request(error.body_text()))?;
     let told = door
         .loads
-        .delete(&principal.person, &id, deletion.alone())
+        .delete(&principal.person, &id, deletion.without_registry)
         .await?;
     Ok(Json(DeletedView::of(id, told)))
 }

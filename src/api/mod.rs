@@ -18,6 +18,7 @@ mod facade;
 mod framing;
 mod front;
 mod gate;
+mod given;
 mod grants;
 mod guard;
 mod guesses;
@@ -160,6 +161,21 @@ fn open(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
         document::describe(operation, false);
     }
     let rules = Rules::of(&paths, None);
+    let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
+    (schemas, paths, methods.route_layer(guard))
+}
+
+/// Mounts operations below `/api/` that a caller needs a scope for, as with [`guarded`]: what they refuse is put into an envelope.
+fn faced(scope: Scope, routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
+    let (schemas, mut paths, methods) = routes;
+    for operation in operations(&mut paths) {
+        operation.security = Some(vec![
+            SecurityRequirement::new("oauth2", [scope.word()]),
+            SecurityRequirement::new("apiKey", [] as [&str; 0]),
+        ]);
+        document::describe_contract(operation);
+    }
+    let rules = Rules::of(&paths, Some(scope));
     let guard = from_fn(move |request: Request, next: Next| stand(rules.clone(), request, next));
     (schemas, paths, methods.route_layer(guard))
 }

@@ -6,11 +6,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::given::given;
 use super::profile::erase;
 use super::{Door, Problem, guarded};
 use crate::identity::{Person, PersonChange, PersonId, Principal, Reach, Scope, Scopes};
@@ -120,13 +121,6 @@ struct PersonPatch {
     reach: Option<Option<Vec<String>>>,
     /// Whether it may not come any more: keys, tokens, visits and the passwords of its instances stop working at once.
     disabled: Option<bool>,
-}
-
-/// Tells null from a field that is not there.
-fn given<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<Vec<String>>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// Changes what a member may, or whether it may come. Only credentials that allow everything the person may can do it.

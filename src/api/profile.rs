@@ -8,12 +8,13 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::given::given;
 use super::people::unreadable;
 use super::{Door, Problem, guarded};
 use crate::identity::{PersonId, Principal, Reach, Scope, Scopes};
@@ -39,6 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 /// A person, as it is told of itself.
 #[derive(Serialize, ToSchema)]
 struct ProfileView {
+    /// The person's id.
     id: String,
     /// `owner` (of this machine's daemon) or `member`.
     #[schema(example = "member")]
@@ -55,9 +57,11 @@ struct ProfileView {
     description: Option<String>,
     /// Words that it gave itself.
     tags: Vec<String>,
+    /// How much is kept of it.
     counts: CountsView,
     /// The newest hundred of its instances.
     instances: Vec<ProfileInstance>,
+    /// When it was first known here.
     created_at: DateTime<Utc>,
     /// When credentials of it were last shown, to the minute.
     last_active_at: Option<DateTime<Utc>>,
@@ -66,6 +70,7 @@ struct ProfileView {
 /// A person, as far as everybody may know it.
 #[derive(Serialize, ToSchema)]
 struct PublicProfile {
+    /// By which it is found.
     #[schema(example = "ada")]
     username: Option<String>,
     /// What people call it.
@@ -85,11 +90,13 @@ enum FoundProfile {
 /// How much is kept of a person.
 #[derive(Serialize, ToSchema)]
 struct CountsView {
+    /// Texts in its memory.
     documents: u64,
+    /// Workspaces.
     loads: u64,
-    /// Those that are registered.
+    /// Instances that are registered.
     instances: u64,
-    /// Those that are not revoked.
+    /// API keys that are not revoked.
     keys: u64,
 }
 
@@ -107,7 +114,9 @@ impl From<Counts> for CountsView {
 /// An instance of a person.
 #[derive(Serialize, ToSchema)]
 struct ProfileInstance {
+    /// Its id.
     id: String,
+    /// What people call it.
     name: String,
     /// `online`, `offline` or `unregistered`.
     #[schema(example = "online")]
@@ -172,11 +181,6 @@ struct ProfilePatch {
     /// Words, up to 32.
     #[schema(max_items = 32)]
     tags: Option<Vec<String>>,
-}
-
-/// Tells null from a field that is not there.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// Changes the profile of the person whose credentials these are.
@@ -293,10 +297,10 @@ async fn export(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Deletion {
+struct Confirmed {
     /// The person's username, or its id where it has none.
-    confirm: Option<String>,
-    /// Delete also where a foreign registry cannot be told that a load is gone.
+    confirm: String,
+    /// Whether everything goes also where a foreign registry cannot be told that a load is gone: there the instance stays.
     #[serde(default)]
     without_registry: bool,
 }
@@ -306,22 +310,21 @@ struct Deletion {
 ///
 /// In the audit log the lines stay, with the person's id, which leads to nobody any more. Of the owner of this machine's daemon
 /// the place stays, empty; of the owner's only credentials with every scope and every session can delete it.
-#[utoipa::path(delete, path = "/v1/profile", operation_id = "profile.delete", tag = "people", params(Deletion),
+#[utoipa::path(delete, path = "/v1/profile", operation_id = "profile.delete", tag = "people", params(Confirmed),
     responses((status = 204), (status = 400, body = Problem), (status = 403, body = Problem),
         (status = 502, body = Problem, description = "A foreign registry could not be told; nothing was deleted")))]
 async fn delete(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
-    deletion: Result<Query<Deletion>, axum::extract::rejection::QueryRejection>,
+    confirmed: Result<Query<Confirmed>, axum::extract::rejection::QueryRejection>,
 ) -> Result<StatusCode, Problem> {
-    let Query(deletion) = deletion.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(deletion) = confirmed.map_err(|error| Problem::bad_request(error.body_text()))?;
     all_of_it(&principal)?;
     let person = &principal.person;
-    let said = deletion.confirm.unwrap_or_default();
     if *person == PersonId::owner() {
         everything_of_the_owner(&principal)?;
     }
-    if !door.profiles.is_confirmed(person, &said)? {
+    if !door.profiles.is_confirmed(person, &deletion.confirm)? {
         return Err(Problem::bad_request(
             "confirm must be your username, or your id where you have none: everything that is kept about you is deleted",
         ));

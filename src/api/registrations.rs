@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::audit::Told;
+use super::given::{Address, LoadName};
 use super::loads::{LoadView, not_registered};
 use super::people::unreadable;
 use super::{Door, Problem, guarded};
@@ -34,12 +35,12 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 /// What shall be registered. What is left out is that of the load.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Registration {
+struct RegistrationBody {
     /// What people will call it. Where you have no load yet, one of this name is made.
-    #[schema(min_length = 1, max_length = 255, example = "Ada's memory")]
+    #[schema(value_type = Option<LoadName>)]
     upload_name: Option<String>,
     /// The address that is registered with it.
-    #[schema(max_length = 254, example = "ada@example.org")]
+    #[schema(value_type = Option<Address>)]
     email: Option<String>,
     /// What it is.
     #[schema(max_length = 10_000)]
@@ -92,6 +93,7 @@ impl From<Made> for RegisteredView {
 /// A load that is registered, and how it stands.
 #[derive(Serialize, ToSchema)]
 struct RegistrationView {
+    /// The load.
     #[serde(flatten)]
     load: LoadView,
     /// What its registry says of it.
@@ -210,7 +212,7 @@ impl IntoResponse for Refusal {
 /// One that has an id already comes back under it with another password; the one before is good until the new one is first used.
 /// Where it fails, the load is as it was, and to ask again is safe: what the first try may have made is found again.
 #[utoipa::path(post, path = "/v1/registrations", operation_id = "registrations.create", tag = "registry",
-    request_body = Registration,
+    request_body = RegistrationBody,
     responses(
         (status = 201, body = RegisteredView),
         (status = 400, body = RegistrationFailed, content_type = "application/problem+json", description = "it was not registered: `reason` says why, `detail` what to mend"),
@@ -219,7 +221,7 @@ impl IntoResponse for Refusal {
 async fn register(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
-    wanted: Result<Json<Registration>, JsonRejection>,
+    wanted: Result<Json<RegistrationBody>, JsonRejection>,
 ) -> Result<Response, Refusal> {
     let Json(wanted) = wanted?;
     let wish = Wish {

@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::answer::Given;
 use super::remote::{Credentials, Remote};
 use super::{Loads, NotRegistered, Reason, WITHOUT_REGISTRY};
-use crate::registry::{Registered, RegisteredBy, Registrant, Registry, RegistryError, Status, Upload};
+use crate::registry::{
+    Registered, RegisteredBy, Registrant, Registry, RegistryError, Status, Upload,
+};
 
 /// Whether something that failed may have been done nevertheless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::identity::{PersonId, Principal, Scopes};
 
@@ -87,7 +89,8 @@ pub struct Instance {
 }
 
 /// Whether an instance is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Connected.
     Online,
@@ -162,7 +165,7 @@ pub struct Page {
     pub total: u64,
 }
 
-/// A role that an instance plays in a chat.
+/// A role that an instance tells. It is kept for the instance's own clients; no chat reads it yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Role {
     /// Its id, given by the instance.
@@ -171,7 +174,7 @@ pub struct Role {
     pub name: String,
     /// What it is.
     pub description: Option<String>,
-    /// What the model is told.
+    /// What a model shall be told.
     pub system_prompt: Option<String>,
     /// Address of a picture.
     pub icon: Option<String>,

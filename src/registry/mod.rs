@@ -168,37 +168,6 @@ impl Registry {
         }
     }
 
-    /// Registers something that has no password yet: it gets one when its person rotates it. For measurements with many.
-    ///
-    /// # Errors
-    /// `Invalid`.
-    #[doc(hidden)]
-    pub async fn register_without_password(
-        &self,
-        upload: Upload,
-        person: Option<&PersonId>,
-    ) -> Result<Instance, RegistryError> {
-        let upload = check::upload(upload)?;
-        let mut hash = vec![0; 32];
-        password::random(&mut hash)?;
-        let new = NewInstance {
-            id: crate::ids::random().map_err(|_| RegistryError::Busy)?,
-            person: person.map(ToString::to_string),
-            said: rows::said(&upload),
-            secret: SecretRow {
-                salt: password::salt()?.to_vec(),
-                cost: COST.to_string(),
-                hash,
-                next_hash: None,
-                retriable: false,
-            },
-            ceiling: None,
-            retry: None,
-        };
-        let row = self.0.store.insert_instance(new, (self.0.clock)()).await?;
-        Ok(rows::instance(row))
-    }
-
     /// What was registered with this idempotency key before; an error where it was something else.
     fn before(
         &self,
@@ -270,7 +239,7 @@ impl Registry {
             (self.0.clock)(),
         );
         let row = rotated.await?.ok_or_else(unknown)?;
-        if person.is_some() {
+        if by.is_some() {
             // Others' guesses do not keep it from using what it was just given.
             self.pardon(id);
         }
@@ -451,6 +420,15 @@ impl Registry {
             statuses: REGISTERED.map(Status::word).to_vec(),
             ..InstanceSearch::default()
         })?)
+    }
+
+    /// The roles of an instance, by id. They are kept for the instance's own clients; no chat reads them yet.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn roles(&self, instance: &str) -> Result<Vec<Role>, RegistryError> {
+        let rows = self.0.store.roles(instance)?;
+        Ok(rows.into_iter().map(rows::kept_role).collect())
     }
 
     /// Keeps a role of an instance; the same id replaces it. It may have a hundred.

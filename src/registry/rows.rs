@@ -68,6 +68,19 @@ pub(super) fn update(change: InstanceChange) -> Result<InstanceUpdate, RegistryE
     })
 }
 
+pub(super) fn kept_role(row: RoleRow) -> Role {
+    Role {
+        id: row.id,
+        name: row.name,
+        description: row.description,
+        system_prompt: row.system_prompt,
+        icon: row.icon,
+        is_active: row.is_active,
+        enable_l0_retrieval: row.enable_l0_retrieval,
+        enable_l1_retrieval: row.enable_l1_retrieval,
+    }
+}
+
 pub(super) fn role(role: &Role) -> RoleRow {
     RoleRow {
         id: role.id.clone(),

@@ -116,7 +116,7 @@ pub struct InstanceUpdate {
     pub capabilities: Option<String>,
 }
 
-/// A role of an instance.
+/// A role of an instance. It is kept for the instance's own clients; no chat reads it yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleRow {
     /// Its id.
@@ -125,7 +125,7 @@ pub struct RoleRow {
     pub name: String,
     /// What it is.
     pub description: Option<String>,
-    /// What the model is told.
+    /// What a model shall be told.
     pub system_prompt: Option<String>,
     /// Address of a picture.
     pub icon: Option<String>,
@@ -335,18 +335,18 @@ impl Store {
     pub async fn revoke_instance(
         &self,
         id: String,
-        person: String,
+        (person, ceiling): (String, Option<String>),
         hash: Vec<u8>,
         now: DateTime<Utc>,
     ) -> Result<Option<InstanceRow>, StoreError> {
         self.write(move |connection| {
             let changed = connection
                 .prepare_cached(
-                    "UPDATE instances SET hash = ?3, next_hash = NULL, retry_print = NULL, updated_at = ?4,
+                    "UPDATE instances SET hash = ?3, next_hash = NULL, ceiling = ?5, next_ceiling = NULL, retry_print = NULL, updated_at = ?4,
                        status = CASE status WHEN 'unregistered' THEN 'offline' ELSE status END
                      WHERE id = ?1 AND person = ?2",
                 )?
-                .execute((&id, person, hash, millis(now)))?;
+                .execute((&id, person, hash, millis(now), ceiling))?;
             if changed == 0 {
                 return Ok(None);
             }
@@ -445,6 +445,33 @@ impl Store {
                 .exists([&id])
         })
         .await
+    }
+
+    /// The roles of an instance, by id.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn roles(&self, instance: &str) -> Result<Vec<RoleRow>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, name, description, system_prompt, icon, is_active, enable_l0_retrieval, enable_l1_retrieval
+                     FROM instance_roles WHERE instance = ?1 ORDER BY id",
+                )?
+                .query_map([instance], |row| {
+                    Ok(RoleRow {
+                        id: row.get(0)?,
+                        name: row.get(1)?,
+                        description: row.get(2)?,
+                        system_prompt: row.get(3)?,
+                        icon: row.get(4)?,
+                        is_active: row.get(5)?,
+                        enable_l0_retrieval: row.get(6)?,
+                        enable_l1_retrieval: row.get(7)?,
+                    })
+                })?
+                .collect()
+        })
     }
 
     /// Keeps a role of an instance that is registered; the same id replaces it. `most`: how many it may have. `None`: there

@@ -90,7 +90,7 @@ struct Typed {
 /// What the form of the page sends.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it only describes what `Fields` reads")]
-struct Decided {
+struct DeviceDecided {
     /// What no other site can know.
     csrf: String,
     user_code: String,
@@ -124,7 +124,7 @@ async fn show(State(door): State<Door>, parts: Parts) -> Response {
 
 /// Takes the person's answer.
 #[utoipa::path(post, path = "/device", operation_id = "oauth.device_decide", tag = "oauth",
-    request_body(content = Decided, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = DeviceDecided, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, content_type = "text/html", body = String),
         (status = 403, content_type = "text/html", body = String), (status = 404, content_type = "text/html", body = String)))]
 async fn decide(State(door): State<Door>, request: Request) -> Response {

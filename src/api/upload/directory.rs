@@ -9,14 +9,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::contract::{Caller, Envelope, unauthenticated};
+use super::super::given::{MOST, USUAL};
 use super::{Door, Problem, contracted};
 use crate::identity::{PersonId, Scope};
 use crate::registry::{Instance, Page, Search, Status};
-
-/// Most of one page.
-const MOST: u32 = 100;
-/// Of one page, where nobody says.
-const USUAL: u32 = 20;
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
@@ -47,10 +43,13 @@ fn integer() -> Object {
 /// An instance, as everybody may see it who may see the directory.
 #[derive(Serialize, ToSchema)]
 struct Item {
+    /// What people call it.
     upload_name: String,
+    /// Its id.
     instance_id: String,
+    /// What it is.
     description: Option<String>,
-    /// Null in the public directory.
+    /// Whose it is, as they said; null in the public directory.
     email: Option<String>,
     /// `online`, `offline` or `unregistered`.
     status: &'static str,
@@ -61,21 +60,27 @@ struct Item {
 struct Listed {
     /// Newest first.
     items: Vec<Item>,
+    /// Where in the whole they are.
     pagination: Pagination,
 }
 
 /// Where in the whole a page is.
 #[derive(Serialize, ToSchema)]
 struct Pagination {
+    /// Which page this is, from 1 on.
     page_no: u64,
+    /// How many are on a page at most.
     page_size: u32,
+    /// How many there are on all pages.
     total: u64,
+    /// How many pages there are.
     total_pages: u64,
 }
 
 /// How many there are.
 #[derive(Serialize, ToSchema)]
 struct Counted {
+    /// Those that are registered.
     count: u64,
 }
 

@@ -21,12 +21,18 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 /// An instance, as it sees itself.
 #[derive(Serialize, ToSchema)]
 struct Detail {
+    /// What people call it.
     upload_name: String,
+    /// Its id.
     instance_id: String,
+    /// What it is.
     description: Option<String>,
+    /// Whose it is, as they said; not verified.
     email: Option<String>,
+    /// `model_name`, `is_cot`, `document_count` and whatever else its maker told.
     #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
     tags: Object,
+    /// What it can do, as its maker told.
     #[schema(value_type = Option<std::collections::HashMap<String, serde_json::Value>>)]
     capabilities: Option<Object>,
     /// `online` or `offline`.
@@ -37,7 +43,9 @@ struct Detail {
     last_heartbeat: Option<DateTime<Utc>>,
     /// When its connection was last known to stand.
     last_ws_check: Option<DateTime<Utc>>,
+    /// When it was first registered.
     registered_at: DateTime<Utc>,
+    /// When it was last changed.
     updated_at: DateTime<Utc>,
 }
 
@@ -111,6 +119,7 @@ struct UpdateBody {
 /// An instance after a change.
 #[derive(Serialize, ToSchema)]
 struct Updated {
+    /// The instance.
     #[serde(flatten)]
     detail: Detail,
     /// The names of what was given.
@@ -155,6 +164,7 @@ async fn update(
 /// What is not registered any more.
 #[derive(Serialize, ToSchema)]
 struct Unregistered {
+    /// Its id, which can come back.
     instance_id: String,
     /// `unregistered`.
     status: &'static str,

@@ -57,11 +57,13 @@ struct TrainingTags {
 
 /// What was registered, with its password: the only time that it is shown.
 #[derive(Serialize, ToSchema)]
-struct RegisteredView {
+struct UploadRegistered {
+    /// Its id, which is never given to another one.
     instance_id: String,
     /// Keep it now: nobody can show it again.
     #[schema(example = "jp_mKxWk1…")]
     instance_password: String,
+    /// What people call it.
     upload_name: String,
     /// `online` or `offline`.
     status: &'static str,
@@ -76,7 +78,7 @@ struct RegisteredView {
         description = "32 to 255 visible ASCII characters, new for each registration.")),
     request_body = RegisterBody,
     responses(
-        (status = 200, body = Envelope<RegisteredView>),
+        (status = 200, body = Envelope<UploadRegistered>),
         (status = 409, description = "the idempotency key was used for something else, or its instance is in use"),
     ))]
 async fn register(
@@ -164,7 +166,7 @@ fn answer(registered: Registered) -> Response {
         subject: Some(instance.id.clone()),
         detail: None,
     };
-    let view: Json<Envelope<RegisteredView>> = Envelope::of(RegisteredView {
+    let view: Json<Envelope<UploadRegistered>> = Envelope::of(UploadRegistered {
         instance_id: instance.id,
         instance_password: registered.password.expose_secret().to_owned(),
         upload_name: instance.name,

@@ -1,4 +1,4 @@
-//! `POST /api/roles`: a role that an instance plays in a chat.
+//! `POST /api/roles`: a role that an instance tells. It is kept for the instance's own clients; no chat reads it yet.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -16,7 +16,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new().routes(contracted(routes!(put)))
 }
 
-/// A role.
+/// A role. It is kept for the instance's own clients; no chat reads it yet.
 #[derive(Serialize, Deserialize, ToSchema)]
 struct RoleBody {
     /// Its id, given by the instance; the same one replaces it.
@@ -31,7 +31,7 @@ struct RoleBody {
     /// At most 10,000 characters.
     #[schema(max_length = 10_000)]
     description: Option<String>,
-    /// What the model is told: at most 50,000 characters.
+    /// What a model shall be told: at most 50,000 characters.
     #[schema(max_length = 50_000)]
     system_prompt: Option<String>,
     /// Whether it may be chosen; it may where nobody says.
@@ -45,7 +45,8 @@ struct RoleBody {
     enable_l1_retrieval: Option<bool>,
 }
 
-/// Keeps a role of an instance.
+/// Keeps a role of an instance. Roles are kept for the instance's own clients, who read them at `/v1/instances/{id}/roles`; no
+/// chat reads them yet.
 #[utoipa::path(post, path = "/api/roles", operation_id = "upload.role", tag = "upload", request_body = RoleBody,
     responses((status = 200, body = Envelope<RoleBody>), (status = 404, description = "no such instance, or not yours")))]
 async fn put(

@@ -66,7 +66,7 @@ CREATE TABLE instance_tokens (
 ) STRICT;
 CREATE INDEX instance_tokens_instance ON instance_tokens (instance);
 CREATE INDEX instance_tokens_expires ON instance_tokens (expires_at);
--- Roles that an instance offers in a chat.
+-- Roles that an instance has told: kept for the instance's own clients; no chat reads them yet.
 CREATE TABLE instance_roles (
     instance TEXT NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
     id TEXT NOT NULL,

@@ -64,7 +64,11 @@ async fn nothing_is_answered_that_the_document_does_not_say() {
     let daemon = root.daemon();
     daemon.hears("session renewed");
     let api = Api::of(&root, &daemon);
-    let key = key(&root, "read write email admin sessions:reveal").await;
+    let key = key(
+        &root,
+        "read write profile:write email admin sessions:reveal",
+    )
+    .await;
     if !tried(&api, Some(&key), false).await {
         return;
     }

@@ -204,9 +204,12 @@ async fn what_is_not_registered_is_not_connected_and_without_a_model_it_says_so(
 async fn a_load_comes_back_to_a_foreign_registry_that_was_away() {
     let model = Model::start().await;
     let registry_root = Root::new();
+    // What both do is logged with whatever their libraries say of it.
+    registry_root.env("JARKEEPER_LOG__FILTER", "trace");
     let mut registry = registry_root.daemon();
     let there = Api::of(&registry_root, &registry);
     let root = Root::beside(&registry_root);
+    root.env("JARKEEPER_LOG__FILTER", "trace");
     let config = format!(
         "[registry]\nurl = \"{}\"\n[llm]\nurl = \"{}\"\n",
         there.base, model.base

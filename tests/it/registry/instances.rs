@@ -146,6 +146,7 @@ async fn nobody_reaches_anothers_by_any_route() {
     let unknown = "0123456789abcdef0123";
     for (method, tail, body) in [
         (Method::GET, "", Value::Null),
+        (Method::GET, "/roles", Value::Null),
         (Method::PATCH, "", json!({ "name": "stolen" })),
         (Method::DELETE, "", Value::Null),
         (Method::POST, "/rotate", Value::Null),
@@ -185,4 +186,29 @@ async fn nobody_reaches_anothers_by_any_route() {
     );
     let detail = data(house.get(&path, Some(&hers.bearer())).await);
     assert_eq!(detail["upload_name"], "hers");
+}
+
+#[tokio::test]
+async fn roles_are_read_where_they_are_ones_own() {
+    let house = House::new();
+    let key = house.key_of("owner", "registry:read registry:write").await;
+    let (made, other) = (house.made_by(&key, "a").await, house.made("b").await);
+    let path = |id: &str| format!("/v1/instances/{id}/roles");
+    let get = async |id: &str| {
+        let request = house.api.call(Method::GET, &path(id));
+        answer(request.header("x-api-key", &key)).await
+    };
+    assert_eq!(get(&made.id).await, (200, json!([])));
+    for id in ["r2", "r1", "r2"] {
+        let role = json!({ "role_id": id, "instance_id": made.id, "name": "Helper", "system_prompt": "Help.", "enable_l1_retrieval": false });
+        let request = house.call(Method::POST, "/api/roles", Some(&made.bearer()));
+        data(answer(request.json(&role)).await);
+    }
+    let role = |id: &str| {
+        json!({ "id": id, "name": "Helper", "description": null, "system_prompt": "Help.", "icon": null,
+                "is_active": true, "enable_l0_retrieval": true, "enable_l1_retrieval": false })
+    };
+    assert_eq!(get(&made.id).await, (200, json!([role("r1"), role("r2")])));
+    assert_eq!(get(&other.id).await.0, 404);
+    assert_eq!(get("00000000000000000000").await.0, 404);
 }
