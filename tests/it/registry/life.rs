@@ -137,6 +137,8 @@ async fn an_instance_lives_from_the_sign_in_to_its_coming_back() {
     program
         .does(Method::POST, "/v1/registrations", Some(json!({})), 201)
         .await;
+    // Whoever unregisters wants no connection; it is asked for anew.
+    program.does(Method::POST, &place, None, 200).await;
     program.tells(&instance, "/status", json!("online")).await;
     let (status, whole) = program.chats(id, "say back again").await;
     assert_eq!((status, said(&whole)), (200, "back again"), "{whole}");
