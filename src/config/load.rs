@@ -16,7 +16,7 @@ use crate::source::{RawSource, Source};
 /// What environment variables that are settings begin with.
 const PREFIX: &str = "JARKEEPER_";
 /// Sections and keys that variables are compared with, to notice one underscore where two were meant.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 10] = [
     "BROWSER",
     "LOGIN",
     "RENEWAL",
@@ -24,6 +24,8 @@ const SECTIONS: [&str; 8] = [
     "SEAL",
     "API",
     "SIGN_IN",
+    "REGISTRY",
+    "LLM",
     "LOG",
 ];
 
