@@ -268,15 +268,17 @@ mod tests {
     async fn two_are_hashed_at_once_and_who_finds_too_many_waiting_is_told() {
         let hasher = Hasher::default();
         let cost = Cost::kept("m=1024,t=1,p=1");
-        let one = async |what: For| {
-            let turn = hasher.turn(what)?;
-            hasher.hash(&turn, "x".into(), vec![7; SALT], cost).await
-        };
-        let proofs = futures::future::join_all((0..100).map(|_| one(For::Proof)));
-        let new = futures::future::join_all((0..100).map(|_| one(For::New)));
-        let (proofs, new) = futures::future::join(proofs, new).await;
-        let busy = |done: &[Result<Hash, _>]| done.iter().filter(|done| done.is_err()).count();
-        assert_eq!((busy(&proofs), busy(&new)), (100 - PROOFS - AT_ONCE, 0));
+        // All turns are asked for before the first is over.
+        let ask = |what: For| (0..100).map(|_| hasher.turn(what)).collect::<Vec<_>>();
+        let (proofs, new) = (ask(For::Proof), ask(For::New));
+        let good = |turns: &[Result<_, _>]| turns.iter().filter(|turn| turn.is_ok()).count();
+        assert_eq!((good(&proofs), good(&new)), (PROOFS + AT_ONCE, 100));
+        let done = proofs.into_iter().chain(new).flatten().map(|turn| {
+            let (hasher, salt) = (&hasher, vec![7; SALT]);
+            async move { hasher.hash(&turn, "x".into(), salt, cost).await }
+        });
+        let done = futures::future::join_all(done).await;
+        assert!(done.iter().all(Result::is_ok));
         assert_eq!(hasher.most(), AT_ONCE);
         let turns: Vec<_> = (0..2000).map(|_| hasher.turn(For::New)).collect();
         assert_eq!(
