@@ -15,7 +15,7 @@ pub(super) fn known(tags: &Map<String, Value>) -> Result<(), String> {
                 (1..=MODEL).contains(&length) && !model.chars().any(char::is_control)
             }
             ("is_cot", value) => value.is_boolean(),
-            ("document_count", value) => value.is_u64(),
+            ("document_count", value) => value.as_i64().is_some_and(|count| count >= 0),
             ("model_name", _) => false,
             _ => true,
         };
@@ -93,6 +93,7 @@ mod tests {
             json!({"document_count": "7"}),
             json!({"document_count": -1}),
             json!({"document_count": 1.5}),
+            json!({"document_count": i64::MAX as u64 + 1}),
             json!({"model_name": null}),
             json!({"model_name": ""}),
             json!({"model_name": 7}),
