@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::audit::Told;
+use super::given::Name;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::memory::{Document, DocumentKind, MemoryError};
@@ -63,7 +64,7 @@ impl From<Document> for DocumentView {
 /// Keeps a text under a name, word for word; one that is there is replaced. UTF-8, 1 MiB at most. A
 /// person keeps at most 10,000 documents, and 1 GiB in them; an instance that nobody has claimed 16 MiB.
 #[utoipa::path(put, path = "/v1/documents/{document}", operation_id = "documents.put", tag = "memory",
-    params(("document" = String, Path, description = "The document's name: 1 to 255 characters in one line")),
+    params(("document" = inline(Name), Path, description = "The document's name: 1 to 255 characters in one line")),
     request_body(description = "The text; none: an empty one",
         content((Option<String> = "text/plain"), (Option<String> = "text/markdown"))),
     responses((status = 200, description = "It was replaced", body = DocumentView),

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::contract::{Envelope, Refused, UsernameEnvelope, read};
-use super::given::{Address, Deletion, LoadName, given};
+use super::given::{Address, Deletion, Name, given};
 use super::loads::{DeletedView, no_current};
 use super::{Door, Problem, faced};
 use crate::identity::{PersonId, Principal, Scope};
@@ -124,7 +124,7 @@ fn dto(
 #[derive(Deserialize, ToSchema)]
 struct SentLoad {
     /// What it is called.
-    #[schema(value_type = LoadName)]
+    #[schema(value_type = Name)]
     name: String,
     #[serde(flatten)]
     sent: Sent,
@@ -134,7 +134,7 @@ struct SentLoad {
 #[derive(Deserialize, ToSchema)]
 struct SentChange {
     /// What it is called; null: as before.
-    #[schema(value_type = Option<LoadName>)]
+    #[schema(value_type = Option<Name>)]
     name: Option<String>,
     #[serde(flatten)]
     sent: Sent,

@@ -1,10 +1,10 @@
-//! What stands in requests of more than one operation: null told from what was left out, sizes of pages, names and addresses
-//! of loads, and how a load is left at a registry that cannot be told.
+//! What stands in requests of more than one operation: null told from what was left out, sizes of pages, names, addresses and
+//! tags of loads, and how a load is left at a registry that cannot be told.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 /// Most instances of one page.
@@ -31,10 +31,10 @@ pub(super) struct Deletion {
     pub(super) without_registry: bool,
 }
 
-/// The shape of a load's name. It is only described: the loads look at it.
-pub(super) struct LoadName;
+/// The shape of a name of a load or a document. It is only described: the rooms look at it.
+pub(super) struct Name;
 
-impl PartialSchema for LoadName {
+impl PartialSchema for Name {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
@@ -52,9 +52,9 @@ impl PartialSchema for LoadName {
     }
 }
 
-impl ToSchema for LoadName {
+impl ToSchema for Name {
     fn name() -> Cow<'static, str> {
-        "LoadName".into()
+        "Name".into()
     }
 }
 
@@ -73,6 +73,54 @@ impl PartialSchema for Address {
             .examples(["ada@example.org"])
             .build()
             .into()
+    }
+}
+
+/// The shape of a load's tags. It is only described: the loads look at them.
+pub(super) struct Tags;
+
+impl PartialSchema for Tags {
+    fn schema() -> RefOr<Schema> {
+        let text = || {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(1))
+        };
+        let one_line = Some(r"^[^\x00-\x1f\x7f-\x9f]+$");
+        let name = text().max_length(Some(100)).pattern(one_line);
+        let model = text()
+            .max_length(Some(255))
+            .pattern(one_line)
+            .description(Some("The model's name."));
+        let is_cot = ObjectBuilder::new()
+            .schema_type(Type::Boolean)
+            .description(Some("Whether it thinks aloud."));
+        let documents = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(0.0))
+            .description(Some(
+                "How many documents there are; a registration counts them.",
+            ));
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "What is registered with a load, and whatever else its maker tells: at most 64, and 16 KiB as JSON.",
+            ))
+            .max_properties(Some(64))
+            .property_names(Some(name))
+            .property("model_name", model)
+            .property("is_cot", is_cot)
+            .property("document_count", documents)
+            .examples([serde_json::json!({ "model_name": "Qwen2.5-7B-Instruct", "is_cot": false })])
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for Tags {
+    fn name() -> Cow<'static, str> {
+        "Tags".into()
     }
 }
 

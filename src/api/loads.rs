@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::given::{Address, Deletion, LoadName, given};
+use super::given::{Address, Deletion, Name, Tags, given};
 use super::load_connect::ConnectionView;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
@@ -142,7 +142,7 @@ impl From<Load> for LoadView {
 #[serde(deny_unknown_fields)]
 struct LoadBody {
     /// What you call it. No other load of yours has this name.
-    #[schema(value_type = LoadName)]
+    #[schema(value_type = Name)]
     name: String,
     /// What it is.
     #[schema(max_length = 10_000)]
@@ -152,7 +152,7 @@ struct LoadBody {
     email: Option<String>,
     /// What is registered with it.
     #[serde(default)]
-    #[schema(value_type = Object, example = json!({"model_name": "Qwen2.5-7B-Instruct", "is_cot": false}))]
+    #[schema(value_type = Tags)]
     tags: Map<String, Value>,
 }
 
@@ -161,7 +161,7 @@ struct LoadBody {
 #[serde(deny_unknown_fields)]
 struct Change {
     /// What you call it.
-    #[schema(value_type = Option<LoadName>)]
+    #[schema(value_type = Option<Name>)]
     name: Option<String>,
     /// What it is; null or empty: nothing is told.
     #[serde(default, deserialize_with = "given")]
@@ -172,7 +172,7 @@ struct Change {
     #[schema(value_type = Option<Address>)]
     email: Option<Option<String>>,
     /// What is registered with it; replaces all tags.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Tags>)]
     tags: Option<Map<String, Value>>,
 }
 

@@ -69,6 +69,8 @@ struct ProfileView {
 
 /// A person, as far as everybody may know it.
 #[derive(Serialize, ToSchema)]
+// For the document: a whole profile is not of this shape too.
+#[serde(deny_unknown_fields)]
 struct PublicProfile {
     /// By which it is found.
     #[schema(example = "ada")]

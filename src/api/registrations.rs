@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::audit::Told;
-use super::given::{Address, LoadName};
+use super::given::{Address, Name, Tags};
 use super::loads::{LoadView, not_registered};
 use super::people::unreadable;
 use super::{Door, Problem, guarded};
@@ -37,7 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 #[serde(deny_unknown_fields)]
 struct RegistrationBody {
     /// What people will call it. Where you have no load yet, one of this name is made.
-    #[schema(value_type = Option<LoadName>)]
+    #[schema(value_type = Option<Name>)]
     upload_name: Option<String>,
     /// The address that is registered with it.
     #[schema(value_type = Option<Address>)]
@@ -48,7 +48,7 @@ struct RegistrationBody {
     /// Over the tags of the load. `model_name` comes from here, from the load, or from `[llm]`; `is_cot` is false where nobody says
     /// otherwise; `document_count` is always counted. Types are JSON's own: "yes" is not true, and "7" is not 7.
     #[serde(default)]
-    #[schema(value_type = Option<Object>, example = json!({"model_name": "Qwen2.5-7B-Instruct"}))]
+    #[schema(value_type = Option<Tags>)]
     tags: Option<Map<String, Value>>,
     /// The load's id; left out: the current one.
     load: Option<String>,
