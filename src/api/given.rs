@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
+use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
@@ -81,22 +82,22 @@ pub(super) struct Tags;
 
 impl PartialSchema for Tags {
     fn schema() -> RefOr<Schema> {
-        let text = || {
-            ObjectBuilder::new()
-                .schema_type(Type::String)
-                .min_length(Some(1))
-        };
+        // Null is what is not given.
+        let or_null = |what| SchemaType::from_iter([what, Type::Null]);
+        let text = |kind| ObjectBuilder::new().schema_type(kind).min_length(Some(1));
         let one_line = Some(r"^[^\x00-\x1f\x7f-\x9f]+$");
-        let name = text().max_length(Some(100)).pattern(one_line);
-        let model = text()
+        let name = text(Type::String.into())
+            .max_length(Some(100))
+            .pattern(one_line);
+        let model = text(or_null(Type::String))
             .max_length(Some(255))
             .pattern(one_line)
             .description(Some("The model's name."));
         let is_cot = ObjectBuilder::new()
-            .schema_type(Type::Boolean)
+            .schema_type(or_null(Type::Boolean))
             .description(Some("Whether it thinks aloud."));
         let documents = ObjectBuilder::new()
-            .schema_type(Type::Integer)
+            .schema_type(or_null(Type::Integer))
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
             .minimum(Some(0.0))
             .description(Some(

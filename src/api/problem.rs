@@ -1,7 +1,7 @@
 //! What an error looks like on the wire: RFC 9457, with a stable `type`.
 
 use axum::Json;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -197,6 +197,10 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, kind);
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            // The rest of the body is not read: whatever came next on this connection would be taken for it.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(seconds) = retry {
             headers.insert(RETRY_AFTER, seconds.into());
         }
