@@ -19,7 +19,7 @@ use super::Site;
 /// Longest wait for one condition.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many tests may have a daemon, and so a Chromium, at once.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 2;
 
 static PLACES: (Mutex<usize>, Condvar) = (Mutex::new(AT_ONCE), Condvar::new());
 
