@@ -233,13 +233,14 @@ pub(super) async fn prove_for(
     }
 }
 
-/// What an instance's person may; `None`: it is nobody's who is known.
+/// What an instance's person may; `None`: it is nobody's who is known. Who was only made for it may nothing by itself, and that
+/// does not keep the instance from what is its own.
 fn limits(desk: &Desk, instance: &Instance) -> Result<Option<Scopes>, Problem> {
     let Some(person) = &instance.person else {
         return Ok(None);
     };
     match desk.door.identity.limits(person) {
-        Ok((may, _)) => Ok(Some(may)),
+        Ok((may, _)) => Ok((!desk.door.identity.is_bare(person)?).then_some(may)),
         Err(IdentityError::Invalid(_)) => Err(RegistryError::Refused(instance.id.clone()).into()),
         Err(error) => Err(error.into()),
     }

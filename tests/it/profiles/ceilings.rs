@@ -159,7 +159,7 @@ async fn each_way_to_a_password_has_its_ceiling() {
         .key("ann", json!({ "scopes": ["registry:write"] }))
         .await;
     // The same request again, with less.
-    let retry = Some("0123456789abcdef");
+    let retry = Some("0123456789abcdef0123456789abcdef");
     let (first, _) = pair(register(&place, Some(&ann.key), retry).await);
     let (id, password) = pair(register(&place, Some(&narrow), retry).await);
     assert_eq!(first, id);
