@@ -91,14 +91,14 @@ impl House {
         made(self.register(&five(name), None).await)
     }
 
-    /// A key of this person's, who is made where there is none.
+    /// A key of this person's, who is made where there is none, as one who has signed in.
     async fn key_of(&self, person: &str, scopes: &str) -> String {
         let key = key(&self.root, scopes).await;
         if person != "owner" {
             let scopes = "read write profile profile:write";
             change(
                 &self.root,
-                &format!("INSERT INTO people (id, role, scopes, created_at) VALUES ('{person}', 'member', '{scopes}', 0)
+                &format!("INSERT INTO people (id, role, scopes, created_at, last_seen_at) VALUES ('{person}', 'member', '{scopes}', 0, 0)
                           ON CONFLICT DO UPDATE SET role = role"),
             );
             change(
