@@ -204,8 +204,9 @@ fn in_a_session(root: &Root, script: &str) -> Ended {
     command.env_remove("DBUS_SESSION_BUS_ADDRESS");
     let output = command.output();
     let mut ended: Ended = output.expect("apt-get install dbus gnome-keyring").into();
-    // The bus complains of what a container forbids it.
-    let own = ended.err.lines().filter(|it| it.starts_with("jarkeeper: "));
+    // The bus complains of what a container forbids it, and sometimes at the beginning of another one's line.
+    let own = ended.err.lines();
+    let own = own.filter_map(|it| it.find("jarkeeper: ").map(|at| &it[at..]));
     ended.err = own.map(|line| format!("{line}\n")).collect();
     ended
 }
