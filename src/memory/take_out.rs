@@ -21,6 +21,8 @@ pub enum Taken {
     /// A document: its name, media type, when it was first kept and last replaced, and its text; where it is below the watched
     /// folder.
     Document {
+        /// In whose memory it is.
+        user: String,
         /// Its name.
         name: String,
         /// Media type.
@@ -124,6 +126,7 @@ impl TakeOut {
         };
         self.next = Next::Documents(Some(row.name.clone()));
         Ok(vec![Taken::Document {
+            user: self.user.clone(),
             name: row.name,
             kind: row.kind,
             created_at: row.created_at,

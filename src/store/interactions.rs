@@ -231,7 +231,7 @@ fn add(
     let mut space = match found {
         Some(space) => space,
         None if count == 0 => return Ok(Added::Ids(Vec::new())),
-        None => spaces::make(connection, person, user)?,
+        None => spaces::open(connection, person, user)?,
     };
     let (mut ids, mut indexed) = (Vec::new(), Vec::new());
     for (mut one, before) in all.into_iter().zip(before) {

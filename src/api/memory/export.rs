@@ -42,6 +42,8 @@ enum ExportLine {
     },
     /// A document, as text.
     Document {
+        /// In whose memory it is.
+        user_id: String,
         name: String,
         /// Its media type.
         kind: String,
@@ -83,6 +85,7 @@ impl From<Taken> for ExportLine {
                 versions: old.into_iter().map(VersionView::from).collect(),
             },
             Taken::Document {
+                user,
                 name,
                 kind,
                 created_at,
@@ -90,6 +93,7 @@ impl From<Taken> for ExportLine {
                 text,
                 origin,
             } => Self::Document {
+                user_id: user,
                 name,
                 kind,
                 text,
