@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{key, load, memory, passkey, profile, secret, sites, state};
+use super::{key, load, memory_verbs, passkey, profile, secret, sites, state};
 
 /// Keeps logged-in sessions fresh for agents, jobs and scripts.
 #[derive(Parser)]
@@ -109,7 +109,7 @@ pub(super) enum Verb {
     Load(load::LoadVerb),
     /// Works on memories: what was said, kept word for word and found again
     #[command(subcommand)]
-    Memory(memory::MemoryVerb),
+    Memory(memory_verbs::MemoryVerb),
     /// Registers a load, and prints the password of its instance, this once
     Register(load::Registration),
     /// Prints a link that signs you in in a browser, as the owner

@@ -20,6 +20,7 @@ mod login;
 mod mcp;
 mod memory;
 mod memory_import;
+mod memory_verbs;
 mod named;
 mod passkey;
 mod profile;

@@ -11,6 +11,7 @@ mod audit;
 mod failed;
 mod leases;
 mod memory;
+mod memory_shapes;
 mod pipe;
 mod reading;
 mod registering;

@@ -8,7 +8,7 @@ use super::mending::Version;
 use super::said::{Interaction, is_current, shown};
 use super::{Memory, MemoryError};
 use crate::identity::Principal;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, WholeDocument};
 
 /// Turns, or facts, of one piece.
 const PAGE: u32 = 50;
@@ -104,14 +104,14 @@ impl TakeOut {
     fn interactions(&mut self, space: i64, after: Option<u32>) -> Result<Vec<Taken>, StoreError> {
         let rows = self.store.interactions_whole(space, after, PAGE)?;
         self.next = match rows.last() {
-            Some((last, ..)) => Next::Interactions(Some(last.place.doc)),
+            Some(last) => Next::Interactions(Some(last.row.place.doc)),
             None => Next::Documents(None),
         };
         let now = (self.clock)();
-        let rows = rows.into_iter().filter(|(row, ..)| is_current(row, now));
-        let taken = rows.map(|(row, once, old)| {
-            let old = old.into_iter().map(Version::from).collect();
-            Taken::Interaction(shown(row), once, old)
+        let rows = rows.into_iter().filter(|one| is_current(&one.row, now));
+        let taken = rows.map(|one| {
+            let old = one.old.into_iter().map(Version::from).collect();
+            Taken::Interaction(shown(one.row), one.once, old)
         });
         Ok(taken.collect())
     }
@@ -120,7 +120,7 @@ impl TakeOut {
         let found = self
             .store
             .next_document(&self.person, &self.user, after.as_deref())?;
-        let Some((row, text, origin)) = found else {
+        let Some(WholeDocument { row, text, origin }) = found else {
             self.next = Next::Facts(None);
             return Ok(Vec::new());
         };

@@ -68,8 +68,9 @@ pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use presence::PresenceRow;
 pub use profiles::{Counts, ProfileRow, ProfileUpdate};
 pub use spaces::{Contents, NoRoom, Quota, SpaceRow};
+pub use take_out::WholeDocument;
 pub use tokens::{FoundToken, GrantRow, LiveGrantRow, Taken, TokenKind, TokenRow};
-pub use versions::{Edited, VersionRow};
+pub use versions::{Edited, VersionRow, WholeInteraction};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
 

@@ -6,6 +6,17 @@ use super::documents::DocumentRow;
 use super::memory_index::NameKind;
 use super::{Store, StoreError, time};
 
+/// A document as it is taken along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeDocument {
+    /// All but its text.
+    pub row: DocumentRow,
+    /// Its text.
+    pub text: String,
+    /// Its path below the watched folder.
+    pub origin: Option<String>,
+}
+
 impl Store {
     /// The number of a user's space; `None`: nothing is kept for it.
     ///
@@ -20,17 +31,16 @@ impl Store {
         })
     }
 
-    /// The document of a user whose name comes next behind `after`, with its text; where it is below the watched folder.
+    /// The document of a user whose name comes next behind `after`.
     ///
     /// # Errors
     /// The store cannot be read.
-    #[expect(clippy::type_complexity, reason = "one row as it is read")]
     pub fn next_document(
         &self,
         person: &str,
         user: &str,
         after: Option<&str>,
-    ) -> Result<Option<(DocumentRow, String, Option<String>)>, StoreError> {
+    ) -> Result<Option<WholeDocument>, StoreError> {
         self.read(|connection| {
             connection
                 .prepare_cached(
@@ -46,7 +56,11 @@ impl Store {
                         created_at: time(row.get(4)?),
                         updated_at: time(row.get(5)?),
                     };
-                    Ok((document, row.get(6)?, row.get(7)?))
+                    Ok(WholeDocument {
+                        row: document,
+                        text: row.get(6)?,
+                        origin: row.get(7)?,
+                    })
                 })
                 .optional()
         })

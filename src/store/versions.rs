@@ -37,6 +37,17 @@ pub enum Edited {
     Full(NoRoom),
 }
 
+/// An interaction as it is taken along.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WholeInteraction {
+    /// As it is now.
+    pub row: InteractionRow,
+    /// Its idempotency key.
+    pub once: Option<String>,
+    /// What it said before, the oldest first.
+    pub old: Vec<VersionRow>,
+}
+
 impl Store {
     /// Changes an interaction: `row` is all of it as it shall be, at its place; `row.version`: what it was when it was read. The
     /// index has it as `indexed` then, under the same number. `terms`: those of a text.
@@ -63,8 +74,7 @@ impl Store {
         self.read(|connection| versions(connection, place))
     }
 
-    /// Interactions of a space behind a number, in the order in which they came, each with what it said before and its
-    /// idempotency key.
+    /// Interactions of a space behind a number, in the order in which they came.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -73,7 +83,7 @@ impl Store {
         space: i64,
         after: Option<u32>,
         limit: u32,
-    ) -> Result<Vec<(InteractionRow, Option<String>, Vec<VersionRow>)>, StoreError> {
+    ) -> Result<Vec<WholeInteraction>, StoreError> {
         self.read(|connection| {
             let first = after.map_or(0, |after| i64::from(after) + 1);
             let rows: Vec<_> = connection
@@ -94,7 +104,7 @@ impl Store {
                         0 | 1 => Vec::new(),
                         _ => versions(connection, row.place)?,
                     };
-                    Ok((row, once, old))
+                    Ok(WholeInteraction { row, once, old })
                 })
                 .collect()
         })

@@ -176,20 +176,19 @@ async fn a_success_is_stored_and_a_refusal_is_not() {
     );
     let value = key(&root, "memory:read memory:write", &[], TimeDelta::days(1)).await;
     change(&root, "UPDATE keys SET person = 'bare'");
-    let mut kept = 0;
-    let refused = loop {
-        let turns: Vec<_> = (0..15)
-            .map(|_| json!({ "text": "x".repeat(64 << 10), "role": "user" }))
-            .collect();
-        let body = json!({ "user_id": format!("u{kept}"), "interactions": turns });
-        let (status, said) =
-            answer(api.call(Method::POST, PATH).bearer_auth(&value).json(&body)).await;
-        if status != 201 {
-            break said;
-        }
-        kept += 1;
+    let full = json!([{ "text": "x".repeat(1 << 10), "role": "user" }]);
+    let post = async |user: &str| {
+        let body = json!({ "user_id": user, "interactions": full });
+        answer(api.call(Method::POST, PATH).bearer_auth(&value).json(&body)).await
     };
-    assert_eq!((kept, kind(&refused)), (17, "memory-full"), "{refused}");
+    assert_eq!(post("u0").await.0, 201);
+    change(
+        &root,
+        "UPDATE memory_spaces SET bytes = (16 << 20) - 1024 WHERE user = 'u0'",
+    );
+    assert_eq!(post("u1").await.0, 201);
+    let (status, refused) = post("u2").await;
+    assert_eq!((status, kind(&refused)), (409, "memory-full"), "{refused}");
     let said = refused["detail"].as_str().unwrap();
     assert!(
         said.contains("16777216") && said.contains("claimed"),
@@ -202,7 +201,7 @@ async fn a_success_is_stored_and_a_refusal_is_not() {
     .await;
     assert_eq!(
         stats["unclaimed"],
-        json!({ "used": 17 * 15 * (64 << 10), "limit": 16 << 20 })
+        json!({ "used": 16 << 20, "limit": 16 << 20 })
     );
 }
 

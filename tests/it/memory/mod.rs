@@ -2,6 +2,7 @@
 
 mod adk;
 mod care;
+mod commands;
 mod complaints;
 mod keeping;
 mod mending;
