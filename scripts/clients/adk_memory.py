@@ -4,7 +4,7 @@
 
     runner = Runner(..., memory_service=JarkeeperMemoryService())    # JARKEEPER_URL and JARKEEPER_KEY, or the arguments
 
-The key needs the scopes memory:read and memory:write: `jarkeeper key create adk --scopes "memory:read memory:write"`.
+The key needs the scopes memory:read and memory:write: `jarkeeper key create adk --scope memory:read,memory:write`.
 """
 
 import asyncio
