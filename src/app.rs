@@ -16,6 +16,7 @@ use crate::browser::Browser;
 use crate::config::{ApiConfig, LogConfig, Overrides};
 use crate::events::{self, Bus};
 use crate::identity::{Identity, oidc};
+use crate::llm::Llm;
 use crate::loads::Loads;
 use crate::login::Prober;
 use crate::mcp;
@@ -199,7 +200,7 @@ async fn door(app: &App, sole: &Sole, root: &Path) -> anyhow::Result<api::Door> 
     let pool = Pool::open(store.clone(), renewer.clone(), events.clone(), Utc::now)?;
     let webhooks = Webhooks::new(store.clone(), events.clone(), renewer.clone(), Utc::now)?;
     let registry = Registry::open(store.clone(), Utc::now).await?;
-    let memory = Memory::new(store.clone(), Utc::now);
+    let memory = Memory::new(store.clone(), Llm::new(renewer.clone()), Utc::now);
     let loads = Loads::new(
         store.clone(),
         registry.clone(),
@@ -320,6 +321,11 @@ pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
         queue: app.queue.clone(),
         pool: None,
         loads: None,
+        memory: Memory::new(
+            store.clone(),
+            Llm::new(app.queue.renewer().clone()),
+            Utc::now,
+        ),
         store,
         clock: Utc::now,
     };

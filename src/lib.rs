@@ -18,6 +18,7 @@ pub mod events;
 pub mod failure;
 pub mod identity;
 pub mod ids;
+pub mod llm;
 pub mod loads;
 pub mod login;
 pub mod mcp;

@@ -18,6 +18,7 @@ pub fn tools(door: &Door) -> mcp::Rooms {
         queue: door.queue.clone(),
         pool: Some(door.pool.clone()),
         loads: Some(door.loads.clone()),
+        memory: door.memory.clone(),
         store: door.store.clone(),
         clock: door.clock,
     }

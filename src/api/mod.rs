@@ -33,6 +33,8 @@ mod loads;
 mod mcp;
 mod me;
 mod memory;
+mod memory_context;
+mod memory_facts;
 mod metrics;
 mod oauth;
 mod page;
@@ -40,6 +42,7 @@ mod people;
 mod places;
 mod problem;
 mod profile;
+mod proxy;
 mod registrations;
 mod serve;
 mod sessions;
@@ -232,10 +235,13 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
         .merge(loads::routes())
         .merge(me::routes())
         .merge(memory::routes())
+        .merge(memory_context::routes())
+        .merge(memory_facts::routes())
         .merge(metrics::routes())
         .merge(oauth::routes())
         .merge(people::routes())
         .merge(profile::routes())
+        .merge(proxy::routes())
         .merge(registrations::routes())
         .merge(sessions::routes())
         .merge(sign_in::routes())

@@ -16,7 +16,7 @@ use crate::source::{RawSource, Source};
 /// What environment variables that are settings begin with.
 const PREFIX: &str = "JARKEEPER_";
 /// Sections and keys that variables are compared with, to notice one underscore where two were meant.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "BROWSER",
     "LOGIN",
     "RENEWAL",
@@ -26,6 +26,7 @@ const SECTIONS: [&str; 10] = [
     "SIGN_IN",
     "REGISTRY",
     "LLM",
+    "MEMORY",
     "LOG",
 ];
 

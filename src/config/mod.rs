@@ -4,6 +4,7 @@
 //! environment holds comes in as an argument.
 
 mod load;
+mod memory;
 mod registry;
 mod sign_in;
 
@@ -17,6 +18,7 @@ use url::Url;
 pub use crate::document::Diagnostic;
 use crate::source::Source;
 pub use load::{Overrides, load};
+pub use memory::{EmbedderConfig, MemoryConfig};
 pub use registry::{LlmConfig, RegistryConfig};
 pub use sign_in::{Allowed, SignInConfig};
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// Who answers when an instance is talked to.
     pub llm: LlmConfig,
+    /// What is remembered, and how it is found.
+    pub memory: MemoryConfig,
     /// Logs.
     pub log: LogConfig,
 }

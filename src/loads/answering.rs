@@ -1,27 +1,18 @@
 //! Answering chats from the model's server of `[llm]`.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
-use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Client, Response};
-use secrecy::ExposeSecret as _;
+use reqwest::Response;
+use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::sse::Events;
-use crate::renewal::Renewer;
-use crate::vault;
+use crate::llm::{Events, Llm, Unanswered};
 
 /// Chats that are answered at once.
 const CHATS: usize = 32;
-/// Longest wait for a connection to the model's server.
-const CONNECT: Duration = Duration::from_secs(5);
-/// A model's server that says nothing for so long has stopped answering.
-const SILENCE: Duration = Duration::from_secs(120);
 /// Longest event that is passed on: it must fit into a message of 1 MiB, as JSON in JSON.
 const EVENT: usize = 384 << 10;
 /// Longest id of a chat that is answered: it stands in every piece of the answer.
@@ -31,7 +22,7 @@ const DONE: &str = "[DONE]";
 
 /// The chats of one connection. When it is dropped, they end.
 pub(super) struct Answering {
-    renewer: Renewer,
+    llm: Llm,
     may: Box<dyn Fn() -> bool + Send>,
     out: mpsc::Sender<String>,
     tasks: JoinSet<()>,
@@ -56,12 +47,12 @@ struct Asked {
 impl Answering {
     /// With nothing to answer yet; answers go to `out`. `may`: whether there are any, at that moment.
     pub(super) fn new(
-        renewer: Renewer,
+        llm: Llm,
         may: impl Fn() -> bool + Send + 'static,
         out: mpsc::Sender<String>,
     ) -> Self {
         Self {
-            renewer,
+            llm,
             may: Box::new(may),
             out,
             tasks: JoinSet::new(),
@@ -97,12 +88,12 @@ impl Answering {
                 return self.refuse(&id, "it has too many chats under way");
             }
             ("chat", Value::Object(request)) => {
-                let (renewer, out) = (self.renewer.clone(), self.out.clone());
+                let (llm, out) = (self.llm.clone(), self.out.clone());
                 let may = (self.may)();
                 let chat = id.clone();
                 let task = self.tasks.spawn(async move {
                     let answered = match may {
-                        true => answer(&renewer, &chat, request, &out).await,
+                        true => answer(&llm, &chat, request, &out).await,
                         false => Err("its person may not come any more".to_owned()),
                     };
                     let last = match answered {
@@ -138,38 +129,18 @@ fn response(id: &str, rest: Value) -> String {
 /// Asks the model's server, and passes on what it says as it comes. The words of a failure go to whoever asked, perhaps far away:
 /// they name no address and hold nothing that the server said.
 async fn answer(
-    renewer: &Renewer,
+    llm: &Llm,
     id: &str,
     mut request: Map<String, Value>,
     out: &mpsc::Sender<String>,
 ) -> Result<(), String> {
-    let settings = renewer.settings();
-    let llm = &settings.config.llm;
-    let Some(mut url) = llm.url.clone() else {
-        return Err("no model is set up where it runs ([llm] url)".to_owned());
-    };
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(["chat", "completions"]);
-    }
-    if let Some(model) = &llm.model {
+    if let Some(model) = &llm.settings().config.llm.model {
         request.insert("model".to_owned(), model.clone().into());
     }
     request.insert("stream".to_owned(), true.into());
-    let client = client().ok_or("it cannot call its model: TLS cannot be set up there")?;
-    let mut call = client
-        .post(url)
-        .header(CONTENT_TYPE, "application/json")
-        .header(ACCEPT, "text/event-stream")
-        .body(Value::from(request).to_string());
-    if let Some(source) = &llm.key {
-        let key = vault::value("the key of [llm]", source, renewer.reach(&settings)).await;
-        let key = key.map_err(|failure| {
-            tracing::warn!("a chat cannot be answered: {}", failure.message);
-            "the key of its model cannot be read where it runs".to_owned()
-        })?;
-        call = call.bearer_auth(key.expose_secret());
-    }
-    let answer = call.send().await.map_err(|error| broken(&error))?;
+    let body = Value::from(request).to_string();
+    let answer = llm.post(&["chat", "completions"], body).await;
+    let answer = answer.map_err(|why| why.to_string())?;
     let status = answer.status().as_u16();
     if status != 200 {
         return Err(format!("its model's server answers with status {status}"));
@@ -184,7 +155,11 @@ async fn answer(
 
 async fn pass_on(mut answer: Response, id: &str, out: &mpsc::Sender<String>) -> Result<(), String> {
     let mut events = Events::new(EVENT);
-    while let Some(part) = answer.chunk().await.map_err(|error| broken(&error))? {
+    while let Some(part) = answer
+        .chunk()
+        .await
+        .map_err(|error| Unanswered::of(&error).to_string())?
+    {
         let came = events.take(&part);
         let came = came.map_err(|_| "its model's server sends too long an event".to_owned())?;
         for data in came {
@@ -197,34 +172,5 @@ async fn pass_on(mut answer: Response, id: &str, out: &mpsc::Sender<String>) -> 
             }
         }
     }
-    Err("its model's server hung up before its answer was whole".to_owned())
-}
-
-/// The library's own words hold the address.
-fn broken(error: &reqwest::Error) -> String {
-    let what = if error.is_connect() {
-        "its model's server cannot be reached"
-    } else if error.is_timeout() {
-        "its model's server says nothing"
-    } else {
-        "its model's server hung up before its answer was whole"
-    };
-    what.to_owned()
-}
-
-/// It follows nothing, keeps no cookies and asks no proxy.
-fn client() -> Option<&'static Client> {
-    static CLIENT: OnceLock<Option<Client>> = OnceLock::new();
-    let make = || {
-        Client::builder()
-            .no_proxy()
-            .no_gzip()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .user_agent(concat!("jarkeeper/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .ok()
-    };
-    CLIENT.get_or_init(make).as_ref()
+    Err(Unanswered::HungUp.to_string())
 }

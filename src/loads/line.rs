@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use super::Loads;
 use super::answering::Answering;
+use crate::llm::Llm;
 use crate::registry::{Attached, Farewell, Patient, Status};
 use crate::store::LoadRow;
 
@@ -85,7 +86,7 @@ impl Loads {
         let (store, person) = (self.0.store.clone(), row.person.clone());
         // Asked anew for each chat: the person may have been kept out since it connected.
         let may = move || store.may_answer(&person).unwrap_or(false);
-        Answering::new(self.0.renewer.clone(), may, out)
+        Answering::new(Llm::new(self.0.renewer.clone()), may, out)
     }
 
     /// Connects a load, and answers chats until it ends. `tell` is called when it is connected, and where it waits, with why.

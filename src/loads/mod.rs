@@ -15,7 +15,6 @@ mod load;
 mod register;
 mod remote;
 mod retry;
-mod sse;
 mod standing;
 mod tags;
 mod unregister;

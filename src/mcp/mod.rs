@@ -26,6 +26,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 
 use crate::identity::Principal;
 use crate::loads::Loads;
+use crate::memory::Memory;
 use crate::pool::Pool;
 use crate::renewal::Queue;
 use crate::store::Store;
@@ -42,6 +43,8 @@ pub struct Rooms {
     pub pool: Option<Pool>,
     /// People's loads, and their registration; `None` where no daemon runs, which alone registers.
     pub loads: Option<Loads>,
+    /// What people's memories hold.
+    pub memory: Memory,
     /// The audit log.
     pub store: Store,
     /// The time.

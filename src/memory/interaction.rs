@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::entry::{indexed, terms};
 use super::said::{Interaction, Said, is_current, shown};
 use super::search::{Filter, filtered};
-use super::tokens::{counted, tokens};
 use super::{Memory, MemoryError};
 use crate::identity::Principal;
 use crate::ids;
-use crate::store::{Added, Fact, Forgotten, InteractionRow, NewInteraction, Place, StoreError};
+use crate::store::{Added, Entry, InteractionRow, NewInteraction, Place, StoreError};
 
 /// Most interactions that are added at once.
 pub const BATCH: usize = 1000;
@@ -79,16 +79,16 @@ impl Memory {
         let (user, person) = (user_of(by, user)?, by.person.clone());
         let (store, now) = (self.store.clone(), (self.clock)());
         work(move || {
-            let Some((read, facts)) = filtered(&store, &person, &user, &[], &filter)? else {
+            let Some((read, entries)) = filtered(&store, &person, &user, &[], &filter)? else {
                 return Ok(Vec::new());
             };
-            let behind = |fact: &&Fact| before.is_none_or(|before| fact.doc < before);
-            let docs: Vec<u32> = facts
+            let behind = |entry: &&Entry| before.is_none_or(|before| entry.doc < before);
+            let docs: Vec<u32> = entries
                 .iter()
                 .rev()
-                .filter_map(|at| read.facts.get(*at))
+                .filter_map(|at| read.entries.get(*at))
                 .filter(behind)
-                .map(|fact| fact.doc)
+                .map(|entry| entry.doc)
                 .collect();
             let mut found = Vec::new();
             // What is over, or has not the metadata, is known only by its row.
@@ -120,7 +120,12 @@ impl Memory {
     /// `UnknownInteraction`, also for what is in another's memory; the store cannot be written.
     pub async fn forget(&self, by: &Principal, id: &str) -> Result<(), MemoryError> {
         let row = self.row(by, id)?;
-        if self.store.delete_interactions(vec![forgotten(row)]).await? == 0 {
+        if self
+            .store
+            .delete_interactions(vec![row.place], terms)
+            .await?
+            == 0
+        {
             return Err(unknown(id));
         }
         // What was deleted still stands in the log of the database until that is written back.
@@ -156,8 +161,8 @@ impl Memory {
             if over.is_empty() {
                 break;
             }
-            let all = over.into_iter().map(forgotten).collect();
-            any |= self.store.delete_interactions(all).await? > 0;
+            let all = over.into_iter().map(|row| row.place).collect();
+            any |= self.store.delete_interactions(all, terms).await? > 0;
         }
         if any {
             self.store.write_back().await;
@@ -236,15 +241,13 @@ fn prepare(user: &str, said: Said, now: DateTime<Utc>) -> Result<NewInteraction,
         return Err("expires_at is over already".to_owned());
     }
     let occurred_at = said.occurred_at.unwrap_or(now);
-    let (terms, words) = counted(&text);
     let id = ids::random().map_err(|_| "the system gives no random numbers".to_owned())?;
     let speaker = said.speaker.or_else(|| called(&text));
-    let fact = Fact {
+    let entry = Entry {
         at: occurred_at.timestamp_millis(),
-        words,
-        role: said.role.number(),
+        kind: said.role.number(),
         question: text.trim_end().ends_with(['?', '？', '؟']),
-        ..Fact::default()
+        ..Entry::default()
     };
     let row = InteractionRow {
         id,
@@ -260,11 +263,11 @@ fn prepare(user: &str, said: Said, now: DateTime<Utc>) -> Result<NewInteraction,
         created_at: now,
         expires_at: said.expires_at,
     };
+    let indexed = indexed(&row.text, entry);
     Ok(NewInteraction {
         row,
         once: said.once,
-        fact,
-        terms,
+        indexed,
     })
 }
 
@@ -279,19 +282,6 @@ fn called(text: &str) -> Option<String> {
     };
     let fits = name.chars().count() <= CALLED && words.len() <= 3 && words.iter().all(is_name);
     fits.then(|| name.to_owned())
-}
-
-fn forgotten(row: InteractionRow) -> Forgotten {
-    let mut terms: Vec<_> = tokens(&row.text)
-        .into_iter()
-        .map(|token| token.term)
-        .collect();
-    terms.sort_unstable();
-    terms.dedup();
-    Forgotten {
-        place: row.place,
-        terms,
-    }
 }
 
 fn unknown(id: &str) -> MemoryError {

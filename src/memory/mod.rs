@@ -4,7 +4,9 @@
 //! `tokens` and `rank` touch nothing: texts and the index come in, terms and an order go out.
 
 mod english;
+mod entry;
 mod interaction;
+mod item;
 mod rank;
 mod said;
 mod search;
@@ -17,11 +19,13 @@ use tokio::sync::Semaphore;
 
 use crate::identity::{PersonId, Principal};
 use crate::ids;
+use crate::llm::Llm;
 use crate::store::{DocumentRow, Kept, Room, Store, StoreError};
 
 pub use interaction::BATCH;
+pub use item::{Item, Learned, Passage};
 pub use said::{Interaction, Role, Said};
-pub use search::{Filter, Found, Hit, Query, Score};
+pub use search::{Filter, Found, Hit, Kind, Query, Score};
 
 /// Most searches at once; further ones wait.
 const SEARCHING: usize = 8;
@@ -128,6 +132,8 @@ pub struct Document {
 #[derive(Clone)]
 pub struct Memory {
     store: Store,
+    /// The model's server, and with it the settings.
+    llm: Llm,
     clock: fn() -> DateTime<Utc>,
     /// Places for searches: each reads the whole index of a memory.
     searching: Arc<Semaphore>,
@@ -135,9 +141,10 @@ pub struct Memory {
 
 impl Memory {
     /// On a store.
-    pub fn new(store: Store, clock: fn() -> DateTime<Utc>) -> Self {
+    pub fn new(store: Store, llm: Llm, clock: fn() -> DateTime<Utc>) -> Self {
         Self {
             store,
+            llm,
             clock,
             searching: Arc::new(Semaphore::new(SEARCHING)),
         }

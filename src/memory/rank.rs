@@ -4,7 +4,7 @@
 //! its neighbours too, the less the farther they are, because an answer rarely repeats what the question named. The whole
 //! session adds a little. Numbers were found on conversations with labelled questions; `scripts/bench recall` measures them.
 
-use crate::store::{Fact, Posting};
+use crate::store::{Entry, Posting};
 
 /// How fast more of the same word counts less.
 const K1: f32 = 0.9;
@@ -32,7 +32,7 @@ const NONE: u32 = u32::MAX;
 /// A turn that has something to do with the question.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Ranked {
-    /// Its place among the facts.
+    /// Its place among the entries.
     pub(super) at: usize,
     /// All in all.
     pub(super) score: f32,
@@ -47,34 +47,34 @@ pub(super) struct Ranked {
 /// Every turn that shares a word with the question, by itself or in its neighbours; the order says nothing. `named`: numbers
 /// of the speakers that the question names.
 pub(super) fn rank(
-    facts: &[Fact],
+    entries: &[Entry],
     postings: &[Vec<Posting>],
     named: &[u32],
     around: &Around,
 ) -> Vec<Ranked> {
-    let lengths = around.lengths(facts);
+    let lengths = around.lengths(entries);
     let average = mean(&lengths);
-    let mut words = vec![0.0_f32; facts.len()];
-    let mut weights = vec![0.0_f32; facts.len()];
+    let mut words = vec![0.0_f32; entries.len()];
+    let mut weights = vec![0.0_f32; entries.len()];
     let mut touched = Vec::new();
     for term in postings.iter().filter(|term| !term.is_empty()) {
-        let rare = rarity(facts.len(), term.len());
-        for (at, often) in located(facts, term) {
-            around.spread(facts, at, often, &mut weights, &mut touched);
+        let rare = rarity(entries.len(), term.len());
+        for (at, often) in located(entries, term) {
+            around.spread(entries, at, often, &mut weights, &mut touched);
         }
         for at in touched.drain(..) {
             let weight = std::mem::take(&mut weights[at]);
             words[at] += rare * saturated(weight, lengths[at], average);
         }
     }
-    let sessions = sessions(facts, postings);
-    let found = words.iter().zip(facts).enumerate();
+    let sessions = sessions(entries, postings);
+    let found = words.iter().zip(entries).enumerate();
     let found = found.filter(|(_, (words, _))| **words > 0.0);
     found
-        .map(|(at, (words, fact))| {
-            let session = SESSION * sessions[index(fact.session)];
-            let speaks = fact.speaker != 0 && named.contains(&fact.speaker);
-            let asks = fact.question && fact.words < TELLS;
+        .map(|(at, (words, entry))| {
+            let session = SESSION * sessions[index(entry.session)];
+            let speaks = entry.speaker != 0 && named.contains(&entry.speaker);
+            let asks = entry.question && entry.words < TELLS;
             let of_speaker = if speaks { NAMED } else { 1.0 };
             let factor = of_speaker * if asks { QUESTION } else { 1.0 };
             let score = (words + session) * factor;
@@ -90,10 +90,10 @@ pub(super) fn rank(
 }
 
 /// What a session gives to its turns, by its number.
-fn sessions(facts: &[Fact], postings: &[Vec<Posting>]) -> Vec<f32> {
-    let mut lengths = vec![0.0_f32; numbers(facts)];
-    for fact in facts.iter().filter(|fact| fact.session != 0) {
-        lengths[index(fact.session)] += f32::from(fact.words).max(1.0);
+fn sessions(entries: &[Entry], postings: &[Vec<Posting>]) -> Vec<f32> {
+    let mut lengths = vec![0.0_f32; numbers(entries)];
+    for entry in entries.iter().filter(|entry| entry.session != 0) {
+        lengths[index(entry.session)] += f32::from(entry.words).max(1.0);
     }
     let all: Vec<_> = lengths
         .iter()
@@ -105,8 +105,8 @@ fn sessions(facts: &[Fact], postings: &[Vec<Posting>]) -> Vec<f32> {
     let mut counts = vec![0.0_f32; lengths.len()];
     let mut touched = Vec::new();
     for term in postings {
-        for (at, often) in located(facts, term) {
-            let session = index(facts[at].session);
+        for (at, often) in located(entries, term) {
+            let session = index(entries[at].session);
             if session != 0 {
                 if counts[session] == 0.0 {
                     touched.push(session);
@@ -124,8 +124,8 @@ fn sessions(facts: &[Fact], postings: &[Vec<Posting>]) -> Vec<f32> {
 }
 
 /// One more than the greatest number of a session: numbers are given one after the other, so a list serves as a table.
-fn numbers(facts: &[Fact]) -> usize {
-    let greatest = facts.iter().map(|fact| fact.session).max();
+fn numbers(entries: &[Entry]) -> usize {
+    let greatest = entries.iter().map(|entry| entry.session).max();
     index(greatest.unwrap_or_default()) + 1
 }
 
@@ -145,20 +145,20 @@ fn mean(numbers: &[f32]) -> f32 {
     numbers.iter().sum::<f32>() / numbers.len().max(1) as f32
 }
 
-/// Postings by the places of their turns among the facts. Both are in the same order; what only one of them has is left out.
-fn located(facts: &[Fact], postings: &[Posting]) -> impl Iterator<Item = (usize, f32)> {
+/// Postings by the places of their turns among the entries. Both are in the same order; what only one of them has is left out.
+fn located(entries: &[Entry], postings: &[Posting]) -> impl Iterator<Item = (usize, f32)> {
     let mut from = 0;
     postings.iter().filter_map(move |posting| {
-        let ahead = posting.doc.checked_sub(facts.get(from)?.doc)?;
+        let ahead = posting.doc.checked_sub(entries.get(from)?.doc)?;
         // Where nothing was deleted between, it is exactly that far ahead; otherwise nearer.
         let end = from
             .saturating_add(usize::try_from(ahead).ok()?)
-            .min(facts.len() - 1);
-        let at = match facts[end].doc == posting.doc {
+            .min(entries.len() - 1);
+        let at = match entries[end].doc == posting.doc {
             true => end,
             false => {
-                from + facts[from..=end]
-                    .binary_search_by_key(&posting.doc, |fact| fact.doc)
+                from + entries[from..=end]
+                    .binary_search_by_key(&posting.doc, |entry| entry.doc)
                     .ok()?
             }
         };
@@ -175,11 +175,14 @@ pub(super) struct Around {
 
 impl Around {
     /// Of these turns. One without a session has no neighbours.
-    pub(super) fn of(facts: &[Fact]) -> Self {
-        let (mut before, mut behind) = (vec![NONE; facts.len()], vec![NONE; facts.len()]);
-        let mut last = vec![NONE; numbers(facts)];
-        for (at, fact) in (0_u32..).zip(facts).filter(|(_, fact)| fact.session != 0) {
-            let previous = std::mem::replace(&mut last[index(fact.session)], at);
+    pub(super) fn of(entries: &[Entry]) -> Self {
+        let (mut before, mut behind) = (vec![NONE; entries.len()], vec![NONE; entries.len()]);
+        let mut last = vec![NONE; numbers(entries)];
+        for (at, entry) in (0_u32..)
+            .zip(entries)
+            .filter(|(_, entry)| entry.session != 0)
+        {
+            let previous = std::mem::replace(&mut last[index(entry.session)], at);
             if previous != NONE {
                 before[index(at)] = previous;
                 behind[index(previous)] = at;
@@ -201,7 +204,7 @@ impl Around {
     /// Adds a word to its turn and to those around it.
     fn spread(
         &self,
-        facts: &[Fact],
+        entries: &[Entry],
         at: usize,
         often: f32,
         weights: &mut [f32],
@@ -214,23 +217,23 @@ impl Around {
             weights[at] += weight;
         };
         add(at, often);
-        for (near, left) in self.behind(at, AROUND).zip(left(&facts[at])) {
+        for (near, left) in self.behind(at, AROUND).zip(left(&entries[at])) {
             add(near, often * left);
         }
-        for (near, left) in self.before(at, AROUND).zip(left(&Fact::default())) {
+        for (near, left) in self.before(at, AROUND).zip(left(&Entry::default())) {
             add(near, often * AHEAD * left);
         }
     }
 
     /// How long each turn is with those around it.
-    fn lengths(&self, facts: &[Fact]) -> Vec<f32> {
-        let words = |at: usize| f32::from(facts[at].words);
-        let mut lengths: Vec<f32> = (0..facts.len()).map(words).collect();
-        for (at, fact) in facts.iter().enumerate() {
-            for (near, left) in self.behind(at, AROUND).zip(left(fact)) {
+    fn lengths(&self, entries: &[Entry]) -> Vec<f32> {
+        let words = |at: usize| f32::from(entries[at].words);
+        let mut lengths: Vec<f32> = (0..entries.len()).map(words).collect();
+        for (at, entry) in entries.iter().enumerate() {
+            for (near, left) in self.behind(at, AROUND).zip(left(entry)) {
                 lengths[near] += left * words(at);
             }
-            for (near, left) in self.before(at, AROUND).zip(left(&Fact::default())) {
+            for (near, left) in self.before(at, AROUND).zip(left(&Entry::default())) {
                 lengths[near] += AHEAD * left * words(at);
             }
         }
@@ -239,8 +242,8 @@ impl Around {
 }
 
 /// What is left of a word of this turn one turn further, two turns, ….
-fn left(fact: &Fact) -> impl Iterator<Item = f32> {
-    let first = if fact.question { ANSWER } else { DECAY };
+fn left(entry: &Entry) -> impl Iterator<Item = f32> {
+    let first = if entry.question { ANSWER } else { DECAY };
     let further = std::iter::successors(Some(DECAY * DECAY), |left| Some(left * DECAY));
     std::iter::once(first).chain(further)
 }
@@ -265,12 +268,12 @@ mod tests {
 
     use super::*;
 
-    fn turn(doc: u32, session: u32) -> Fact {
-        Fact {
+    fn turn(doc: u32, session: u32) -> Entry {
+        Entry {
             doc,
             session,
             words: 8,
-            ..Fact::default()
+            ..Entry::default()
         }
     }
 
@@ -278,18 +281,18 @@ mod tests {
         Posting { doc, often: 1 }
     }
 
-    fn ranked(facts: &[Fact], postings: &[Vec<Posting>], named: &[u32]) -> Vec<u32> {
-        let mut found = rank(facts, postings, named, &Around::of(facts));
+    fn ranked(entries: &[Entry], postings: &[Vec<Posting>], named: &[u32]) -> Vec<u32> {
+        let mut found = rank(entries, postings, named, &Around::of(entries));
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
-        found.iter().map(|one| facts[one.at].doc).collect()
+        found.iter().map(|one| entries[one.at].doc).collect()
     }
 
     #[test]
     fn a_turn_is_read_with_its_neighbours_in_its_own_session() {
-        let facts: Vec<_> = (0..12).map(|doc| turn(doc, 1 + doc % 2)).collect();
+        let entries: Vec<_> = (0..12).map(|doc| turn(doc, 1 + doc % 2)).collect();
         // Of the other session, which lies between, there is nothing.
         assert_eq!(
-            ranked(&facts, &[vec![posting(4)]], &[]),
+            ranked(&entries, &[vec![posting(4)]], &[]),
             [4, 6, 2, 8, 0, 10]
         );
         let alone: Vec<_> = (0..12).map(|doc| turn(doc, 0)).collect();
@@ -298,25 +301,25 @@ mod tests {
 
     #[test]
     fn who_is_named_counts_more_and_who_only_asks_less() {
-        let mut facts: Vec<_> = (0..3).map(|doc| turn(doc, 0)).collect();
-        facts[1].speaker = 7;
-        facts[0].question = true;
+        let mut entries: Vec<_> = (0..3).map(|doc| turn(doc, 0)).collect();
+        entries[1].speaker = 7;
+        entries[0].question = true;
         let all = vec![vec![posting(0), posting(1), posting(2)]];
-        assert_eq!(ranked(&facts, &all, &[7]), [1, 2, 0]);
+        assert_eq!(ranked(&entries, &all, &[7]), [1, 2, 0]);
     }
 
     #[test]
     fn the_words_of_a_question_lead_to_its_answer() {
-        let mut facts: Vec<_> = (0..3).map(|doc| turn(doc, 1)).collect();
-        facts[1].question = true;
-        assert_eq!(ranked(&facts, &[vec![posting(1)]], &[])[0], 2);
+        let mut entries: Vec<_> = (0..3).map(|doc| turn(doc, 1)).collect();
+        entries[1].question = true;
+        assert_eq!(ranked(&entries, &[vec![posting(1)]], &[])[0], 2);
     }
 
     #[test]
     fn what_was_deleted_between_moves_nothing() {
-        let facts = [turn(3, 0), turn(900, 0), turn(901, 0), turn(5000, 0)];
+        let entries = [turn(3, 0), turn(900, 0), turn(901, 0), turn(5000, 0)];
         let all = vec![[2, 3, 900, 904, 5000, 6000].map(posting).to_vec()];
-        let mut found = ranked(&facts, &all, &[]);
+        let mut found = ranked(&entries, &all, &[]);
         found.sort_unstable();
         assert_eq!(found, [3, 900, 5000]);
     }
@@ -324,15 +327,15 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_has_a_word_is_found(
-            facts in prop::collection::btree_map(0_u32..3000, 0_u32..5, 1..80),
+            entries in prop::collection::btree_map(0_u32..3000, 0_u32..5, 1..80),
             words in prop::collection::vec(prop::collection::btree_set(0_u32..3000, 0..30), 1..5),
         ) {
-            let facts: Vec<_> = facts.into_iter().map(|(doc, session)| turn(doc, session)).collect();
+            let entries: Vec<_> = entries.into_iter().map(|(doc, session)| turn(doc, session)).collect();
             let words: Vec<Vec<_>> = words.into_iter().map(|docs| docs.into_iter().map(posting).collect()).collect();
-            let found = rank(&facts, &words, &[], &Around::of(&facts));
-            for fact in &facts {
-                let has = words.iter().flatten().any(|one| one.doc == fact.doc);
-                let hit = found.iter().find(|one| facts[one.at].doc == fact.doc);
+            let found = rank(&entries, &words, &[], &Around::of(&entries));
+            for entry in &entries {
+                let has = words.iter().flatten().any(|one| one.doc == entry.doc);
+                let hit = found.iter().find(|one| entries[one.at].doc == entry.doc);
                 prop_assert!(!has || hit.is_some());
                 prop_assert!(hit.is_none_or(|hit| hit.score > 0.0 && hit.score.is_finite()));
             }

@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::interaction::{one_line, user_of, work};
+use super::item::{self, Item};
 use super::rank::{Around, Ranked, rank};
-use super::said::{Interaction, Role, is_current, shown};
+use super::said::{Interaction, Role};
 use super::tokens::{asked, name};
 use super::{Memory, MemoryError};
 use crate::identity::{PersonId, Principal};
-use crate::store::{Fact, MemoryRead, NameKind, Store, StoreError};
+use crate::store::{Entry, LEARNED, MemoryRead, NameKind, PASSAGE, Store, StoreError};
 
 /// Most hits of one answer.
 const MOST_HITS: usize = 200;
@@ -33,6 +34,8 @@ pub struct Query {
     pub most: usize,
     /// Turns before and behind each hit that come with it.
     pub context: usize,
+    /// The time of the question; `None`: now.
+    pub now: Option<DateTime<Utc>>,
     /// Which alone count.
     pub filter: Filter,
 }
@@ -46,12 +49,36 @@ pub struct Filter {
     pub role: Option<Role>,
     /// Of this application or agent.
     pub app: Option<String>,
+    /// Of this kind.
+    pub kind: Option<Kind>,
     /// That were said then or later.
     pub since: Option<DateTime<Utc>>,
     /// That were said before.
     pub until: Option<DateTime<Utc>>,
     /// Whose metadata has each of these members with the same value.
     pub metadata: Option<Map<String, Value>>,
+}
+
+/// A kind of what can be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A turn.
+    Interaction,
+    /// A passage of a document.
+    Document,
+    /// A fact.
+    Fact,
+}
+
+impl Kind {
+    /// Of an entry.
+    fn of(entry: &Entry) -> Self {
+        match entry.kind {
+            PASSAGE => Self::Document,
+            LEARNED => Self::Fact,
+            _ => Self::Interaction,
+        }
+    }
 }
 
 /// What was found.
@@ -67,17 +94,17 @@ pub struct Found {
     pub reason: Option<&'static str>,
 }
 
-/// An interaction that may answer.
+/// What may answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
-    /// What was said.
-    pub interaction: Interaction,
+    /// What it is.
+    pub item: Item,
     /// How well it fits.
     pub score: Score,
-    /// What was said before it in its session, in order.
-    pub before: Vec<Interaction>,
-    /// What was said behind it in its session, in order.
-    pub behind: Vec<Interaction>,
+    /// What stands before it in its session or document, in order.
+    pub before: Vec<Item>,
+    /// What stands behind it in its session or document, in order.
+    pub behind: Vec<Item>,
 }
 
 /// How well something fits: `total = (lexical + session) * factor`. It compares hits of one answer, and nothing else.
@@ -107,6 +134,14 @@ impl Filter {
         Ok(())
     }
 
+    /// The same of whatever can be found: only interactions have any.
+    pub(super) fn has_metadata_of(&self, item: &Item) -> bool {
+        match item {
+            Item::Interaction(one) => self.has_metadata(one),
+            Item::Passage(_) | Item::Fact(_) => self.metadata.is_none(),
+        }
+    }
+
     /// Whether the metadata of an interaction is as it is wanted.
     pub(super) fn has_metadata(&self, one: &Interaction) -> bool {
         self.metadata.as_ref().is_none_or(|wanted| {
@@ -117,7 +152,7 @@ impl Filter {
     }
 }
 
-/// Reads the index of a memory, and the places among its facts of those that pass the filter, but for metadata.
+/// Reads the index of a memory, and the places among its entries of those that pass the filter, but for metadata.
 pub(super) fn filtered(
     store: &Store,
     person: &PersonId,
@@ -138,7 +173,7 @@ pub(super) fn filtered(
         return Ok(None);
     };
     let mut numbers = read.names.iter().copied();
-    // A name that nothing has leaves nothing: no fact has this number.
+    // A name that nothing has leaves nothing: no entry has this number.
     let mut number = |name: Option<_>| {
         name.map(|_: (NameKind, &str)| numbers.next().flatten().unwrap_or(u32::MAX))
     };
@@ -148,16 +183,17 @@ pub(super) fn filtered(
         filter.since.map(|at| at.timestamp_millis()),
         filter.until.map(|at| at.timestamp_millis()),
     );
-    let passes = |fact: &Fact| {
-        session.is_none_or(|session| fact.session == session)
-            && app.is_none_or(|app| fact.app == app)
-            && role.is_none_or(|role| fact.role == role)
-            && since.is_none_or(|since| fact.at >= since)
-            && until.is_none_or(|until| fact.at < until)
+    let passes = |entry: &Entry| {
+        session.is_none_or(|session| entry.session == session)
+            && app.is_none_or(|app| entry.app == app)
+            && filter.kind.is_none_or(|kind| Kind::of(entry) == kind)
+            && role.is_none_or(|role| entry.kind == role)
+            && since.is_none_or(|since| entry.at >= since)
+            && until.is_none_or(|until| entry.at < until)
     };
-    let facts = read.facts.iter().enumerate();
-    let places = facts
-        .filter(|(_, fact)| passes(fact))
+    let entries = read.entries.iter().enumerate();
+    let places = entries
+        .filter(|(_, entry)| passes(entry))
         .map(|(at, _)| at)
         .collect();
     Ok(Some((read, places)))
@@ -210,7 +246,7 @@ fn find(
     let Some((mut read, places)) = filtered(store, person, user, &terms, &query.filter)? else {
         return Ok(empty("nothing is kept for this user yet", 0));
     };
-    let kept = read.facts.len();
+    let kept = read.entries.len();
     if terms.is_empty() {
         return Ok(empty("the query has no word to look for", kept));
     }
@@ -221,9 +257,9 @@ fn find(
         ));
     }
     let named = named(&mut read, &terms);
-    let around = Around::of(&read.facts);
+    let around = Around::of(&read.entries);
     let postings = std::mem::take(&mut read.postings);
-    let mut ranked = rank(&read.facts, &postings, &named, &around);
+    let mut ranked = rank(&read.entries, &postings, &named, &around);
     if places.len() < kept {
         let pass: HashSet<usize> = places.into_iter().collect();
         ranked.retain(|one| pass.contains(&one.at));
@@ -304,25 +340,21 @@ fn hit(
     query: &Query,
     now: DateTime<Utc>,
 ) -> Result<Option<Hit>, StoreError> {
-    let fetch = |places: Vec<usize>| -> Result<Vec<Interaction>, StoreError> {
-        let docs: Vec<u32> = places
-            .into_iter()
-            .filter_map(|at| Some(read.facts.get(at)?.doc))
-            .collect();
-        let rows = store.interactions_at(read.space, &docs)?.into_iter();
-        Ok(rows.filter(|row| is_current(row, now)).map(shown).collect())
+    let fetch = |places: Vec<usize>| -> Result<Vec<Item>, StoreError> {
+        let entries = places.into_iter().filter_map(|at| read.entries.get(at));
+        item::fetch(store, read.space, entries, now)
     };
-    let Some(interaction) = fetch(vec![one.at])?.pop() else {
+    let Some(item) = fetch(vec![one.at])?.pop() else {
         return Ok(None);
     };
-    if !query.filter.has_metadata(&interaction) {
+    if !query.filter.has_metadata_of(&item) {
         return Ok(None);
     }
     let mut before: Vec<_> = around.before(one.at, query.context).collect();
     before.reverse();
     let behind = around.behind(one.at, query.context).collect();
     Ok(Some(Hit {
-        interaction,
+        item,
         score: Score {
             total: one.score,
             lexical: one.words,

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
-use super::memory_blocks::Fact;
-use super::memory_index::{NameKind, append, cut, use_name};
+use super::memory_index::{Indexed, NameKind, Terms, append, cut, use_name};
 use super::{Store, StoreError, millis, time};
 
 /// An interaction.
@@ -47,17 +46,15 @@ pub struct Place {
     pub doc: u32,
 }
 
-/// One to be kept. Its place and the numbers in its fact are given to it by the store.
+/// One to be kept. Its place and the numbers in its entry are given to it by the store.
 #[derive(Debug, Clone)]
 pub struct NewInteraction {
     /// All but its place.
     pub row: InteractionRow,
     /// Its idempotency key.
     pub once: Option<String>,
-    /// Words, role, question, time.
-    pub fact: Fact,
-    /// Its terms, each once, and how often each.
-    pub terms: Vec<(String, u8)>,
+    /// What the index keeps of it.
+    pub indexed: Indexed,
 }
 
 /// What became of interactions that were to be kept.
@@ -69,15 +66,6 @@ pub enum Added {
     Conflict(usize),
     /// The memory would have more than it may. None was kept.
     Full,
-}
-
-/// One to be deleted, and what the index must forget with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Forgotten {
-    /// Where it is.
-    pub place: Place,
-    /// Its terms.
-    pub terms: Vec<String>,
 }
 
 const INTERACTION: &str = "SELECT id, space, doc, role, speaker, session, app, text, metadata, occurred_at, created_at, expires_at,
@@ -159,26 +147,32 @@ impl Store {
         })
     }
 
-    /// Deletes interactions and what the index knows of them; how many were there.
+    /// Deletes interactions and what the index knows of them; how many were there. `terms`: those of a text.
     ///
     /// # Errors
     /// It cannot be written.
-    pub async fn delete_interactions(&self, all: Vec<Forgotten>) -> Result<usize, StoreError> {
+    pub async fn delete_interactions(
+        &self,
+        all: Vec<Place>,
+        terms: Terms,
+    ) -> Result<usize, StoreError> {
         self.write(move |connection| {
             let mut deleted = 0;
-            for one in &all {
-                let Place { space, doc } = one.place;
-                let gone = connection
-                    .prepare_cached("DELETE FROM interactions WHERE space = ?1 AND doc = ?2")?
-                    .execute((space, doc))?;
-                if gone == 0 {
-                    continue;
-                }
-                deleted += gone;
-                cut(connection, space, doc, one.terms.iter().map(String::as_str))?;
+            for Place { space, doc } in all {
+                let gone: Option<(String, i64)> = connection
+                    .prepare_cached(
+                        "DELETE FROM interactions WHERE space = ?1 AND doc = ?2 RETURNING text, occurred_at",
+                    )?
+                    .query_row((space, doc), |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()?;
+                let Some((text, at)) = gone else { continue };
+                deleted += 1;
+                cut(connection, space, doc, &terms(&text, at))?;
                 connection
-                    .prepare_cached("UPDATE memory_spaces SET count = count - 1 WHERE id = ?1")?
-                    .execute([space])?;
+                    .prepare_cached(
+                        "UPDATE memory_spaces SET count = count - 1, bytes = bytes - ?2 WHERE id = ?1",
+                    )?
+                    .execute((space, i64::try_from(text.len()).unwrap_or(i64::MAX)))?;
                 // An empty memory leaves not even the name of its user.
                 connection
                     .prepare_cached("DELETE FROM memory_spaces WHERE id = ?1 AND count = 0")?
@@ -236,7 +230,7 @@ fn add(
         None if new == 0 => return Ok(Added::Ids(Vec::new())),
         None => make(connection, person, user)?,
     };
-    let (mut ids, mut indexed) = (Vec::new(), Vec::new());
+    let (mut ids, mut indexed, mut bytes) = (Vec::new(), Vec::new(), 0_i64);
     for (mut one, before) in all.into_iter().zip(before) {
         if let Some(id) = before {
             ids.push((id, false));
@@ -248,20 +242,22 @@ fn add(
         let row = &one.row;
         let mut name =
             |kind, name: &Option<String>| use_name(connection, at, kind, name.as_deref(), next);
-        one.fact.session = name(NameKind::Session, &row.session)?;
-        one.fact.speaker = name(NameKind::Speaker, &row.speaker)?;
-        one.fact.app = name(NameKind::App, &row.app)?;
-        one.fact.doc = doc;
+        let entry = &mut one.indexed.entry;
+        entry.session = name(NameKind::Session, &row.session)?;
+        entry.speaker = name(NameKind::Speaker, &row.speaker)?;
+        entry.app = name(NameKind::App, &row.app)?;
+        entry.doc = doc;
         insert(connection, at, doc, &one)?;
+        bytes += i64::try_from(one.row.text.len()).unwrap_or_default();
         ids.push((one.row.id, true));
-        indexed.push((one.fact, one.terms));
+        indexed.push(one.indexed);
     }
     append(connection, space.id, &indexed)?;
     connection
         .prepare_cached(
-            "UPDATE memory_spaces SET next_doc = ?2, next_name = ?3, count = count + ?4 WHERE id = ?1",
+            "UPDATE memory_spaces SET next_doc = ?2, next_name = ?3, count = count + ?4, bytes = bytes + ?5 WHERE id = ?1",
         )?
-        .execute((space.id, space.next_doc, space.next_name, new))?;
+        .execute((space.id, space.next_doc, space.next_name, new, bytes))?;
     Ok(Added::Ids(ids))
 }
 

@@ -1,19 +1,23 @@
 //! The shape of the index in blobs: pure functions from and to bytes.
 //!
 //! Both kinds only grow at their end, so that one more interaction is one append to a few short rows; an interaction that is
-//! deleted is cut out of the postings and overwritten with zeros among the facts.
+//! deleted is cut out of the postings and overwritten with zeros among the entries.
 
 /// Interactions of one block of postings.
 pub(super) const POSTINGS: u32 = 1024;
-/// Interactions of one block of facts.
-pub(super) const FACTS: u32 = 256;
+/// Interactions of one block of entries.
+pub(super) const ENTRIES: u32 = 256;
 /// Bytes of one posting.
 const POSTING: usize = 2;
-/// Bytes of one fact.
-pub(super) const FACT: usize = 24;
+/// Bytes of one entry.
+pub(super) const ENTRY: usize = 24;
 /// The greatest count of a term that is kept.
 const OFTEN: u8 = 63;
-/// The bit that tells a fact from a hole.
+/// An entry that is a passage of a document.
+pub const PASSAGE: u8 = 5;
+/// An entry that is a fact learned from what was said.
+pub const LEARNED: u8 = 6;
+/// The bit that tells an entry from a hole.
 const THERE: u8 = 1;
 /// It ends with a question.
 const QUESTION: u8 = 2;
@@ -29,7 +33,7 @@ pub struct Posting {
 
 /// What ranking and filters need to know of an interaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Fact {
+pub struct Entry {
     /// Its number in its space.
     pub doc: u32,
     /// Number of its session; 0: none.
@@ -42,8 +46,8 @@ pub struct Fact {
     pub at: i64,
     /// Words that mean something, 65,535 at most.
     pub words: u16,
-    /// Its role, as the rule above numbers them.
-    pub role: u8,
+    /// What it is: the role of a turn, as the rule above numbers them (1 to 4), [`PASSAGE`] or [`LEARNED`].
+    pub kind: u8,
     /// Whether it ends with a question.
     pub question: bool,
 }
@@ -75,66 +79,66 @@ pub(super) fn without(doc: u32, bytes: &[u8]) -> Vec<u8> {
     kept.flatten().copied().collect()
 }
 
-/// The block of facts in which an interaction is, and its place there.
+/// The block of entries in which an interaction is, and its place there.
 pub(super) fn place(doc: u32) -> (u32, usize) {
     // Below 256.
     (
-        doc / FACTS,
-        usize::try_from(doc % FACTS).unwrap_or_default(),
+        doc / ENTRIES,
+        usize::try_from(doc % ENTRIES).unwrap_or_default(),
     )
 }
 
-/// A fact in bytes.
-pub(super) fn write_fact(fact: &Fact) -> [u8; FACT] {
-    let mut bytes = [0; FACT];
-    bytes[..4].copy_from_slice(&fact.session.to_le_bytes());
-    bytes[4..8].copy_from_slice(&fact.speaker.to_le_bytes());
-    bytes[8..12].copy_from_slice(&fact.app.to_le_bytes());
-    bytes[12..20].copy_from_slice(&fact.at.to_le_bytes());
-    bytes[20..22].copy_from_slice(&fact.words.to_le_bytes());
-    bytes[22] = fact.role;
-    bytes[23] = THERE | if fact.question { QUESTION } else { 0 };
+/// An entry in bytes.
+pub(super) fn write_entry(entry: &Entry) -> [u8; ENTRY] {
+    let mut bytes = [0; ENTRY];
+    bytes[..4].copy_from_slice(&entry.session.to_le_bytes());
+    bytes[4..8].copy_from_slice(&entry.speaker.to_le_bytes());
+    bytes[8..12].copy_from_slice(&entry.app.to_le_bytes());
+    bytes[12..20].copy_from_slice(&entry.at.to_le_bytes());
+    bytes[20..22].copy_from_slice(&entry.words.to_le_bytes());
+    bytes[22] = entry.kind;
+    bytes[23] = THERE | if entry.question { QUESTION } else { 0 };
     bytes
 }
 
-/// Adds the facts of a block; holes are left out.
-pub(super) fn read_facts(block: u32, bytes: &[u8], into: &mut Vec<Fact>) {
-    for (doc, bytes) in (block * FACTS..).zip(bytes.as_chunks::<FACT>().0) {
-        if let Some(fact) = read_fact(doc, bytes) {
-            into.push(fact);
+/// Adds the entries of a block; holes are left out.
+pub(super) fn read_entries(block: u32, bytes: &[u8], into: &mut Vec<Entry>) {
+    for (doc, bytes) in (block * ENTRIES..).zip(bytes.as_chunks::<ENTRY>().0) {
+        if let Some(entry) = read_entry(doc, bytes) {
+            into.push(entry);
         }
     }
 }
 
-fn read_fact(doc: u32, bytes: &[u8; FACT]) -> Option<Fact> {
+fn read_entry(doc: u32, bytes: &[u8; ENTRY]) -> Option<Entry> {
     let number = |at: usize| -> Option<u32> {
         Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
     };
     (bytes[23] & THERE != 0).then_some(())?;
-    Some(Fact {
+    Some(Entry {
         doc,
         session: number(0)?,
         speaker: number(4)?,
         app: number(8)?,
         at: i64::from_le_bytes(bytes.get(12..20)?.try_into().ok()?),
         words: u16::from_le_bytes([bytes[20], bytes[21]]),
-        role: bytes[22],
+        kind: bytes[22],
         question: bytes[23] & QUESTION != 0,
     })
 }
 
-/// The fact of one interaction in its block.
-pub(super) fn find_fact(doc: u32, bytes: &[u8]) -> Option<Fact> {
-    read_fact(doc, bytes.as_chunks::<FACT>().0.get(place(doc).1)?)
+/// The entry of one interaction in its block.
+pub(super) fn find_entry(doc: u32, bytes: &[u8]) -> Option<Entry> {
+    read_entry(doc, bytes.as_chunks::<ENTRY>().0.get(place(doc).1)?)
 }
 
-/// Overwrites a fact with zeros. Whether any is left in the block.
-pub(super) fn cut_fact(doc: u32, bytes: &mut [u8]) -> bool {
-    let facts = bytes.as_chunks_mut::<FACT>().0;
-    if let Some(own) = facts.get_mut(place(doc).1) {
-        *own = [0; FACT];
+/// Overwrites an entry with zeros. Whether any is left in the block.
+pub(super) fn cut_entry(doc: u32, bytes: &mut [u8]) -> bool {
+    let entries = bytes.as_chunks_mut::<ENTRY>().0;
+    if let Some(own) = entries.get_mut(place(doc).1) {
+        *own = [0; ENTRY];
     }
-    facts.iter().any(|fact| fact[23] & THERE != 0)
+    entries.iter().any(|entry| entry[23] & THERE != 0)
 }
 
 #[cfg(test)]
@@ -168,19 +172,19 @@ mod tests {
 
         #[test]
         fn a_fact_comes_back_as_it_was(
-            numbers in any::<[u32; 3]>(), at in any::<i64>(), words in any::<u16>(), role in any::<u8>(), question in any::<bool>(),
+            numbers in any::<[u32; 3]>(), at in any::<i64>(), words in any::<u16>(), kind in any::<u8>(), question in any::<bool>(),
         ) {
             let [session, speaker, app] = numbers;
-            let fact = Fact { doc: 257, session, speaker, app, at, words, role, question };
-            let mut bytes = write_fact(&Fact::default()).to_vec();
-            bytes.extend(write_fact(&fact));
-            prop_assert_eq!(find_fact(257, &bytes), Some(fact));
-            prop_assert!(cut_fact(257, &mut bytes));
-            prop_assert_eq!(find_fact(257, &bytes), None);
+            let entry = Entry { doc: 257, session, speaker, app, at, words, kind, question };
+            let mut bytes = write_entry(&Entry::default()).to_vec();
+            bytes.extend(write_entry(&entry));
+            prop_assert_eq!(find_entry(257, &bytes), Some(entry));
+            prop_assert!(cut_entry(257, &mut bytes));
+            prop_assert_eq!(find_entry(257, &bytes), None);
             let mut left = Vec::new();
-            read_facts(1, &bytes, &mut left);
+            read_entries(1, &bytes, &mut left);
             prop_assert_eq!(left.len(), 1);
-            prop_assert!(!cut_fact(256, &mut bytes));
+            prop_assert!(!cut_entry(256, &mut bytes));
             prop_assert!(bytes.iter().all(|byte| *byte == 0));
         }
     }

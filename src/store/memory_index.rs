@@ -1,12 +1,12 @@
-//! The index of memories: postings, facts and names, each under the number of its space.
+//! The index of memories: postings, entries and names, each under the number of its space.
 
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::memory_blocks::{
-    FACT, Fact, Posting, cut_fact, find_fact, place, posting, read_facts, read_postings, without,
-    write_fact,
+    ENTRY, Entry, Posting, cut_entry, find_entry, place, posting, read_entries, read_postings,
+    without, write_entry,
 };
 use super::{Store, StoreError};
 
@@ -30,7 +30,7 @@ pub struct MemoryRead {
     /// The space, for whoever fetches texts of it later.
     pub space: i64,
     /// Every interaction, in the order in which they came.
-    pub facts: Vec<Fact>,
+    pub entries: Vec<Entry>,
     /// For each term that was asked for where it stands, in the same order.
     pub postings: Vec<Vec<Posting>>,
     /// Who speaks: name, number, how often; those who spoke most.
@@ -38,6 +38,32 @@ pub struct MemoryRead {
     /// The numbers of the names that were asked for; `None`: nothing has this name.
     pub names: Vec<Option<u32>>,
 }
+
+/// An entry and all that the index keeps of its text.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Indexed {
+    /// What ranking knows of it; its numbers are given to it by the store.
+    pub entry: Entry,
+    /// Its terms, each once, and how often each.
+    pub terms: Vec<(String, u8)>,
+    /// What it means, where the embedder says so at once; otherwise that comes later.
+    pub vector: Option<Vector>,
+}
+
+/// A direction in the space of a model, of length one: `values[i] * scale`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Vector {
+    /// The number of the model, as the store gave it.
+    pub model: i64,
+    /// What each value is multiplied by.
+    pub scale: f32,
+    /// One byte a dimension.
+    pub values: Vec<i8>,
+}
+
+/// Makes the terms of a text that was said or written at a time (milliseconds since 1970): always the same ones. Whoever deletes
+/// an entry finds its terms by it.
+pub type Terms = fn(&str, i64) -> Vec<(String, u8)>;
 
 impl Store {
     /// Reads the index of a user's memory: one moment of it. `None`: there is no such memory.
@@ -62,12 +88,12 @@ impl Store {
                 space,
                 ..MemoryRead::default()
             };
-            let mut facts = moment.prepare_cached(
-                "SELECT block, facts FROM memory_facts WHERE space = ?1 ORDER BY block",
+            let mut entries = moment.prepare_cached(
+                "SELECT block, entries FROM memory_entries WHERE space = ?1 ORDER BY block",
             )?;
-            let mut blocks = facts.query([space])?;
+            let mut blocks = entries.query([space])?;
             while let Some(row) = blocks.next()? {
-                read_facts(row.get(0)?, blob(row, 1)?, &mut read.facts);
+                read_entries(row.get(0)?, blob(row, 1)?, &mut read.entries);
             }
             let mut index = moment.prepare_cached(
                 "SELECT block, docs FROM memory_index WHERE space = ?1 AND term = ?2 ORDER BY block",
@@ -158,19 +184,15 @@ fn leave_name(
         .map(drop)
 }
 
-/// Adds interactions, in the order of their numbers, which are above all that are there: their facts and the terms in each.
-pub(super) fn append(
-    connection: &Connection,
-    space: i64,
-    all: &[(Fact, Vec<(String, u8)>)],
-) -> rusqlite::Result<()> {
+/// Adds entries, in the order of their numbers, which are above all that are there.
+pub(super) fn append(connection: &Connection, space: i64, all: &[Indexed]) -> rusqlite::Result<()> {
     // Each block is touched once, however many interactions come; in the order of the tree, which costs least.
     let mut postings: BTreeMap<(&str, u32), Vec<u8>> = BTreeMap::new();
-    let mut facts: BTreeMap<u32, Vec<&Fact>> = BTreeMap::new();
-    for (fact, terms) in all {
-        facts.entry(place(fact.doc).0).or_default().push(fact);
+    let mut entries: BTreeMap<u32, Vec<&Entry>> = BTreeMap::new();
+    for Indexed { entry, terms, .. } in all {
+        entries.entry(place(entry.doc).0).or_default().push(entry);
         for (term, often) in terms {
-            let (block, entry) = posting(fact.doc, *often);
+            let (block, entry) = posting(entry.doc, *often);
             let docs = postings.entry((term, block)).or_default();
             docs.extend(entry);
         }
@@ -182,43 +204,43 @@ pub(super) fn append(
     for ((term, block), docs) in postings {
         put.execute((space, term, block, docs))?;
     }
-    for (block, facts) in facts {
-        let mut bytes = fact_block(connection, space, block)?.unwrap_or_default();
-        for fact in facts {
+    for (block, entries) in entries {
+        let mut bytes = entry_block(connection, space, block)?.unwrap_or_default();
+        for entry in entries {
             // Where everything before it was deleted, the block begins with holes.
-            bytes.resize(place(fact.doc).1 * FACT, 0);
-            bytes.extend(write_fact(fact));
+            bytes.resize(place(entry.doc).1 * ENTRY, 0);
+            bytes.extend(write_entry(entry));
         }
         connection
             .prepare_cached(
-                "INSERT INTO memory_facts (space, block, facts) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET facts = excluded.facts",
+                "INSERT INTO memory_entries (space, block, entries) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET entries = excluded.entries",
             )?
             .execute((space, block, bytes))?;
     }
     Ok(())
 }
 
-fn fact_block(
+fn entry_block(
     connection: &Connection,
     space: i64,
     block: u32,
 ) -> rusqlite::Result<Option<Vec<u8>>> {
     connection
-        .prepare_cached("SELECT facts FROM memory_facts WHERE space = ?1 AND block = ?2")?
+        .prepare_cached("SELECT entries FROM memory_entries WHERE space = ?1 AND block = ?2")?
         .query_row((space, block), |row| row.get(0))
         .optional()
 }
 
-/// Takes an interaction out of the index: its terms, its fact, and names that nothing else has.
-pub(super) fn cut<'a>(
+/// Takes an interaction out of the index: its terms, its entry, and names that nothing else has.
+pub(super) fn cut(
     connection: &Connection,
     space: i64,
     doc: u32,
-    terms: impl Iterator<Item = &'a str>,
+    terms: &[(String, u8)],
 ) -> rusqlite::Result<()> {
     let (block, _) = posting(doc, 1);
-    for term in terms {
+    for (term, _) in terms {
         let docs: Option<Vec<u8>> = connection
             .prepare_cached(
                 "SELECT docs FROM memory_index WHERE space = ?1 AND term = ?2 AND block = ?3",
@@ -240,17 +262,17 @@ pub(super) fn cut<'a>(
         statement.execute((space, term, block, left))?;
     }
     let (block, _) = place(doc);
-    let Some(mut bytes) = fact_block(connection, space, block)? else {
+    let Some(mut bytes) = entry_block(connection, space, block)? else {
         return Ok(());
     };
-    if let Some(fact) = find_fact(doc, &bytes) {
-        leave_name(connection, space, NameKind::Session, fact.session)?;
-        leave_name(connection, space, NameKind::Speaker, fact.speaker)?;
-        leave_name(connection, space, NameKind::App, fact.app)?;
+    if let Some(entry) = find_entry(doc, &bytes) {
+        leave_name(connection, space, NameKind::Session, entry.session)?;
+        leave_name(connection, space, NameKind::Speaker, entry.speaker)?;
+        leave_name(connection, space, NameKind::App, entry.app)?;
     }
-    let sql = match cut_fact(doc, &mut bytes) {
-        true => "UPDATE memory_facts SET facts = ?3 WHERE space = ?1 AND block = ?2",
-        false => "DELETE FROM memory_facts WHERE space = ?1 AND block = ?2 AND ?3 IS NOT NULL",
+    let sql = match cut_entry(doc, &mut bytes) {
+        true => "UPDATE memory_entries SET entries = ?3 WHERE space = ?1 AND block = ?2",
+        false => "DELETE FROM memory_entries WHERE space = ?1 AND block = ?2 AND ?3 IS NOT NULL",
     };
     let mut statement = connection.prepare_cached(sql)?;
     statement.execute((space, block, bytes)).map(drop)

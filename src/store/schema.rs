@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// Each step once, in this order; `user_version` counts those that were taken.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     concat!(
         include_str!("schema/identity.sql"),
         include_str!("schema/visits.sql"),
@@ -22,6 +22,13 @@ const STEPS: [&str; 2] = [
         include_str!("schema/registry.sql"),
         include_str!("schema/loads.sql"),
         include_str!("schema/memory.sql"),
+    ),
+    concat!(
+        include_str!("schema/recall.sql"),
+        include_str!("schema/versions.sql"),
+        include_str!("schema/passages.sql"),
+        include_str!("schema/learned.sql"),
+        include_str!("schema/vectors.sql"),
     ),
 ];
 

@@ -9,6 +9,7 @@ use jarkeeper::api;
 use jarkeeper::config::{Allowed, ApiConfig, SignInConfig};
 use jarkeeper::events::Bus;
 use jarkeeper::identity::{Identity, oidc};
+use jarkeeper::llm::Llm;
 use jarkeeper::loads::Loads;
 use jarkeeper::memory::Memory;
 use jarkeeper::pool::Pool;
@@ -74,7 +75,7 @@ impl House {
         let pool = Pool::open(store.clone(), renewer.clone(), events.clone(), clock).unwrap();
         let webhooks = Webhooks::new(store.clone(), events.clone(), renewer.clone(), clock);
         let registry = Registry::open(store.clone(), clock).await.unwrap();
-        let memory = Memory::new(store.clone(), clock);
+        let memory = Memory::new(store.clone(), Llm::new(renewer.clone()), clock);
         let loads = Loads::new(
             store.clone(),
             registry.clone(),

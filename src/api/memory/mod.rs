@@ -1,5 +1,7 @@
 //! `/v1/memory`: what was said, and what of it answers a question.
 
+mod search;
+
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -13,12 +15,10 @@ use utoipa_axum::routes;
 
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
-use crate::memory::{self, BATCH, Filter, Found, Hit, Interaction, Role, Said};
+use crate::memory::{BATCH, Filter, Interaction, Kind, Role, Said};
 
 /// Most interactions of one page.
 const PAGE: usize = 1000;
-/// Hits, where it is not said how many.
-const HITS: usize = 10;
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
@@ -26,7 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(guarded(Scope::MemoryRead, routes!(list)))
         .routes(guarded(Scope::MemoryRead, routes!(get)))
         .routes(guarded(Scope::MemoryWrite, routes!(delete)))
-        .routes(guarded(Scope::MemoryRead, routes!(search)))
+        .merge(search::routes())
 }
 
 /// Who speaks, as a kind.
@@ -246,6 +246,7 @@ async fn list(
         since: wanted.since,
         until: wanted.until,
         metadata: None,
+        kind: Some(Kind::Interaction),
     };
     let user = wanted.user_id.as_deref();
     // One more than is shown tells whether there is more.
@@ -283,144 +284,4 @@ async fn delete(
 ) -> Result<StatusCode, Problem> {
     door.memory.forget(&principal, &id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Which interactions count. What is left out lets all through.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct SearchFilters {
-    /// Of this session.
-    #[schema(min_length = 1, max_length = 255)]
-    session: Option<String>,
-    /// Of this role.
-    role: Option<RoleWord>,
-    /// Of this application or agent.
-    #[schema(min_length = 1, max_length = 255)]
-    app: Option<String>,
-    /// Said then or later.
-    since: Option<DateTime<Utc>>,
-    /// Said before.
-    until: Option<DateTime<Utc>>,
-    /// Whose metadata has each of these members with the same value; at least one.
-    metadata: Option<Map<String, Value>>,
-}
-
-/// A question to a memory.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Search {
-    /// At most 8 KiB.
-    #[schema(min_length = 1, example = "Which instrument does she play?")]
-    query: String,
-    /// In whose memory; without it: the caller's own.
-    #[schema(min_length = 1, max_length = 255)]
-    user_id: Option<String>,
-    /// Most hits; 10 where it is not said.
-    #[schema(minimum = 1, maximum = 200)]
-    k: Option<usize>,
-    /// Which interactions count.
-    filters: Option<SearchFilters>,
-    /// How many turns before and behind each hit come with it; none where it is not said.
-    #[schema(minimum = 0, maximum = 10)]
-    context: Option<usize>,
-}
-
-/// How well something fits: `total = (lexical + session) * factor`. It compares hits of one answer, and nothing else.
-#[derive(Serialize, ToSchema)]
-struct ScoreView {
-    total: f32,
-    /// Of its words, and of those around it in its session.
-    lexical: f32,
-    /// Of its session as a whole.
-    session: f32,
-    /// Above 1: the question names its speaker; below 1: it only asks.
-    factor: f32,
-}
-
-/// An interaction that may answer.
-#[derive(Serialize, ToSchema)]
-struct HitView {
-    #[serde(flatten)]
-    interaction: InteractionView,
-    score: ScoreView,
-    /// What was said before it in its session, in order; where `context` asks for it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    before: Vec<InteractionView>,
-    /// What was said behind it in its session, in order; where `context` asks for it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    behind: Vec<InteractionView>,
-}
-
-impl From<Hit> for HitView {
-    fn from(hit: Hit) -> Self {
-        let views = |all: Vec<Interaction>| all.into_iter().map(InteractionView::from).collect();
-        Self {
-            interaction: hit.interaction.into(),
-            score: ScoreView {
-                total: hit.score.total,
-                lexical: hit.score.lexical,
-                session: hit.score.session,
-                factor: hit.score.factor,
-            },
-            before: views(hit.before),
-            behind: views(hit.behind),
-        }
-    }
-}
-
-/// What was found.
-#[derive(Serialize, ToSchema)]
-struct SearchAnswer {
-    /// The best first. Whatever shares a word with the query is among them, as far as `k` goes.
-    hits: Vec<HitView>,
-    /// What took part.
-    #[schema(example = json!(["lexical"]))]
-    signals: [&'static str; 1],
-    /// How many interactions share a word with the query, by themselves or in their neighbours, and pass the filters.
-    matched: usize,
-    /// How many there are in this memory.
-    kept: usize,
-    /// Why there is no hit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-}
-
-impl From<Found> for SearchAnswer {
-    fn from(found: Found) -> Self {
-        Self {
-            hits: found.hits.into_iter().map(HitView::from).collect(),
-            signals: ["lexical"],
-            matched: found.matched,
-            kept: found.kept,
-            reason: found.reason,
-        }
-    }
-}
-
-/// Finds what of a user's memory may answer a question.
-#[utoipa::path(post, path = "/v1/memory/search", operation_id = "memory.search", tag = "memory", request_body = Search,
-    responses((status = 200, body = SearchAnswer), (status = 400, body = Problem), (status = 403, body = Problem)))]
-async fn search(
-    State(door): State<Door>,
-    Extension(principal): Extension<Principal>,
-    body: Result<Json<Search>, JsonRejection>,
-) -> Result<Json<SearchAnswer>, Problem> {
-    let Json(body) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let filters = body.filters.unwrap_or_default();
-    let query = memory::Query {
-        text: body.query,
-        most: body.k.unwrap_or(HITS),
-        context: body.context.unwrap_or(0),
-        filter: Filter {
-            session: filters.session,
-            role: filters.role.map(Role::from),
-            app: filters.app,
-            since: filters.since,
-            until: filters.until,
-            metadata: filters.metadata,
-        },
-    };
-    let user = body.user_id.as_deref();
-    let found = door.memory.search(&principal, user, query).await?;
-    Ok(Json(found.into()))
 }

@@ -2,7 +2,7 @@
 
 /// Cuts a stream into the data of its events, however its bytes come.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(crate) struct Events {
     longest: usize,
     line: Vec<u8>,
     /// The line before ended with a CR: an LF belongs to it.
@@ -12,11 +12,11 @@ pub(super) struct Events {
 
 /// An event, or a line of it, is longer than it may be.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(crate) struct TooLong;
 
 impl Events {
     /// With events of so many bytes at most.
-    pub(super) fn new(longest: usize) -> Self {
+    pub(crate) fn new(longest: usize) -> Self {
         Self {
             longest,
             line: Vec::new(),
@@ -26,7 +26,7 @@ impl Events {
     }
 
     /// The data of the events that are whole with these bytes.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLong> {
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLong> {
         let mut whole = Vec::new();
         for byte in bytes {
             match byte {

@@ -1,0 +1,323 @@
+//! `/v1/memory/search`: what of a memory answers a question.
+
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::{Extension, Json};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::{Door, Problem, guarded};
+use super::RoleWord;
+use crate::identity::{Principal, Scope};
+use crate::memory::{self, Filter, Found, Hit, Item, Kind, Role};
+
+/// Hits, where it is not said how many.
+const HITS: usize = 10;
+
+pub(super) fn routes() -> OpenApiRouter<Door> {
+    OpenApiRouter::new().routes(guarded(Scope::MemoryRead, routes!(search)))
+}
+
+/// Which interactions count. What is left out lets all through.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SearchFilters {
+    /// Of this session.
+    #[schema(min_length = 1, max_length = 255)]
+    session: Option<String>,
+    /// Of this role.
+    role: Option<RoleWord>,
+    /// Of this application or agent.
+    #[schema(min_length = 1, max_length = 255)]
+    app: Option<String>,
+    /// Of this kind.
+    kind: Option<KindWord>,
+    /// Said then or later.
+    since: Option<DateTime<Utc>>,
+    /// Said before.
+    until: Option<DateTime<Utc>>,
+    /// Whose metadata has each of these members with the same value; at least one.
+    metadata: Option<Map<String, Value>>,
+}
+
+/// A question to a memory.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Search {
+    /// At most 8 KiB.
+    #[schema(min_length = 1, example = "Which instrument does she play?")]
+    query: String,
+    /// In whose memory; without it: the caller's own.
+    #[schema(min_length = 1, max_length = 255)]
+    user_id: Option<String>,
+    /// Most hits; 10 where it is not said.
+    #[schema(minimum = 1, maximum = 200)]
+    k: Option<usize>,
+    /// Which interactions count.
+    filters: Option<SearchFilters>,
+    /// How many turns before and behind each hit come with it; none where it is not said.
+    #[schema(minimum = 0, maximum = 10)]
+    context: Option<usize>,
+    /// The time of the question, from which "last week" counts; now, where it is not said.
+    now: Option<DateTime<Utc>>,
+}
+
+/// How well something fits: `total = (lexical + session) * factor`. It compares hits of one answer, and nothing else.
+#[derive(Serialize, ToSchema)]
+struct ScoreView {
+    total: f32,
+    /// Of its words, and of those around it in its session.
+    lexical: f32,
+    /// Of its session as a whole.
+    session: f32,
+    /// Above 1: the question names its speaker; below 1: it only asks.
+    factor: f32,
+}
+
+/// A kind of what can be found.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum KindWord {
+    /// What was said.
+    Interaction,
+    /// A passage of a document.
+    Document,
+    /// What a model read out of what was said.
+    Fact,
+}
+
+impl From<KindWord> for Kind {
+    fn from(word: KindWord) -> Self {
+        match word {
+            KindWord::Interaction => Self::Interaction,
+            KindWord::Document => Self::Document,
+            KindWord::Fact => Self::Fact,
+        }
+    }
+}
+
+/// Where a passage stands.
+#[derive(Serialize, ToSchema)]
+struct PlaceView {
+    /// The document's id.
+    id: String,
+    /// The document's name.
+    name: String,
+    /// Where the passage begins in the document's text, bytes of UTF-8.
+    begin: u32,
+    /// Where it ends.
+    end: u32,
+    /// The headings above it, outermost first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heading: Option<String>,
+    /// Its page, from 1, where the document has pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<u32>,
+}
+
+/// What a fact is founded on.
+#[derive(Serialize, ToSchema)]
+struct GroundsView {
+    /// Ids of the interactions that it was read out of.
+    sources: Vec<String>,
+    /// Since when it is so, where that is known.
+    valid_from: Option<DateTime<Utc>>,
+    /// Until when it was so.
+    valid_until: Option<DateTime<Utc>>,
+    /// From 1; grows with each change.
+    version: u32,
+}
+
+/// What can be found.
+#[derive(Serialize, ToSchema)]
+struct ItemView {
+    /// What it is.
+    kind: KindWord,
+    /// Of an interaction or a fact its own id; of a passage its document's.
+    id: String,
+    /// In whose memory it is.
+    user_id: String,
+    /// Word for word.
+    text: String,
+    /// When it was said; of a document when it was last replaced; of a fact since when it is so, or when it was read.
+    occurred_at: DateTime<Utc>,
+    /// Who speaks, as a kind; of an interaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<RoleWord>,
+    /// Who speaks, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speaker: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    /// To which application or agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Map<String, Value>>,
+    /// When it was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<DateTime<Utc>>,
+    /// When it goes away; absent: not by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<DateTime<Utc>>,
+    /// Where it stands, of a passage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<PlaceView>,
+    /// What it is founded on, of a fact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fact: Option<GroundsView>,
+}
+
+impl ItemView {
+    /// With what all kinds have.
+    fn bare(kind: KindWord, item: &Item, user: &str) -> Self {
+        Self {
+            kind,
+            id: item.id().to_owned(),
+            user_id: user.to_owned(),
+            text: item.text().to_owned(),
+            occurred_at: item.at(),
+            role: None,
+            speaker: None,
+            session: None,
+            app: None,
+            metadata: None,
+            created_at: None,
+            expires_at: None,
+            document: None,
+            fact: None,
+        }
+    }
+}
+
+impl From<Item> for ItemView {
+    fn from(item: Item) -> Self {
+        match &item {
+            Item::Interaction(one) => Self {
+                role: Some(one.role.into()),
+                speaker: one.speaker.clone(),
+                session: one.session.clone(),
+                app: one.app.clone(),
+                metadata: one.metadata.clone(),
+                created_at: Some(one.created_at),
+                expires_at: one.expires_at,
+                ..Self::bare(KindWord::Interaction, &item, &one.user)
+            },
+            Item::Passage(one) => Self {
+                document: Some(PlaceView {
+                    id: one.document.clone(),
+                    name: one.name.clone(),
+                    begin: one.begin,
+                    end: one.end,
+                    heading: one.heading.clone(),
+                    page: one.page,
+                }),
+                ..Self::bare(KindWord::Document, &item, &one.user)
+            },
+            Item::Fact(one) => Self {
+                fact: Some(GroundsView {
+                    sources: one.sources.clone(),
+                    valid_from: one.valid_from,
+                    valid_until: one.valid_until,
+                    version: one.version,
+                }),
+                created_at: Some(one.created_at),
+                ..Self::bare(KindWord::Fact, &item, &one.user)
+            },
+        }
+    }
+}
+
+/// What may answer.
+#[derive(Serialize, ToSchema)]
+struct HitView {
+    #[serde(flatten)]
+    item: ItemView,
+    score: ScoreView,
+    /// What stands before it in its session or document, in order; where `context` asks for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    before: Vec<ItemView>,
+    /// What stands behind it in its session or document, in order; where `context` asks for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    behind: Vec<ItemView>,
+}
+
+impl From<Hit> for HitView {
+    fn from(hit: Hit) -> Self {
+        let views = |all: Vec<Item>| all.into_iter().map(ItemView::from).collect();
+        Self {
+            item: hit.item.into(),
+            score: ScoreView {
+                total: hit.score.total,
+                lexical: hit.score.lexical,
+                session: hit.score.session,
+                factor: hit.score.factor,
+            },
+            before: views(hit.before),
+            behind: views(hit.behind),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Serialize, ToSchema)]
+struct SearchAnswer {
+    /// The best first. Whatever shares a word with the query is among them, as far as `k` goes.
+    hits: Vec<HitView>,
+    /// What took part.
+    #[schema(example = json!(["lexical"]))]
+    signals: [&'static str; 1],
+    /// How many interactions share a word with the query, by themselves or in their neighbours, and pass the filters.
+    matched: usize,
+    /// How many there are in this memory.
+    kept: usize,
+    /// Why there is no hit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+impl From<Found> for SearchAnswer {
+    fn from(found: Found) -> Self {
+        Self {
+            hits: found.hits.into_iter().map(HitView::from).collect(),
+            signals: ["lexical"],
+            matched: found.matched,
+            kept: found.kept,
+            reason: found.reason,
+        }
+    }
+}
+
+/// Finds what of a user's memory may answer a question.
+#[utoipa::path(post, path = "/v1/memory/search", operation_id = "memory.search", tag = "memory", request_body = Search,
+    responses((status = 200, body = SearchAnswer), (status = 400, body = Problem), (status = 403, body = Problem)))]
+async fn search(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    body: Result<Json<Search>, JsonRejection>,
+) -> Result<Json<SearchAnswer>, Problem> {
+    let Json(body) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let filters = body.filters.unwrap_or_default();
+    let query = memory::Query {
+        text: body.query,
+        most: body.k.unwrap_or(HITS),
+        context: body.context.unwrap_or(0),
+        now: body.now,
+        filter: Filter {
+            session: filters.session,
+            role: filters.role.map(Role::from),
+            app: filters.app,
+            since: filters.since,
+            until: filters.until,
+            metadata: filters.metadata,
+            kind: filters.kind.map(Kind::from),
+        },
+    };
+    let user = body.user_id.as_deref();
+    let found = door.memory.search(&principal, user, query).await?;
+    Ok(Json(found.into()))
+}

@@ -1,0 +1,150 @@
+//! The model's server of `[llm]`: an API as OpenAI's, which answers.
+//!
+//! Owns: how it is called, and what of its failures may be told. Door: [`Llm`]. May touch: the network. What is asked and what
+//! becomes of the answer is decided above.
+
+mod sse;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Client, Method, Response, Url};
+use secrecy::ExposeSecret as _;
+
+use crate::renewal::Renewer;
+use crate::source::Source;
+use crate::vault;
+use crate::watch::Settings;
+
+pub(crate) use sse::Events;
+
+/// Longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A server that says nothing for so long has stopped answering.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// Why there is no answer. The words name no address and hold nothing that the server said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// `[llm] url` is not set.
+    #[error("no model is set up where it runs ([llm] url)")]
+    NotSetUp,
+    /// The source of the key gives nothing; the log says why.
+    #[error("the key of its model cannot be read where it runs")]
+    NoKey,
+    /// TLS does not work on this machine.
+    #[error("it cannot call its model: TLS cannot be set up there")]
+    NoTls,
+    /// Nobody listens there.
+    #[error("its model's server cannot be reached")]
+    Unreachable,
+    /// It took the request, and was silent for two minutes.
+    #[error("its model's server says nothing")]
+    TimedOut,
+    /// The connection ended too early.
+    #[error("its model's server hung up before its answer was whole")]
+    HungUp,
+}
+
+impl Unanswered {
+    /// The library's own words hold the address.
+    pub(crate) fn of(error: &reqwest::Error) -> Self {
+        if error.is_connect() {
+            Self::Unreachable
+        } else if error.is_timeout() {
+            Self::TimedOut
+        } else {
+            Self::HungUp
+        }
+    }
+}
+
+/// Calls the model's server. Clones share it.
+#[derive(Clone)]
+pub struct Llm {
+    renewer: Renewer,
+}
+
+impl Llm {
+    /// With the settings and secrets that `renewer` has.
+    pub fn new(renewer: Renewer) -> Self {
+        Self { renewer }
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.renewer.settings()
+    }
+
+    /// Posts JSON to a path below `[llm] url`, like `["chat", "completions"]`; whatever it answers, once its head is there.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub async fn post(&self, path: &[&str], body: String) -> Result<Response, Unanswered> {
+        let settings = self.settings();
+        let llm = &settings.config.llm;
+        let base = llm.url.as_ref().ok_or(Unanswered::NotSetUp)?;
+        let to = below(base, path);
+        self.call(Method::POST, to, Some(body), llm.key.as_ref())
+            .await
+    }
+
+    /// Calls a URL of an API as OpenAI's, with the key that a source gives.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub async fn call(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<String>,
+        key: Option<&Source>,
+    ) -> Result<Response, Unanswered> {
+        let client = client().ok_or(Unanswered::NoTls)?;
+        let mut call = client
+            .request(method, url)
+            .header(ACCEPT, "application/json, text/event-stream");
+        if let Some(body) = body {
+            call = call.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        if let Some(source) = key {
+            let settings = self.settings();
+            let reach = self.renewer.reach(&settings);
+            let key = vault::value("the key of [llm]", source, reach).await;
+            let key = key.map_err(|failure| {
+                tracing::warn!("a model cannot be asked: {}", failure.message);
+                Unanswered::NoKey
+            })?;
+            call = call.bearer_auth(key.expose_secret());
+        }
+        call.send().await.map_err(|error| Unanswered::of(&error))
+    }
+}
+
+/// A path below the base of an API.
+pub(crate) fn below(base: &Url, path: &[&str]) -> Url {
+    let mut url = base.clone();
+    // A base is http or https, which always has a path.
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path);
+    }
+    url
+}
+
+/// It follows nothing, keeps no cookies and asks no proxy.
+fn client() -> Option<&'static Client> {
+    static CLIENT: OnceLock<Option<Client>> = OnceLock::new();
+    let make = || {
+        Client::builder()
+            .no_proxy()
+            .no_gzip()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            .user_agent(concat!("jarkeeper/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .ok()
+    };
+    CLIENT.get_or_init(make).as_ref()
+}
