@@ -41,7 +41,8 @@ def one_user(texts):
     """The user on whom speed is measured."""
     dice = random.Random("beside")
     said = enumerate(texts.turns("peer", MEMORIES))
-    turns = [recall.Turn(str(number), *(turn[what] for what in ("speaker", "role", "session", "occurred_at", "text"))) for number, turn in said]
+    parts = ("speaker", "role", "session", "occurred_at", "text")
+    turns = [recall.Turn(str(number), *(turn[part] for part in parts)) for number, turn in said]
     asked = [recall.Question(str(number), "", texts.question(dice), None, {"0"}) for number in range(QUESTIONS)]
     return recall.User("peer", "en", turns, {}, asked)
 

@@ -50,8 +50,9 @@ class Line:
 
 def together(count, work, *arguments):
     """`work(number, ready, *arguments)` in so many processes: what each returned, and how long all took from when all were ready."""
-    ready = multiprocessing.Barrier(count + 1)
-    results = multiprocessing.SimpleQueue()
+    # Forked: what they need is there already.
+    fork = multiprocessing.get_context("fork")
+    ready, results = fork.Barrier(count + 1), fork.SimpleQueue()
 
     def run(number):
         try:
@@ -60,7 +61,7 @@ def together(count, work, *arguments):
             ready.abort()
             results.put((False, f"{type(failure).__name__}: {failure}"))
 
-    tasks = [multiprocessing.Process(target=run, args=(number,)) for number in range(count)]
+    tasks = [fork.Process(target=run, args=(number,)) for number in range(count)]
     for task in tasks:
         task.start()
     try:

@@ -2,8 +2,9 @@
 
     mem0_way.py FOLDER < JOB > RESULT
 
-Written for this comparison after its documentation. JOB is JSON: {"k", "users": [{"user", "turns": [[id, text]...], "questions": [text...]}...]};
-RESULT is {"version", "added", "added_s", "users": [{"hits": [[id...]...], "ms": [one for each question]}...]}.
+Written for this comparison after its documentation. JOB is JSON: {"k", "users": [{"user", "turns": [[id, text]...],
+"questions": [text...]}...]}; the last line of RESULT is {"version", "added", "added_s", "users": [{"hits": [[id...]...], "ms": [...]}...]},
+with the hits and the time of each question.
 
 Nothing is downloaded: MiniLM (int8) and its tokenizer come from two packages. Its own BM25 needs another model from the network, so it
 is left out, as it is on any machine that has none; mem0 goes on without it.

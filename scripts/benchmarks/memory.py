@@ -1,9 +1,9 @@
 """`scripts/bench memory`: many memories, searched by eight callers at once over the HTTP API; and mem0 on a part of them.
 
 1,000 users with 1,000 memories each and one with 100,000 (`--quick`: 50, and one with 20,000). Shape of what it prints: times in
-milliseconds, rates a second, memory in MiB, ratios, and whether an aim is met. Every answer is checked. The callers are processes that
-write bytes made beforehand to connections they keep; what they cost by themselves is shown with `/healthz`. Texts come from a seeded
-generator whose words are as frequent as those of a language, and from the own questions of `benches/questions`.
+milliseconds, rates a second, memory in MiB, ratios, and whether an aim is met. Every answer is checked. The callers are processes
+that write bytes made beforehand to connections they keep; what they cost by themselves is shown with a request that does nothing.
+Texts come from a seeded generator with words as frequent as those of a language, and from the own questions of `benches/questions`.
 """
 
 import itertools
@@ -52,7 +52,8 @@ def add(number, ready, daemon, texts, shares):
 
 def add_singly(number, ready, daemon, texts):
     line, times = Line(daemon.address, daemon.key), []
-    requests = [line.request("/v1/memory/interactions", {"user_id": f"one-{number}", "interactions": [turn]}) for turn in texts.turns(number, 400)]
+    bodies = [{"user_id": f"one-{number}", "interactions": [turn]} for turn in texts.turns(number, 400)]
+    requests = [line.request("/v1/memory/interactions", body) for body in bodies]
     ready.wait(600)
     end = time.monotonic() + SINGLY
     for request in itertools.cycle(requests):
@@ -76,9 +77,10 @@ def search(number, ready, daemon, texts, users, count):
     return times, found
 
 
-def live(number, ready, daemon, count):
+def least(number, ready, daemon, count):
+    """Requests that next to nothing is done for. Not `/healthz`: what needs no key has a rate."""
     line = Line(daemon.address, daemon.key)
-    request = line.request("/healthz")
+    request = line.request("/v1/sites")
     ready.wait(600)
     return [line.ask(request)[1] for _ in range(count)]
 
@@ -120,6 +122,7 @@ class Watch:
 def filled(daemon, texts, sizes):
     """Adds all; the memory of the daemon on the way, and how many memories there are."""
     users, each, large = sizes
+    # The large user is the last one of one caller, so that small ones are added beside it.
     shares = [[(f"user-{number}", each) for number in range(first, users, ADDERS)] for first in range(ADDERS)]
     shares[0].append(("large", large))
     count = users * each + large
@@ -130,7 +133,8 @@ def filled(daemon, texts, sizes):
     row(f"adding {BATCH} in a request, {ADDERS} callers: requests", times, took)
     rate, theirs = count / took, sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - own
     print(f"{'  memories':46}{rate:>12,.0f}{'':22}{judged(f'''{AIMS['adding']:,} a second''', rate >= AIMS['adding'])}")
-    print(f"  {count:,} in {took:.0f} s; of each {(daemon.spent() - before) / count * 1e6:.0f} us CPU ours, {theirs / count * 1e6:.0f} the callers'")
+    ours = daemon.spent() - before
+    print(f"  {count:,} in {took:.0f} s; CPU of each: {ours / count * 1e6:.0f} us ours, {theirs / count * 1e6:.0f} us the callers'")
     return watch.seen, count
 
 
@@ -138,17 +142,20 @@ def measure(binary, python, sizes, settings):
     """`python` has mem0, or is none; `sizes` is FULL or QUICK; `settings`: KEY=VALUE for the daemon."""
     texts = Texts()
     with tempfile.TemporaryDirectory(prefix="jarkeeper-bench-") as name:
-        daemon = Daemon(binary, Path(name), "memory:read,memory:write", settings)
+        daemon = Daemon(binary, Path(name), "memory:read,memory:write,sessions:read", settings)
         try:
             empty, resident = daemon.on_disk(), [daemon.resident()]
-            print(f"{os.cpu_count()} CPUs shared with the callers; {sizes[0]:,} users with {sizes[1]:,} memories, one with {sizes[2]:,}.\n")
+            many = f"{sizes[0]:,} users with {sizes[1]:,} memories, one with {sizes[2]:,}"
+            print(f"{os.cpu_count()} CPUs shared with the callers; {many}.\n")
             print(f"{'':46}{'a second':>12}{'p50 ms':>10}{'p99 ms':>10}  aim")
-            told, took = together(CALLERS, live, daemon, SEARCHES[0])
-            row(f"/healthz, {CALLERS} callers (what they cost)", [time for caller in told for time in caller], took)
+            told, took = together(CALLERS, least, daemon, SEARCHES[0])
+            row(f"/v1/sites of none, {CALLERS} callers: what they cost", [time for caller in told for time in caller], took)
             seen, count = filled(daemon, texts, sizes)
             resident += [seen[len(seen) // 4], seen[len(seen) // 2], daemon.resident()]
             told, took = together(CALLERS, add_singly, daemon, texts)
-            row(f"adding one in a request, {CALLERS} callers", [time for caller in told for time in caller], took)
+            singly = [time for caller in told for time in caller]
+            count += len(singly)
+            row(f"adding one in a request, {CALLERS} callers", singly, took)
             users = [f"user-{number}" for number in range(sizes[0])]
             searches(f"search, {sizes[1]:,} memories, {CALLERS} callers", daemon, texts, users, SEARCHES[0], AIMS["small"])
             searches(f"search, {sizes[2]:,} memories, {CALLERS} callers", daemon, texts, ["large"], SEARCHES[1], AIMS["large"])
@@ -163,7 +170,7 @@ def measure(binary, python, sizes, settings):
     print(f"\nsignals: {', '.join(signals)}; load {os.getloadavg()[0]:.1f} at the end")
     verdict = judged(f"under {AIMS['disk'] / 1e9:.0f} GB for 1,000,000", disk * 1e6 < AIMS["disk"])
     print(f"on the disk: {disk:,.0f} bytes a memory, of which its text {bytes_of_text:.0f}; {disk * 1e6 / 1e9:.2f} GB  {verdict}")
-    steps = "at the start, with a quarter, half, all; after searches, after more".replace(";", ",").split(", ")
+    steps = ("at the start", "after a quarter", "half", "all", "after searches", "after more")
     print("resident, MiB: " + ", ".join(f"{what} {mib:.0f}" for what, mib in zip(steps, resident)))
     flat = max(resident[3:]) <= AIMS["flat"] * max(resident[1:3])
     print(f"  {judged('flat: never a tenth above that of the first half', flat)}\n")

@@ -128,7 +128,8 @@ def main():
     print(f"{'':12}{'turns':>8}{'documents':>12}{'questions':>12}")
     for world in every:
         print(f"{LANGUAGES[world.language]:12}{len(world.turns):>8}{len(world.documents):>12}{len(world.questions):>12}")
-    print(f"{'all':12}{sum(len(w.turns) for w in every):>8}{sum(len(w.documents) for w in every):>12}{sum(len(w.questions) for w in every):>12}")
+    turns, documents, asked = (sum(len(getattr(world, what)) for world in every) for what in ("turns", "documents", "questions"))
+    print(f"{'all':12}{turns:>8}{documents:>12}{asked:>12}")
 
 
 if __name__ == "__main__":

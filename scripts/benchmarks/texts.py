@@ -1,8 +1,10 @@
 """Turns and questions for the benches of many memories. The same seed gives the same ones."""
 
+import collections
 import datetime
 import itertools
 import random
+import re
 
 import questions
 
@@ -10,22 +12,30 @@ import questions
 class Texts:
     """Words as frequent as those of a language, and the own questions of `benches/questions`."""
 
-    COMMON = (
-        "the I to and a you it of that in is my was for have on with not we be this at so me but are do what just like can had "
-        "they she he about from her him would when your all there out one think go went know if up really very last time day week"
-    ).split()
     FIRST = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
 
     def __init__(self):
-        dice = random.Random(6)
-        syllables = [a + b + c for a in "bcdfghklmnprstvw" for b in ("a", "e", "i", "o", "u", "ai", "ou") for c in ("", "n", "r", "s", "l")]
-        made = {"".join(dice.choices(syllables, k=dice.choice((1, 2, 2, 3)))) for _ in range(40_000)}
-        self.words = self.COMMON + sorted(made - set(self.COMMON), key=lambda _: dice.random())
-        weights = [1 / (rank + 2.7) for rank in range(len(self.words))]
-        self.weights = list(itertools.accumulate(weights))
         every = questions.worlds()
         self.own = [turn[4] for world in every for turn in world.turns.values()]
         self.asked = [one["question"] for world in every for one in world.questions]
+        # Words of people first, those of English as frequent as they are there; then a long tail of made ones.
+        english = [text for world in every if world.language == "en" for text in self.said(world)]
+        latin = [text for world in every if world.language in ("de", "es") for text in self.said(world)]
+        counted = [collections.Counter(re.findall(r"\w+", " ".join(texts).lower())) for texts in (english, latin)]
+        known = dict.fromkeys(word for counts in counted for word, _ in counts.most_common())
+        dice = random.Random(6)
+        syllables = [a + b + c for a in "bcdfghklmnprstvw" for b in ("a", "e", "i", "o", "u", "ai", "ou") for c in ("", "n", "r", "s", "l")]
+        made = {"".join(dice.choices(syllables, k=dice.choice((1, 2, 2, 3)))) for _ in range(40_000)}
+        tail = sorted(made - set(known))
+        dice.shuffle(tail)
+        self.words = [*known, *tail]
+        self.weights = list(itertools.accumulate(1 / (rank + 2.7) for rank in range(len(self.words))))
+        # What questions are not about.
+        self.common = set(self.words[:80])
+
+    @staticmethod
+    def said(world):
+        return [turn[4] for turn in world.turns.values()] + list(world.documents.values())
 
     def turns(self, user, count):
         """Interactions as the API takes them: sessions of twenty, a day apart, one turn in ten of the own ones."""
@@ -51,5 +61,5 @@ class Texts:
         if dice.random() < 0.2:
             return dice.choice(self.asked)
         words = dice.choices(self.words, cum_weights=self.weights, k=8)
-        rare = [word for word in words if word not in self.COMMON][: dice.choice((2, 3, 4))]
+        rare = [word for word in words if word not in self.common][: dice.choice((2, 3, 4))]
         return dice.choice(("What did Noor say about ", "When was ", "Who has the ", "What do I know of ")) + " and ".join(rare) + "?"
