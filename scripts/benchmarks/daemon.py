@@ -15,11 +15,15 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Daemon:
-    """It serves while this lives; `address` is HOST:PORT, `key` may what the scopes say. `settings`: KEY=VALUE, as for `--set`."""
+    """It serves while this lives; `address` is HOST:PORT, `key` may what the scopes say.
 
-    def __init__(self, binary, folder, scopes, settings=()):
+    `settings`: KEY=VALUE, as for `--set`; `config`: the text of its `config.toml`.
+    """
+
+    def __init__(self, binary, folder, scopes, settings=(), config=""):
         self.root = folder / "root"
         (self.root / "sites").mkdir(parents=True)
+        (self.root / "config.toml").write_text(config, encoding="utf-8")
         env = {name: value for name, value in os.environ.items() if not name.startswith("JARKEEPER_")}
         env["JARKEEPER_API__LISTEN"] = "127.0.0.1:0"
         log = folder / "daemon.log"

@@ -32,6 +32,8 @@ ANSWERABLE = (1, 2, 3, 4)
 AIMS = {"R@10": 76.0, "MRR": 0.60}
 # Interactions of one request.
 BATCH = 500
+# Longest wait for vectors that are made in the background, in seconds.
+SETTLED = 600
 STOP = set(
     "a an and are as at be been by did do does for from had has have he her his how i in is it its of on or she that the their "
     "they this to was were what when where which who whom why will with would you your".split()
@@ -86,10 +88,10 @@ def worlds():
 
 
 class Ours:
-    """A daemon on a folder of its own."""
+    """A daemon on a folder of its own. `how`: what else `Daemon` shall know."""
 
-    def __init__(self, binary, folder, settings=()):
-        self.daemon = Daemon(binary, folder, "memory:read,memory:write", settings)
+    def __init__(self, binary, folder, how):
+        self.daemon = Daemon(binary, folder, "memory:read,memory:write", **how)
         self.names, self.signals = {}, []
 
     def add(self, user):
@@ -100,6 +102,16 @@ class Ours:
             self.names.update(zip(ids, (turn.id for turn in part)))
         for name, text in user.documents.items():
             self.daemon.put_document(name, text, user.name)
+        self.settle(user)
+
+    def settle(self, user):
+        """Waits until what makes vectors behind our back has made them all: until nothing is warned of any more."""
+        end = time.monotonic() + SETTLED
+        asked = {"user_id": user.name, "query": user.turns[0].text, "k": 1}
+        while (found := self.daemon.post("/v1/memory/search", asked)).get("warnings"):
+            if time.monotonic() > end:
+                raise SystemExit(f"after {SETTLED} s it still warns: {found['warnings']}")
+            time.sleep(0.2)
 
     def search(self, user, question):
         asked = {"user_id": user.name, "query": question.text, "k": max(KS)}
@@ -192,10 +204,10 @@ def show(name, told):
     print(f"{name:38}{numbers}")
 
 
-def both(binary, settings, users):
+def both(binary, how, users):
     """The figures of the two ways on the same users, and what took part in ours."""
     with tempfile.TemporaryDirectory(prefix="jarkeeper-bench-") as folder:
-        ways = {"Jarkeeper": Ours(binary, Path(folder), settings), "FTS5 with neighbours": Theirs()}
+        ways = {"Jarkeeper": Ours(binary, Path(folder), how), "FTS5 with neighbours": Theirs()}
         try:
             return {name: asked(way, users) for name, way in ways.items()}, ways["Jarkeeper"].signals
         finally:
@@ -215,10 +227,10 @@ def compared(figures, title, signals):
     return mine
 
 
-def measure(binary, path, settings=()):
+def measure(binary, path, how):
     """A file of the form of the shared conversations."""
     users = list(conversations(path))
-    figures, signals = both(binary, settings, users)
+    figures, signals = both(binary, how, users)
     chosen = {name: [one for one in every if one.kind in ANSWERABLE] for name, every in figures.items()}
     count = len(chosen["Jarkeeper"])
     mine = compared(chosen, f"{count} questions that the conversations answer ({path.name})", signals)
@@ -230,10 +242,10 @@ def measure(binary, path, settings=()):
         print(f"aim {what} {aim}: {'met' if mine[what] >= aim else 'NOT MET'} ({mine[what]:.3f})")
 
 
-def measure_own(binary, settings=()):
+def measure_own(binary, how):
     """The own questions, by language and by kind."""
     users = list(worlds())
-    figures, signals = both(binary, settings, users)
+    figures, signals = both(binary, how, users)
     count = len(figures["Jarkeeper"])
     compared(figures, f"{count} own questions in {len(users)} languages (benches/questions)", signals)
     print(f"\n{'':24}{'':10}{'R@10':>9}{'FTS5':>9}{'MRR':>9}{'FTS5':>9}")
