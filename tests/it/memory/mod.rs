@@ -1,7 +1,12 @@
 //! What was said: kept, found, deleted.
 
+mod adk;
+mod care;
+mod complaints;
 mod keeping;
+mod mending;
 mod searching;
+mod tools;
 
 use reqwest::Method;
 use serde_json::{Value, json};
