@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use super::memory_index::{Indexed, NameKind, Terms, append, cut, use_name};
+use super::spaces::{self, Space};
 use super::{Store, StoreError, millis, time};
 
 /// An interaction.
@@ -168,44 +169,13 @@ impl Store {
                 let Some((text, at)) = gone else { continue };
                 deleted += 1;
                 cut(connection, space, doc, &terms(&text, at))?;
-                connection
-                    .prepare_cached(
-                        "UPDATE memory_spaces SET count = count - 1, bytes = bytes - ?2 WHERE id = ?1",
-                    )?
-                    .execute((space, i64::try_from(text.len()).unwrap_or(i64::MAX)))?;
-                // An empty memory leaves not even the name of its user.
-                connection
-                    .prepare_cached("DELETE FROM memory_spaces WHERE id = ?1 AND count = 0")?
-                    .execute([space])?;
+                let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
+                spaces::shrink(connection, space, 1, bytes)?;
             }
             Ok(deleted)
         })
         .await
     }
-}
-
-/// A space as it is before something is added.
-struct Space {
-    id: i64,
-    next_doc: u32,
-    next_name: u32,
-    count: u32,
-}
-
-fn space(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Option<Space>> {
-    connection
-        .prepare_cached(
-            "SELECT id, next_doc, next_name, count FROM memory_spaces WHERE person = ?1 AND user = ?2",
-        )?
-        .query_row([person, user], |row| {
-            Ok(Space {
-                id: row.get(0)?,
-                next_doc: row.get(1)?,
-                next_name: row.get(2)?,
-                count: row.get(3)?,
-            })
-        })
-        .optional()
 }
 
 fn add(
@@ -215,7 +185,7 @@ fn add(
     all: Vec<NewInteraction>,
     most: u32,
 ) -> rusqlite::Result<Added> {
-    let found = space(connection, person, user)?;
+    let found = spaces::find(connection, person, user)?;
     let before = match known(connection, found.as_ref(), &all)? {
         Ok(before) => before,
         Err(at) => return Ok(Added::Conflict(at)),
@@ -228,7 +198,7 @@ fn add(
     let mut space = match found {
         Some(space) => space,
         None if new == 0 => return Ok(Added::Ids(Vec::new())),
-        None => make(connection, person, user)?,
+        None => spaces::open(connection, person, user)?,
     };
     let (mut ids, mut indexed, mut bytes) = (Vec::new(), Vec::new(), 0_i64);
     for (mut one, before) in all.into_iter().zip(before) {
@@ -253,26 +223,8 @@ fn add(
         indexed.push(one.indexed);
     }
     append(connection, space.id, &indexed)?;
-    connection
-        .prepare_cached(
-            "UPDATE memory_spaces SET next_doc = ?2, next_name = ?3, count = count + ?4, bytes = bytes + ?5 WHERE id = ?1",
-        )?
-        .execute((space.id, space.next_doc, space.next_name, new, bytes))?;
+    spaces::grow(connection, &space, new, bytes)?;
     Ok(Added::Ids(ids))
-}
-
-fn make(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Space> {
-    connection
-        .prepare_cached(
-            "INSERT INTO memory_spaces (person, user, next_doc, next_name, count) VALUES (?1, ?2, 0, 1, 0)",
-        )?
-        .execute([person, user])?;
-    Ok(Space {
-        id: connection.last_insert_rowid(),
-        next_doc: 0,
-        next_name: 1,
-        count: 0,
-    })
 }
 
 /// The ids of those that were kept before, or come twice here; the place of one that has another's key.

@@ -1,6 +1,9 @@
 //! What was said: kept, found, deleted.
 
+mod documents;
+mod folder;
 mod keeping;
+mod pdf;
 mod searching;
 
 use reqwest::Method;
