@@ -111,7 +111,7 @@ pub async fn serve(
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
     let door = door(&app, &sole, &root).await?;
-    let loops = Loops::start(&door);
+    let loops = Loops::start(&door, &root);
     let (served, tools) = open(&door, &sole, &root, &settings.config.api).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
@@ -241,7 +241,7 @@ struct Loops {
 }
 
 impl Loops {
-    fn start(door: &api::Door) -> Self {
+    fn start(door: &api::Door, root: &Path) -> Self {
         let presence = door.registry.presence().clone();
         let renewer = door.queue.renewer();
         let (metrics, traces, health) = (
@@ -264,6 +264,11 @@ impl Loops {
                 tokio::spawn(door.loads.clone().keep_connected()),
                 tokio::spawn(presence.keep(door.store.clone())),
                 tokio::spawn(door.memory.clone().sweep()),
+                tokio::spawn(documents(
+                    door.memory.clone(),
+                    root.to_owned(),
+                    door.settings.clone(),
+                )),
             ],
         }
     }
@@ -275,6 +280,18 @@ impl Loops {
             tracing::warn!("the last events were not kept in time");
         }
     }
+}
+
+/// Splits what was not split yet, and keeps what lies in the folder of documents.
+async fn documents(
+    memory: Memory,
+    root: PathBuf,
+    settings: tokio::sync::watch::Receiver<Arc<Settings>>,
+) {
+    if let Err(error) = memory.split_waiting().await {
+        tracing::warn!("some documents are not found yet; the next start tries again: {error}");
+    }
+    memory.watch_documents(root, settings).await;
 }
 
 /// Opens the door.

@@ -34,6 +34,8 @@ const AT_SOCKET: usize = 512;
 const BODY: usize = 1 << 20;
 /// Bytes of a body that is a state.
 const STATE: usize = 64 << 20;
+/// Bytes of a body that is a document, whatever its kind; texts may have fewer.
+const DOCUMENT: usize = 16 << 20;
 /// Bytes of a form.
 const FORM: usize = 16 << 10;
 /// Most bodies at once that are larger than [`BODY`].
@@ -298,6 +300,7 @@ impl Accepted {
     pub(super) fn of(method: &Method, path: &str, kinds: Vec<String>) -> Self {
         let limit = match (kinds.as_slice(), method) {
             (_, &Method::PUT) if path.ends_with("/state") => STATE,
+            (_, &Method::PUT) if path.starts_with("/v1/documents/") => DOCUMENT,
             ([form], _) if form == "application/x-www-form-urlencoded" => FORM,
             _ => BODY,
         };

@@ -11,6 +11,7 @@ mod code;
 mod daemon;
 mod demo;
 mod doctor;
+mod document;
 mod explain;
 mod import_recording;
 mod key;
@@ -54,6 +55,9 @@ use stop::Stop;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     harden();
+    if let Verb::ReadDocument { kind } = &arguments.verb {
+        return crate::memory::extract_here(kind);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -144,6 +148,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         }
         Verb::Key(verb) => key::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Profile(verb) => profile::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::Document(verb) => document::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Load(verb) => load::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Memory(verb) => memory::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Register(wanted) => {
@@ -245,7 +250,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
             })
             .await
         }
-        Verb::Demo { .. } | Verb::Completions { .. } => Ok(()),
+        Verb::Demo { .. } | Verb::Completions { .. } | Verb::ReadDocument { .. } => Ok(()),
     }
 }
 

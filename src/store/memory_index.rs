@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::memory_blocks::{
-    ENTRY, Entry, Posting, cut_entry, find_entry, place, posting, read_entries, read_postings,
-    with, without, write_entry,
+    ENTRY, Entry, PASSAGE, Posting, cut_entry, find_entry, place, posting, read_entries,
+    read_postings, with, without, write_entry,
 };
 use super::{Store, StoreError};
 
@@ -22,6 +22,8 @@ pub enum NameKind {
     Speaker = 2,
     /// An application or agent.
     App = 3,
+    /// A document, by its id.
+    Document = 4,
 }
 
 /// What ranking needs of a space.
@@ -260,22 +262,38 @@ fn entry_block(
         .optional()
 }
 
-/// Takes an interaction out of the index: its terms, its entry, and names that nothing else has.
+/// Takes an entry out of the index: its terms, its entry, and names that nothing else has.
 pub(super) fn cut(
     connection: &Connection,
     space: i64,
     doc: u32,
     terms: &[(String, u8)],
 ) -> rusqlite::Result<()> {
-    let (block, _) = posting(doc, 1);
-    for (term, _) in terms {
+    cut_all(connection, space, &[(doc, terms)])
+}
+
+/// The same of many, each block of a term touched once.
+pub(super) fn cut_all(
+    connection: &Connection,
+    space: i64,
+    all: &[(u32, &[(String, u8)])],
+) -> rusqlite::Result<()> {
+    let mut postings: BTreeMap<(&str, u32), Vec<u32>> = BTreeMap::new();
+    for (doc, terms) in all {
+        let (block, _) = posting(*doc, 1);
+        for (term, _) in *terms {
+            postings.entry((term, block)).or_default().push(*doc);
+        }
+    }
+    for ((term, block), cut) in postings {
         let docs: Option<Vec<u8>> = connection
             .prepare_cached(
                 "SELECT docs FROM memory_index WHERE space = ?1 AND term = ?2 AND block = ?3",
             )?
             .query_row((space, term, block), |row| row.get(0))
             .optional()?;
-        let left = without(doc, &docs.unwrap_or_default());
+        let docs = docs.unwrap_or_default();
+        let left = cut.into_iter().fold(docs, |docs, doc| without(doc, &docs));
         let (sql, left) = match left.is_empty() {
             true => (
                 "DELETE FROM memory_index WHERE space = ?1 AND term = ?2 AND block = ?3 AND ?4 IS NULL",
@@ -289,12 +307,24 @@ pub(super) fn cut(
         let mut statement = connection.prepare_cached(sql)?;
         statement.execute((space, term, block, left))?;
     }
+    for (doc, _) in all {
+        take_entry(connection, space, *doc)?;
+    }
+    Ok(())
+}
+
+/// Takes an entry away, and the names that nothing else has.
+fn take_entry(connection: &Connection, space: i64, doc: u32) -> rusqlite::Result<()> {
     let (block, _) = place(doc);
     let Some(mut bytes) = entry_block(connection, space, block)? else {
         return Ok(());
     };
     if let Some(entry) = find_entry(doc, &bytes) {
-        leave_name(connection, space, NameKind::Session, entry.session)?;
+        let session = match entry.kind {
+            PASSAGE => NameKind::Document,
+            _ => NameKind::Session,
+        };
+        leave_name(connection, space, session, entry.session)?;
         leave_name(connection, space, NameKind::Speaker, entry.speaker)?;
         leave_name(connection, space, NameKind::App, entry.app)?;
     }

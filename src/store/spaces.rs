@@ -209,7 +209,7 @@ pub(super) fn held(connection: &Connection, person: &str) -> rusqlite::Result<u6
     let bytes: i64 = connection
         .prepare_cached(
             "SELECT (SELECT coalesce(sum(bytes), 0) FROM memory_spaces WHERE person = ?1)
-               + (SELECT coalesce(sum(octet_length(text)), 0) FROM documents WHERE person = ?1)",
+               + (SELECT coalesce(sum(octet_length(text) + coalesce(octet_length(original), 0)), 0) FROM documents WHERE person = ?1)",
         )?
         .query_row([person], |row| row.get(0))?;
     Ok(bytes.unsigned_abs())

@@ -5,6 +5,10 @@ mod care;
 mod complaints;
 mod keeping;
 mod mending;
+mod documents;
+mod folder;
+mod keeping;
+mod pdf;
 mod searching;
 mod tools;
 
