@@ -7,6 +7,7 @@ mod english;
 mod entry;
 mod interaction;
 mod item;
+mod learned;
 mod rank;
 mod said;
 mod search;
@@ -24,6 +25,7 @@ use crate::store::{DocumentRow, Kept, Room, Store, StoreError};
 
 pub use interaction::BATCH;
 pub use item::{Item, Learned, Passage};
+pub use learned::{FactText, FactVersion, ReadingStatus};
 pub use said::{Interaction, Role, Said};
 pub use search::{Filter, Found, Hit, Kind, Query, Score};
 
@@ -80,6 +82,22 @@ pub enum MemoryError {
     /// As many as one user may have.
     #[error("this user's memory is full; delete some interactions first")]
     Crowded,
+    /// No fact of this id, or not for this caller.
+    #[error("there is no fact {0}, or not for you")]
+    UnknownFact(String),
+    /// The fact does not hold any more.
+    #[error(
+        "the fact {id} is {state}, and only a current one is mended; look at it again, or state it anew with POST /v1/memory/facts"
+    )]
+    NotCurrent {
+        /// Its id.
+        id: String,
+        /// What it is.
+        state: String,
+    },
+    /// As many facts as one user may have.
+    #[error("a user has at most {0} facts; delete some first")]
+    TooManyFacts(u32),
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -137,6 +155,8 @@ pub struct Memory {
     clock: fn() -> DateTime<Utc>,
     /// Places for searches: each reads the whole index of a memory.
     searching: Arc<Semaphore>,
+    /// How fast facts are read.
+    pace: Arc<learned::Pace>,
 }
 
 impl Memory {
@@ -147,6 +167,7 @@ impl Memory {
             llm,
             clock,
             searching: Arc::new(Semaphore::new(SEARCHING)),
+            pace: Arc::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
+use super::learned_turns::leave_turn;
 use super::memory_index::{Indexed, NameKind, Terms, append, cut, use_name};
 use super::{Store, StoreError, millis, time};
 
@@ -167,6 +168,7 @@ impl Store {
                     .optional()?;
                 let Some((text, at)) = gone else { continue };
                 deleted += 1;
+                leave_turn(connection, space, doc, terms)?;
                 cut(connection, space, doc, &terms(&text, at))?;
                 connection
                     .prepare_cached(

@@ -19,6 +19,9 @@ mod instances;
 mod interactions;
 mod keys;
 mod learned;
+mod learned_change;
+mod learned_reading;
+mod learned_turns;
 mod leases;
 mod loads;
 mod memory_blocks;
@@ -28,6 +31,7 @@ mod people;
 mod presence;
 mod profiles;
 mod schema;
+mod spaces;
 mod tokens;
 mod visits;
 mod webhooks;
@@ -55,7 +59,11 @@ pub use instances::{
 };
 pub use interactions::{Added, InteractionRow, NewInteraction, Place};
 pub use keys::KeyRow;
-pub use learned::LearnedRow;
+pub use learned::{CURRENT, LearnedRow, LearnedVersionRow, OUTDATED, REJECTED, REPLACED};
+pub use learned_change::{Mended, Stated};
+pub use learned_reading::{
+    Confirmed, NewFact, ReadTurn, Reading, ReadingState, Unread, UnreadSpace, UnreadTurn,
+};
 pub use leases::LeaseRow;
 pub use loads::{GivenRow, LoadRow, LoadUpdate};
 pub use memory_blocks::{Entry, LEARNED, PASSAGE, Posting};
@@ -64,6 +72,7 @@ pub use passages::PassageRow;
 pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use presence::PresenceRow;
 pub use profiles::{Counts, ProfileRow, ProfileUpdate};
+pub use spaces::{Contents, NoRoom, Quota, SpaceRow};
 pub use tokens::{FoundToken, GrantRow, LiveGrantRow, Taken, TokenKind, TokenRow};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};

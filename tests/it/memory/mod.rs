@@ -1,6 +1,7 @@
 //! What was said: kept, found, deleted.
 
 mod keeping;
+mod learning;
 mod searching;
 
 use reqwest::Method;
