@@ -269,6 +269,7 @@ impl Loops {
                     root.to_owned(),
                     door.settings.clone(),
                 )),
+                tokio::spawn(door.memory.clone().learn()),
             ],
         }
     }

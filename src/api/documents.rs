@@ -340,6 +340,9 @@ impl From<MemoryError> for Problem {
             }
             MemoryError::Unknown(name) => Self::not_found("document", &name),
             MemoryError::UnknownInteraction(id) => Self::not_found("interaction", &id),
+            MemoryError::UnknownFact(id) => Self::not_found("fact", &id),
+            MemoryError::NotCurrent { .. } => Self::conflict("not-current", words),
+            MemoryError::TooManyFacts(_) => Self::conflict("memory-full", words),
             MemoryError::Conflict(_) => Self::conflict("key-of-another", words),
             MemoryError::Crowded { .. } | MemoryError::Heavy { .. } => {
                 Self::conflict("memory-full", words)

@@ -10,6 +10,7 @@ mod entry;
 mod interaction;
 mod item;
 mod mending;
+mod learned;
 mod rank;
 mod said;
 mod search;
@@ -32,6 +33,7 @@ use documents::{BYTES, MOST};
 pub use documents::{Document, DocumentKind, FolderState, extract_here};
 pub use item::{Item, Learned, Passage};
 pub use mending::{Mend, Version};
+pub use learned::{FactText, FactVersion, ReadingStatus};
 pub use said::{Interaction, Role, Said};
 pub use search::{Filter, Found, Hit, Kind, Query, Score};
 pub use take_out::{TakeOut, Taken};
@@ -118,6 +120,22 @@ pub enum MemoryError {
         /// How many there are.
         now: u64,
     },
+    /// No fact of this id, or not for this caller.
+    #[error("there is no fact {0}, or not for you")]
+    UnknownFact(String),
+    /// The fact does not hold any more.
+    #[error(
+        "the fact {id} is {state}, and only a current one is mended; look at it again, or state it anew with POST /v1/memory/facts"
+    )]
+    NotCurrent {
+        /// Its id.
+        id: String,
+        /// What it is.
+        state: String,
+    },
+    /// As many facts as one user may have.
+    #[error("a user has at most {0} facts; delete some first")]
+    TooManyFacts(u32),
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -146,6 +164,8 @@ pub struct Memory {
     searching: Arc<Semaphore>,
     /// What documents share.
     documents: Arc<documents::Shared>,
+    /// How fast facts are read.
+    pace: Arc<learned::Pace>,
 }
 
 impl Memory {
@@ -157,6 +177,7 @@ impl Memory {
             clock,
             searching: Arc::new(Semaphore::new(SEARCHING)),
             documents: Arc::default(),
+            pace: Arc::default(),
         }
     }
 

@@ -19,6 +19,9 @@ mod instances;
 mod interactions;
 mod keys;
 mod learned;
+mod learned_change;
+mod learned_reading;
+mod learned_turns;
 mod leases;
 mod loads;
 mod memory_blocks;
@@ -58,7 +61,11 @@ pub use instances::{
 };
 pub use interactions::{Added, InteractionRow, NewInteraction, Place};
 pub use keys::KeyRow;
-pub use learned::LearnedRow;
+pub use learned::{CURRENT, LearnedRow, LearnedVersionRow, OUTDATED, REJECTED, REPLACED};
+pub use learned_change::{Mended, Stated};
+pub use learned_reading::{
+    Confirmed, NewFact, ReadTurn, Reading, ReadingState, Unread, UnreadSpace, UnreadTurn,
+};
 pub use leases::LeaseRow;
 pub use loads::{GivenRow, LoadRow, LoadUpdate};
 pub use memory_blocks::{Entry, LEARNED, PASSAGE, Posting};

@@ -157,7 +157,8 @@ struct ItemView {
     user_id: String,
     /// Word for word.
     text: String,
-    /// When it was said; of a document when it was last replaced; of a fact since when it is so, or when it was read.
+    /// When it was said; of a document when it was last replaced; of a fact since when it is so, or when the newest
+    /// of its turns was said.
     occurred_at: DateTime<Utc>,
     /// Who speaks, as a kind; of an interaction.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ mod documents;
 mod folder;
 mod keeping;
 mod pdf;
+mod learning;
 mod searching;
 mod tools;
 
