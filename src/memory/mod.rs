@@ -3,6 +3,7 @@
 //! Owns: documents, interactions, what of them answers a question. Door: [`Memory`]. May touch: the store. The rules of
 //! `tokens` and `rank` touch nothing: texts and the index come in, terms and an order go out.
 
+pub mod context;
 mod english;
 mod entry;
 mod interaction;
@@ -23,6 +24,7 @@ use crate::llm::Llm;
 use crate::store::{DocumentRow, Kept, Room, Store, StoreError};
 
 pub use interaction::BATCH;
+pub(crate) use interaction::one_line as check_name;
 pub use item::{Item, Learned, Passage};
 pub use said::{Interaction, Role, Said};
 pub use search::{Filter, Found, Hit, Kind, Query, Score};

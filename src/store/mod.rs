@@ -29,6 +29,7 @@ mod presence;
 mod profiles;
 mod schema;
 mod tokens;
+mod turns;
 mod visits;
 mod webhooks;
 

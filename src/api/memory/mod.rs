@@ -1,6 +1,6 @@
 //! `/v1/memory`: what was said, and what of it answers a question.
 
-mod search;
+pub(super) mod search;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
