@@ -23,6 +23,7 @@ use crate::mcp;
 use crate::memory::Memory;
 use crate::pool::Pool;
 use crate::profiles::Profiles;
+use crate::proxy::Proxy;
 use crate::registry::Registry;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
@@ -200,7 +201,10 @@ async fn door(app: &App, sole: &Sole, root: &Path) -> anyhow::Result<api::Door> 
     let pool = Pool::open(store.clone(), renewer.clone(), events.clone(), Utc::now)?;
     let webhooks = Webhooks::new(store.clone(), events.clone(), renewer.clone(), Utc::now)?;
     let registry = Registry::open(store.clone(), Utc::now).await?;
-    let memory = Memory::new(store.clone(), Llm::new(renewer.clone()), Utc::now);
+    let llm = Llm::new(renewer.clone());
+    let memory = Memory::new(store.clone(), llm.clone(), Utc::now);
+    let proxy = Proxy::new(memory.clone(), llm, store.clone(), Utc::now)
+        .context("the system gives no random numbers")?;
     let loads = Loads::new(
         store.clone(),
         registry.clone(),
@@ -224,6 +228,7 @@ async fn door(app: &App, sole: &Sole, root: &Path) -> anyhow::Result<api::Door> 
         loads,
         profiles,
         memory,
+        proxy,
         health,
         metrics: Metrics::default(),
         traces,

@@ -182,7 +182,7 @@ pub(super) async fn work<T: Send + 'static>(
 }
 
 /// Whether it is a name: not empty, in one line, not too long.
-pub(super) fn one_line(what: &str, text: &str) -> Result<(), String> {
+pub(crate) fn one_line(what: &str, text: &str) -> Result<(), String> {
     let length = text.chars().take(NAME + 1).count();
     match text.trim().is_empty() || length > NAME || text.contains(char::is_control) {
         true => Err(format!(

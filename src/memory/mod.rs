@@ -5,6 +5,7 @@
 
 mod care;
 mod documents;
+pub mod context;
 mod english;
 mod entry;
 mod interaction;
@@ -31,6 +32,7 @@ pub use interaction::{BATCH, Part};
 use documents::{BYTES, MOST};
 
 pub use documents::{Document, DocumentKind, FolderState, extract_here};
+pub(crate) use interaction::one_line as check_name;
 pub use item::{Item, Learned, Passage};
 pub use mending::{Mend, Version};
 pub use learned::{FactText, FactVersion, ReadingStatus};

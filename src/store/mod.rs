@@ -35,6 +35,7 @@ mod spaces;
 mod take_out;
 mod tokens;
 mod versions;
+mod turns;
 mod visits;
 mod webhooks;
 

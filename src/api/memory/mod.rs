@@ -5,7 +5,7 @@ mod care;
 mod export;
 mod interactions;
 mod mending;
-mod search;
+pub(super) mod search;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -28,7 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 pub(in crate::api) struct SearchFilters {
     /// Of this session.
     #[schema(min_length = 1, max_length = 255)]
-    session: Option<String>,
+    pub(in crate::api) session: Option<String>,
     /// Of this role.
     role: Option<RoleWord>,
     /// Of this application or agent.
@@ -95,13 +95,23 @@ struct ScoreView {
 /// A kind of what can be found.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum KindWord {
+pub(in crate::api) enum KindWord {
     /// What was said.
     Interaction,
     /// A passage of a document.
     Document,
     /// What a model read out of what was said.
     Fact,
+}
+
+impl From<Kind> for KindWord {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Interaction => Self::Interaction,
+            Kind::Document => Self::Document,
+            Kind::Fact => Self::Fact,
+        }
+    }
 }
 
 impl From<KindWord> for Kind {
