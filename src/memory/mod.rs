@@ -3,6 +3,7 @@
 //! Owns: documents, interactions, what of them answers a question. Door: [`Memory`]. May touch: the store. The rules of
 //! `tokens` and `rank` touch nothing: texts and the index come in, terms and an order go out.
 
+pub mod embed;
 mod english;
 mod entry;
 mod interaction;
@@ -22,6 +23,7 @@ use crate::ids;
 use crate::llm::Llm;
 use crate::store::{DocumentRow, Kept, Room, Store, StoreError};
 
+use embed::Embedder;
 pub use interaction::BATCH;
 pub use item::{Item, Learned, Passage};
 pub use said::{Interaction, Role, Said};
@@ -134,6 +136,7 @@ pub struct Memory {
     store: Store,
     /// The model's server, and with it the settings.
     llm: Llm,
+    embedder: Embedder,
     clock: fn() -> DateTime<Utc>,
     /// Places for searches: each reads the whole index of a memory.
     searching: Arc<Semaphore>,
@@ -142,12 +145,19 @@ pub struct Memory {
 impl Memory {
     /// On a store.
     pub fn new(store: Store, llm: Llm, clock: fn() -> DateTime<Utc>) -> Self {
+        let embedder = Embedder::new(store.clone(), llm.clone());
         Self {
             store,
             llm,
+            embedder,
             clock,
             searching: Arc::new(Semaphore::new(SEARCHING)),
         }
+    }
+
+    /// What says which texts mean the same.
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
     }
 
     /// How many documents are in a person's memory.
