@@ -275,6 +275,7 @@ impl Loops {
                     door.settings.clone(),
                 )),
                 tokio::spawn(door.memory.clone().learn()),
+                tokio::spawn(door.memory.embedder().clone().fill()),
             ],
         }
     }

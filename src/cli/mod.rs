@@ -21,6 +21,7 @@ mod login;
 mod mcp;
 mod memory;
 mod memory_import;
+mod model;
 mod named;
 mod passkey;
 mod profile;
@@ -154,6 +155,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Register(wanted) => {
             load::register(&Files::open(&root.join(".auth"))?, wanted, json).await
         }
+        Verb::Model(verb) => model::run(&root, &settings, verb, json).await,
         Verb::SignIn => sign_in::run(&Files::open(&root.join(".auth"))?, json).await,
         Verb::Secret(verb) => secret::run(&root, &settings, verb, json).await,
         Verb::Sites(sites::SitesVerb::Check) => sites::check(&settings, json),

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::embed::Model;
 use super::entry::{indexed, terms};
 use super::said::{Interaction, Said, is_current, shown};
 use super::search::{Filter, filtered};
@@ -55,10 +56,11 @@ impl Memory {
         }
         let now = (self.clock)();
         let owner = user.clone();
+        let model = self.embedder.quick().await;
         let new = work(move || {
             let new = all.into_iter().enumerate();
             new.map(|(at, said)| {
-                prepare(&owner, said, now)
+                prepare(&owner, said, now, model.as_deref())
                     .map_err(|why| MemoryError::Invalid(format!("interactions[{at}]: {why}")))
             })
             .collect::<Result<Vec<_>, _>>()
@@ -70,7 +72,10 @@ impl Memory {
             .add_interactions(person, user, new, QUOTA)
             .await?
         {
-            Added::Ids(ids) => Ok(ids),
+            Added::Ids(ids) => {
+                self.embedder.wake();
+                Ok(ids)
+            }
             Added::Conflict(at) => Err(MemoryError::Conflict(at)),
             Added::Full(why) => Err(why.into()),
         }
@@ -197,6 +202,7 @@ pub(super) fn prepare(
     user: &str,
     said: Said,
     now: DateTime<Utc>,
+    model: Option<&Model>,
 ) -> Result<NewInteraction, String> {
     let text = said.text;
     if text.trim().is_empty() {
@@ -254,7 +260,7 @@ pub(super) fn prepare(
         version: 1,
         updated_at: None,
     };
-    let indexed = indexed(&row.text, entry);
+    let indexed = indexed(&row.text, entry, model);
     Ok(NewInteraction {
         row,
         once: said.once,

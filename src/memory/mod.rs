@@ -6,6 +6,7 @@
 mod care;
 mod documents;
 pub mod context;
+pub mod embed;
 mod english;
 mod entry;
 mod interaction;
@@ -30,6 +31,7 @@ use crate::store::{NoRoom, Store, StoreError};
 pub use care::{Matched, Session, Stats, User};
 pub use interaction::{BATCH, Part};
 use documents::{BYTES, MOST};
+use embed::Embedder;
 
 pub use documents::{Document, DocumentKind, FolderState, extract_here};
 pub(crate) use interaction::one_line as check_name;
@@ -161,6 +163,7 @@ pub struct Memory {
     store: Store,
     /// The model's server, and with it the settings.
     llm: Llm,
+    embedder: Embedder,
     clock: fn() -> DateTime<Utc>,
     /// Places for searches: each reads the whole index of a memory.
     searching: Arc<Semaphore>,
@@ -173,14 +176,21 @@ pub struct Memory {
 impl Memory {
     /// On a store.
     pub fn new(store: Store, llm: Llm, clock: fn() -> DateTime<Utc>) -> Self {
+        let embedder = Embedder::new(store.clone(), llm.clone());
         Self {
             store,
             llm,
+            embedder,
             clock,
             searching: Arc::new(Semaphore::new(SEARCHING)),
             documents: Arc::default(),
             pace: Arc::default(),
         }
+    }
+
+    /// What says which texts mean the same.
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
     }
 
     /// How many documents are in a person's memory.

@@ -184,7 +184,7 @@ pub(super) fn filtered(
         filter.app.as_deref().map(|name| (NameKind::App, name)),
     ];
     let asked: Vec<_> = names.iter().copied().flatten().collect();
-    let Some(read) = store.read_memory(person.as_str(), user, terms, &asked)? else {
+    let Some(read) = store.read_memory(person.as_str(), user, terms, &asked, None)? else {
         return Ok(None);
     };
     let mut numbers = read.names.iter().copied();

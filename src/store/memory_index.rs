@@ -8,7 +8,7 @@ use super::memory_blocks::{
     ENTRY, Entry, PASSAGE, Posting, cut_entry, find_entry, place, posting, read_entries,
     read_postings, with, without, write_entry,
 };
-use super::{Store, StoreError};
+use super::{Store, StoreError, Vector, vectors};
 
 /// Most speakers of a space that a query is looked through for; those who spoke most.
 const SPEAKERS: u32 = 512;
@@ -39,6 +39,11 @@ pub struct MemoryRead {
     pub speakers: Vec<(String, u32, u32)>,
     /// The numbers of the names that were asked for; `None`: nothing has this name.
     pub names: Vec<Option<u32>>,
+    /// How near each entry is to the meaning that was asked for (the cosine); `None`: it means nothing to the model, or the model has
+    /// not come to it yet. Empty, where no meaning was asked for.
+    pub similar: Vec<Option<f32>>,
+    /// To how many entries the model has not come yet.
+    pub waiting: usize,
 }
 
 /// An entry and all that the index keeps of its text.
@@ -50,17 +55,6 @@ pub struct Indexed {
     pub terms: Vec<(String, u8)>,
     /// What it means, where the embedder says so at once; otherwise that comes later.
     pub vector: Option<Vector>,
-}
-
-/// A direction in the space of a model, of length one: `values[i] * scale`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Vector {
-    /// The number of the model, as the store gave it.
-    pub model: i64,
-    /// What each value is multiplied by.
-    pub scale: f32,
-    /// One byte a dimension.
-    pub values: Vec<i8>,
 }
 
 /// Makes the terms of a text that was said or written at a time (milliseconds since 1970): always the same ones. Whoever deletes
@@ -78,6 +72,7 @@ impl Store {
         user: &str,
         terms: &[String],
         names: &[(NameKind, &str)],
+        meaning: Option<&Vector>,
     ) -> Result<Option<MemoryRead>, StoreError> {
         self.read(|connection| {
             let moment = connection.unchecked_transaction()?;
@@ -119,6 +114,10 @@ impl Store {
                 .collect::<rusqlite::Result<_>>()?;
             for (kind, name) in names {
                 read.names.push(number(&moment, space, *kind, name)?);
+            }
+            if let Some(meaning) = meaning {
+                (read.similar, read.waiting) =
+                    vectors::similar(&moment, space, &read.entries, meaning)?;
             }
             Ok(Some(read))
         })
@@ -223,7 +222,10 @@ pub(super) fn append(connection: &Connection, space: i64, all: &[Indexed]) -> ru
             )?
             .execute((space, block, bytes))?;
     }
-    Ok(())
+    let meant = all
+        .iter()
+        .filter_map(|one| Some((one.entry.doc, one.vector.as_ref()?)));
+    vectors::put(connection, space, &meant.collect::<Vec<_>>())
 }
 
 /// Puts an entry back whose number was given before, after it was cut out: its terms go where they belong in their blocks.
@@ -308,6 +310,7 @@ pub(super) fn cut_all(
         statement.execute((space, term, block, left))?;
     }
     for (doc, _) in all {
+        vectors::cut(connection, space, *doc)?;
         take_entry(connection, space, *doc)?;
     }
     Ok(())

@@ -36,6 +36,7 @@ mod take_out;
 mod tokens;
 mod versions;
 mod turns;
+mod vectors;
 mod visits;
 mod webhooks;
 
@@ -70,7 +71,7 @@ pub use learned_reading::{
 pub use leases::LeaseRow;
 pub use loads::{GivenRow, LoadRow, LoadUpdate};
 pub use memory_blocks::{Entry, LEARNED, PASSAGE, Posting};
-pub use memory_index::{Indexed, MemoryRead, NameKind, Terms, Vector};
+pub use memory_index::{Indexed, MemoryRead, NameKind, Terms};
 pub use passages::{NewPassage, PassageRow, passage_text};
 pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use presence::PresenceRow;
@@ -78,6 +79,7 @@ pub use profiles::{Counts, ProfileRow, ProfileUpdate};
 pub use spaces::{Contents, NoRoom, Quota, SpaceRow};
 pub use tokens::{FoundToken, GrantRow, LiveGrantRow, Taken, TokenKind, TokenRow};
 pub use versions::{Edited, VersionRow};
+pub use vectors::{Embedded, Unembedded, Vector};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
 

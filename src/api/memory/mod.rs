@@ -6,6 +6,7 @@ mod export;
 mod interactions;
 mod mending;
 pub(super) mod search;
+mod status;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -25,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .merge(export::routes())
         .merge(adk::routes())
         .merge(search::routes())
+        .merge(status::routes())
 }
 
 /// Who speaks, as a kind.

@@ -7,9 +7,10 @@ mod keeping;
 mod mending;
 mod documents;
 mod folder;
-mod keeping;
 mod pdf;
 mod learning;
+mod embedding;
+mod library;
 mod searching;
 mod tools;
 
