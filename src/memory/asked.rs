@@ -10,6 +10,8 @@ use crate::store::Posting;
 const WORDS: usize = 64;
 /// Most terms of the times that it is about.
 const TIMES: usize = 64;
+/// What a word counts that only tells a time.
+const FAINT: f32 = 0.1;
 /// How often somebody must have spoken before its name in a question means what it said, and not a word.
 const SPOKE: u32 = 3;
 
@@ -17,6 +19,8 @@ const SPOKE: u32 = 3;
 #[derive(Debug)]
 pub(super) struct Asked {
     words: Vec<Wanted>,
+    /// Words that only tell the times: others are told with them too.
+    told: Vec<String>,
     /// The times that it is about.
     pub(super) times: Vec<Time>,
     spoken: Vec<String>,
@@ -26,8 +30,8 @@ pub(super) struct Asked {
 /// Where all of it stands.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    /// Of each word.
-    pub(super) words: Vec<Vec<Posting>>,
+    /// Of each word, and how much it counts.
+    pub(super) words: Vec<(Vec<Posting>, f32)>,
     /// What speaks of the times.
     pub(super) spoken: Vec<Posting>,
     /// What may hold the kind of answer that is wanted, and how much more that counts.
@@ -42,11 +46,14 @@ impl Asked {
         if !parts.languages {
             words.iter_mut().for_each(|word| word.forms.truncate(1));
         }
-        let times = if parts.dates {
-            dates::asked(question, now)
-        } else {
-            Vec::new()
+        let (times, told) = match parts.dates {
+            true => dates::asked(question, now),
+            false => (Vec::new(), Vec::new()),
         };
+        let told = told.iter().flat_map(|word| asked(word));
+        let told = told
+            .filter_map(|mut word| Some(word.forms.swap_remove(0)))
+            .collect();
         let spoken = dates::terms(&times).into_iter().take(TIMES).collect();
         let cue = cues::wanted(question).filter(|cue| match cue {
             // Who says when wants something else of it.
@@ -55,6 +62,7 @@ impl Asked {
         });
         Self {
             words,
+            told,
             times,
             spoken,
             cue,
@@ -77,6 +85,17 @@ impl Asked {
         self.words.is_empty() && self.times.is_empty()
     }
 
+    fn weight(&self, word: &Wanted) -> f32 {
+        match word
+            .forms
+            .first()
+            .is_some_and(|form| self.told.contains(form))
+        {
+            true => FAINT,
+            false => 1.0,
+        }
+    }
+
     /// All terms of which the index must say where they stand.
     pub(super) fn terms(&self) -> Vec<String> {
         let words = self.words.iter().flat_map(|word| &word.forms);
@@ -92,7 +111,7 @@ impl Asked {
             words: self
                 .words
                 .iter()
-                .map(|word| next(word.forms.len()))
+                .map(|word| (next(word.forms.len()), self.weight(word)))
                 .collect(),
             spoken: next(self.spoken.len()),
             cue: self.cue.map(|cue| (next(1), cue.factor())),

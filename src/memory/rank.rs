@@ -36,8 +36,8 @@ const LEADS: f32 = 0.5;
 /// What a question asks for, as the index has it.
 #[derive(Debug, Default)]
 pub(super) struct Question<'a> {
-    /// For each of its words where it stands.
-    pub(super) words: &'a [Vec<Posting>],
+    /// For each of its words where it stands, and how much it counts.
+    pub(super) words: &'a [(Vec<Posting>, f32)],
     /// Numbers of the speakers whom it names.
     pub(super) named: &'a [u32],
     /// The times it is about.
@@ -181,13 +181,13 @@ pub(super) fn rank(
 }
 
 /// What the words of the question give to each entry.
-fn words(entries: &[Entry], words: &[Vec<Posting>], around: &Around) -> Vec<f32> {
+fn words(entries: &[Entry], words: &[(Vec<Posting>, f32)], around: &Around) -> Vec<f32> {
     let mut lengths = Lengths::of(entries, around);
     let mut scores = vec![0.0_f32; entries.len()];
     let mut weights = vec![0.0_f32; entries.len()];
     let mut touched = Vec::new();
-    for term in words.iter().filter(|term| !term.is_empty()) {
-        let rare = rarity(entries.len(), term.len());
+    for (term, counts) in words.iter().filter(|(term, _)| !term.is_empty()) {
+        let rare = counts * rarity(entries.len(), term.len());
         for (at, often) in located(entries, term) {
             around.spread(entries, at, often, &mut weights, &mut touched);
         }
@@ -221,11 +221,10 @@ fn times(entries: &[Entry], question: &Question<'_>) -> (Vec<bool>, f32) {
 }
 
 /// What one step of meaning is worth in this question: its words give more in a large memory, where they are rarer.
-fn unit(entries: usize, words: &[Vec<Posting>]) -> f32 {
-    let rare: Vec<_> = words
-        .iter()
-        .filter(|term| !term.is_empty())
-        .map(|term| rarity(entries, term.len()))
+fn unit(entries: usize, words: &[(Vec<Posting>, f32)]) -> f32 {
+    let there = words.iter().filter(|(term, _)| !term.is_empty());
+    let rare: Vec<_> = there
+        .map(|(term, counts)| counts * rarity(entries, term.len()))
         .collect();
     match rare.is_empty() {
         true => meaning::UNIT,
@@ -234,7 +233,7 @@ fn unit(entries: usize, words: &[Vec<Posting>]) -> f32 {
 }
 
 /// What a session gives to its turns, by its number.
-fn sessions(entries: &[Entry], postings: &[Vec<Posting>]) -> Vec<f32> {
+fn sessions(entries: &[Entry], postings: &[(Vec<Posting>, f32)]) -> Vec<f32> {
     let mut lengths = vec![0.0_f32; numbers(entries)];
     for entry in entries.iter().filter(|entry| entry.session != 0) {
         lengths[index(entry.session)] += f32::from(entry.words).max(1.0);
@@ -248,7 +247,7 @@ fn sessions(entries: &[Entry], postings: &[Vec<Posting>]) -> Vec<f32> {
     let mut scores = vec![0.0_f32; lengths.len()];
     let mut counts = vec![0.0_f32; lengths.len()];
     let mut touched = Vec::new();
-    for term in postings {
+    for (term, weight) in postings {
         for (at, often) in located(entries, term) {
             let session = index(entries[at].session);
             if session != 0 {
@@ -258,7 +257,7 @@ fn sessions(entries: &[Entry], postings: &[Vec<Posting>]) -> Vec<f32> {
                 counts[session] += often;
             }
         }
-        let rare = rarity(all.len(), touched.len());
+        let rare = weight * rarity(all.len(), touched.len());
         for session in touched.drain(..) {
             let count = std::mem::take(&mut counts[session]);
             scores[session] += rare * saturated(count, lengths[session] / average);
@@ -334,7 +333,12 @@ mod tests {
         Posting { doc, often: 1 }
     }
 
+    fn whole(words: &[Vec<Posting>]) -> Vec<(Vec<Posting>, f32)> {
+        words.iter().map(|word| (word.clone(), 1.0)).collect()
+    }
+
     fn ranked(entries: &[Entry], words: &[Vec<Posting>], named: &[u32]) -> Vec<u32> {
+        let words = &whole(words);
         order(
             entries,
             &Question {
@@ -358,7 +362,7 @@ mod tests {
         // Of the other session, which lies between, there is nothing.
         assert_eq!(
             ranked(&entries, &[vec![posting(4)]], &[]),
-            [4, 6, 2, 8, 0, 10]
+            [4, 6, 8, 2, 10, 0]
         );
         let alone: Vec<_> = (0..12).map(|doc| turn(doc, 0)).collect();
         assert_eq!(ranked(&alone, &[vec![posting(4)]], &[]), [4]);
@@ -397,7 +401,7 @@ mod tests {
         };
         let entries: Vec<_> = (0..20).map(|doc| on(doc, 100 + i64::from(doc))).collect();
         let span = |from, until| [Time::Span(super::super::dates::Span { from, until })];
-        let words = [vec![posting(1), posting(2), posting(9)]];
+        let words = whole(&[vec![posting(1), posting(2), posting(9)]]);
         let times = span(102, 104);
         let question = Question {
             words: &words,
@@ -420,7 +424,7 @@ mod tests {
     #[test]
     fn what_holds_the_kind_of_answer_counts_more() {
         let entries: Vec<_> = (0..3).map(|doc| turn(doc, 0)).collect();
-        let words = [vec![posting(0), posting(1), posting(2)]];
+        let words = whole(&[vec![posting(0), posting(1), posting(2)]]);
         let place = [posting(1)];
         let question = Question {
             words: &words,
@@ -435,7 +439,7 @@ mod tests {
         let entries: Vec<_> = (0..40).map(|doc| turn(doc, 0)).collect();
         let mut similar = vec![Some(0.2); 40];
         (similar[7], similar[8], similar[9]) = (Some(0.9), None, Some(0.21));
-        let words = [vec![posting(3)]];
+        let words = whole(&[vec![posting(3)]]);
         let question = Question {
             words: &words,
             similar: &similar,
@@ -478,10 +482,11 @@ mod tests {
         ) {
             let entries: Vec<_> = entries.into_iter().map(|(doc, session)| turn(doc, session)).collect();
             let words: Vec<Vec<_>> = words.into_iter().map(|docs| docs.into_iter().map(posting).collect()).collect();
+            let words = whole(&words);
             let question = Question { words: &words, ..Question::default() };
             let found = rank(&entries, &question, &Around::of(&entries, true), Parts::ALL);
             for entry in &entries {
-                let has = words.iter().flatten().any(|one| one.doc == entry.doc);
+                let has = words.iter().flat_map(|(word, _)| word).any(|one| one.doc == entry.doc);
                 let hit = found.iter().find(|one| entries[one.at].doc == entry.doc);
                 prop_assert!(!has || hit.is_some());
                 prop_assert!(hit.is_none_or(|hit| hit.score > 0.0 && hit.score.is_finite()));

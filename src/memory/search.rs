@@ -208,7 +208,7 @@ impl Finder<'_> {
     ) -> Result<Vec<Hit>, StoreError> {
         let most = self.query.most;
         let mut hits: Vec<Hit> = Vec::new();
-        let mut said: HashMap<(u8, String), usize> = HashMap::new();
+        let mut said: HashMap<(u8, u32, String), usize> = HashMap::new();
         while hits.len() < most && !ranked.is_empty() {
             for one in best(&mut ranked, most) {
                 let Some(item) = self.fetch(read, [one.at])?.pop() else {
@@ -217,7 +217,9 @@ impl Finder<'_> {
                 if !self.query.filter.has_metadata_of(&item) {
                     continue;
                 }
-                let key = (read.entries[one.at].kind, item.text().trim().to_owned());
+                let entry = &read.entries[one.at];
+                let text = item.text().trim().to_owned();
+                let key = (entry.kind, entry.speaker, text);
                 if let Some(first) = said.get(&key) {
                     hits[*first].repeated += 1;
                     continue;

@@ -58,17 +58,20 @@ impl Reader {
     }
 
     /// A number before a month, as its day.
-    pub(super) fn day_before(&self, at: usize) -> Option<u32> {
-        let mut words = self.pieces[..at]
-            .iter()
-            .rev()
-            .filter(|piece| piece.what != What::Space);
-        words.find_map(|piece| match piece.what {
-            What::Figures(day @ 1..=31, 1..=2) => Some(Some(day)),
-            What::Sign('.') => None,
-            What::Word if means(&piece.text) == Some(Means::Filler) => None,
-            _ => Some(None),
-        })?
+    pub(super) fn day_before(&mut self, at: usize) -> Option<u32> {
+        for before in (0..at).rev() {
+            let piece = &self.pieces[before];
+            match piece.what {
+                What::Space | What::Sign('.') => {}
+                What::Word if means(&piece.text) == Some(Means::Filler) => {}
+                What::Figures(day @ 1..=31, 1..=2) => {
+                    self.told.push(before);
+                    return Some(day);
+                }
+                _ => return None,
+            }
+        }
+        None
     }
 
     /// A year here, and what comes behind it.

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use chrono::{Datelike as _, NaiveDate};
 
+use pieces::What;
 use reader::Reader;
 
 /// Days from the first of January of the year 1 to that of 1970.
@@ -72,7 +73,9 @@ pub(super) fn day(at: i64) -> i32 {
 /// The terms of the times that a text speaks of, which was said on that day.
 pub(super) fn spoken(text: &str, said: i32) -> BTreeSet<String> {
     let mut terms = BTreeSet::new();
-    for time in Reader::of(text, said, false).read() {
+    let mut reader = Reader::of(text, said, false);
+    reader.read();
+    for time in reader.found {
         let Time::Span(Span { from, until }) = time else {
             continue;
         };
@@ -97,9 +100,25 @@ pub(super) fn spoken(text: &str, said: i32) -> BTreeSet<String> {
     terms
 }
 
-/// The times that a question is about, asked on that day.
-pub(super) fn asked(question: &str, now: i32) -> Vec<Time> {
-    Reader::of(question, now, true).read()
+/// The times that a question is about, asked on that day; and the words in it that tell them, of scripts without spaces as pairs.
+pub(super) fn asked(question: &str, now: i32) -> (Vec<Time>, Vec<String>) {
+    let mut reader = Reader::of(question, now, true);
+    reader.read();
+    let (mut words, mut last) = (Vec::new(), None);
+    reader.told.sort_unstable();
+    for at in reader.told {
+        let piece = &reader.pieces[at];
+        if piece.what == What::Dense {
+            let before = last
+                .filter(|last: &usize| *last + 1 == at)
+                .map(|last: usize| &reader.pieces[last]);
+            words.extend(before.map(|before| format!("{}{}", before.text, piece.text)));
+            last = Some(at);
+        } else {
+            words.push(piece.text.clone());
+        }
+    }
+    (reader.found, words)
 }
 
 /// The terms under which texts stand that speak of these times.
@@ -157,7 +176,9 @@ mod tests {
 
     /// Times as text: `2023-05-07` for a day, `2023-05-07+7` for more.
     fn said(text: &str) -> String {
-        shown(Reader::of(text, on("2023-06-14"), false).read())
+        let mut reader = Reader::of(text, on("2023-06-14"), false);
+        reader.read();
+        shown(reader.found)
     }
 
     fn shown(times: Vec<Time>) -> String {
@@ -290,12 +311,18 @@ mod tests {
 
     #[test]
     fn a_question_without_a_year_is_about_every_year() {
-        let asks = |text| shown(asked(text, on("2023-06-14")));
+        let asks = |text| shown(asked(text, on("2023-06-14")).0);
         assert_eq!(asks("Where did she go in May?"), "5x1");
         assert_eq!(asks("What happened on 7 May?"), "5x1/7");
         assert_eq!(asks("What did we do in the summer?"), "6x3");
         assert_eq!(asks("last May"), "2023-05-01+31");
         assert_eq!(asks("on 9 November, 2022"), "2022-11-09");
+        let told = |text| asked(text, 0).1.join(" ");
+        assert_eq!(
+            told("What did the 2 do on the 9th of November, 2022?"),
+            "9 november   2022"
+        );
+        assert_eq!(told("上周五做了什么"), "上周 周五");
         let time = Time::Yearly {
             month: 12,
             months: 3,
@@ -310,7 +337,7 @@ mod tests {
     fn a_question_meets_what_speaks_of_its_time() {
         let meets = |question: &str, text: &str, at: &str| {
             let spoken = spoken(text, on(at));
-            terms(&asked(question, on("2024-01-01")))
+            terms(&asked(question, on("2024-01-01")).0)
                 .iter()
                 .any(|term| spoken.contains(term))
         };
@@ -346,13 +373,13 @@ mod tests {
         ]), 0..12), now in -3_000_000..3_000_000_i32, glue in any::<bool>()) {
             let text = words.join(if glue { "" } else { " " });
             spoken(&text, now);
-            terms(&asked(&text, now));
+            terms(&asked(&text, now).0);
         }
 
         #[test]
         fn a_date_in_figures_is_that_day(at in 0..40_000_i32, now in 0..40_000_i32) {
             let text = format!("it was {}.", date(at).unwrap());
-            prop_assert_eq!(shown(Reader::of(&text, now, true).read()), date(at).unwrap().to_string());
+            prop_assert_eq!(shown(asked(&text, now).0), date(at).unwrap().to_string());
             prop_assert!(spoken(&text, now).contains(&date(at).unwrap().format("=%Y-%m-%d").to_string()));
         }
     }

@@ -15,6 +15,8 @@ pub(super) struct Reader {
     pub(super) said: NaiveDate,
     pub(super) question: bool,
     pub(super) found: Vec<Time>,
+    /// Places of the pieces that told it.
+    pub(super) told: Vec<usize>,
 }
 
 impl Reader {
@@ -25,15 +27,20 @@ impl Reader {
             said,
             question,
             found: Vec::new(),
+            told: Vec::new(),
         }
     }
 
-    pub(super) fn read(mut self) -> Vec<Time> {
+    pub(super) fn read(&mut self) {
         let mut at = 0;
         while at < self.pieces.len() && self.found.len() < MOST {
-            at = self.step(at).map_or(at + 1, |next| next.max(at + 1));
+            let known = self.found.len();
+            let next = self.step(at).map_or(at + 1, |next| next.max(at + 1));
+            if self.found.len() > known {
+                self.told.extend(at..next.min(self.pieces.len()));
+            }
+            at = next;
         }
-        self.found
     }
 
     /// What begins here, and what comes behind it.

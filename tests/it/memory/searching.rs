@@ -312,7 +312,7 @@ async fn what_was_said_many_times_is_one_hit_with_its_number() {
     let mut said = vec!["The gate opens at nine"; 12];
     said.extend(["The gate is green", "A gate!"]);
     add(&api, "gate", "s", &said).await;
-    let found = search(&api, json!({ "user_id": "gate", "query": "gate", "k": 3 })).await;
+    let found = search(&api, json!({ "user_id": "gate", "query": "gate", "k": 5 })).await;
     let mut all = texts(&found);
     all.sort_unstable();
     assert_eq!(
@@ -409,6 +409,4 @@ async fn a_memory_of_older_rules_is_made_anew_at_the_start() {
             .await
             .contains(&"We moved to Vienna last May".to_owned())
     );
-    drop(daemon);
-    assert!(!super::is_on_disk(&root, "vienna"));
 }
