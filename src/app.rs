@@ -265,6 +265,7 @@ impl Loops {
                 tokio::spawn(door.loads.clone().keep_connected()),
                 tokio::spawn(presence.keep(door.store.clone())),
                 tokio::spawn(door.memory.clone().sweep()),
+                tokio::spawn(door.memory.embedder().clone().fill()),
             ],
         }
     }

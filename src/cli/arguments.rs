@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{key, load, passkey, profile, secret, sites, state};
+use super::{key, load, model, passkey, profile, secret, sites, state};
 
 /// Keeps logged-in sessions fresh for agents, jobs and scripts.
 #[derive(Parser)]
@@ -111,6 +111,9 @@ pub(super) enum Verb {
     Register(load::Registration),
     /// Prints a link that signs you in in a browser, as the owner
     SignIn,
+    /// Works on the models that say which texts mean the same
+    #[command(subcommand)]
+    Model(model::ModelVerb),
     /// Works on passkeys
     #[command(subcommand)]
     Passkey(passkey::PasskeyVerb),

@@ -18,6 +18,7 @@ mod load;
 mod log;
 mod login;
 mod mcp;
+mod model;
 mod named;
 mod passkey;
 mod profile;
@@ -146,6 +147,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Register(wanted) => {
             load::register(&Files::open(&root.join(".auth"))?, wanted, json).await
         }
+        Verb::Model(verb) => model::run(&root, &settings, verb, json).await,
         Verb::SignIn => sign_in::run(&Files::open(&root.join(".auth"))?, json).await,
         Verb::Secret(verb) => secret::run(&root, &settings, verb, json).await,
         Verb::Sites(sites::SitesVerb::Check) => sites::check(&settings, json),

@@ -77,6 +77,11 @@ impl Llm {
         self.renewer.settings()
     }
 
+    /// The folder of `config.toml`, where relative paths begin.
+    pub fn root(&self) -> std::path::PathBuf {
+        self.renewer.reach(&self.settings()).root.to_owned()
+    }
+
     /// Posts JSON to a path below `[llm] url`, like `["chat", "completions"]`; whatever it answers, once its head is there.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::cues::offered;
 use super::dates::{day, spoken};
+use super::embed::Model;
 use super::tokens::counted;
 use crate::store::{Entry, Indexed};
 
@@ -19,13 +20,14 @@ pub(super) fn remade(text: &str, at: i64) -> (Vec<(String, u8)>, u16) {
     (terms, words)
 }
 
-/// A text as the index takes it. `entry`: all but its words and the numbers that the store gives.
-pub(super) fn indexed(text: &str, mut entry: Entry) -> Indexed {
+/// A text as the index takes it. `entry`: all but its words and the numbers that the store gives. `model`: where it is quick
+/// ([`super::embed::Embedder::quick`]); a slow one comes to the entry later.
+pub(super) fn indexed(text: &str, mut entry: Entry, model: Option<&Model>) -> Indexed {
     let (terms, words) = remade(text, entry.at);
     entry.words = words;
     Indexed {
         entry,
         terms,
-        vector: None,
+        vector: model.and_then(|model| model.quick(text)),
     }
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::embed::Model;
 use super::entry::{indexed, terms};
 use super::query::Filter;
 use super::said::{Interaction, Said, is_current, shown};
@@ -48,10 +49,11 @@ impl Memory {
         }
         let now = (self.clock)();
         let owner = user.clone();
+        let model = self.embedder.quick().await;
         let new = work(move || {
             let new = all.into_iter().enumerate();
             new.map(|(at, said)| {
-                prepare(&owner, said, now)
+                prepare(&owner, said, now, model.as_deref())
                     .map_err(|why| MemoryError::Invalid(format!("interactions[{at}]: {why}")))
             })
             .collect::<Result<Vec<_>, _>>()
@@ -59,7 +61,10 @@ impl Memory {
         .await??;
         let person = by.person.to_string();
         match self.store.add_interactions(person, user, new, MOST).await? {
-            Added::Ids(ids) => Ok(ids),
+            Added::Ids(ids) => {
+                self.embedder.wake();
+                Ok(ids)
+            }
             Added::Conflict(at) => Err(MemoryError::Conflict(at)),
             Added::Full => Err(MemoryError::Crowded),
         }
@@ -209,7 +214,12 @@ pub(super) fn one_line(what: &str, text: &str) -> Result<(), String> {
 }
 
 /// Checks it and makes its row and what the index must know.
-fn prepare(user: &str, said: Said, now: DateTime<Utc>) -> Result<NewInteraction, String> {
+fn prepare(
+    user: &str,
+    said: Said,
+    now: DateTime<Utc>,
+    model: Option<&Model>,
+) -> Result<NewInteraction, String> {
     let text = said.text;
     if text.trim().is_empty() {
         return Err("text is empty".to_owned());
@@ -264,7 +274,7 @@ fn prepare(user: &str, said: Said, now: DateTime<Utc>) -> Result<NewInteraction,
         created_at: now,
         expires_at: said.expires_at,
     };
-    let indexed = indexed(&row.text, entry);
+    let indexed = indexed(&row.text, entry, model);
     Ok(NewInteraction {
         row,
         once: said.once,
@@ -273,7 +283,7 @@ fn prepare(user: &str, said: Said, now: DateTime<Utc>) -> Result<NewInteraction,
 }
 
 /// Who is named in front of a text, as in `Ann Lee: good morning`: at most three words that begin with capitals.
-fn called(text: &str) -> Option<String> {
+pub(super) fn called(text: &str) -> Option<String> {
     let (name, _) = text.split_once(": ")?;
     let words: Vec<_> = name.split(' ').collect();
     let is_name = |word: &&str| {

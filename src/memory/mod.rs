@@ -6,6 +6,7 @@
 mod asked;
 mod cues;
 mod dates;
+pub mod embed;
 mod english;
 mod entry;
 mod interaction;
@@ -28,6 +29,7 @@ use crate::ids;
 use crate::llm::Llm;
 use crate::store::{DocumentRow, Kept, Room, Store, StoreError};
 
+use embed::Embedder;
 pub use interaction::BATCH;
 pub use item::{Item, Learned, Passage};
 pub use query::{Filter, Found, Hit, Kind, Query, Score};
@@ -141,6 +143,7 @@ pub struct Memory {
     store: Store,
     /// The model's server, and with it the settings.
     llm: Llm,
+    embedder: Embedder,
     clock: fn() -> DateTime<Utc>,
     /// Places for searches: each reads the whole index of a memory.
     searching: Arc<Semaphore>,
@@ -149,9 +152,11 @@ pub struct Memory {
 impl Memory {
     /// On a store.
     pub fn new(store: Store, llm: Llm, clock: fn() -> DateTime<Utc>) -> Self {
+        let embedder = Embedder::new(store.clone(), llm.clone());
         Self {
             store,
             llm,
+            embedder,
             clock,
             searching: Arc::new(Semaphore::new(SEARCHING)),
         }
@@ -170,6 +175,11 @@ impl Memory {
             );
         }
         Ok(())
+    }
+
+    /// What says which texts mean the same.
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
     }
 
     /// How many documents are in a person's memory.

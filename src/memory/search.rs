@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::asked::Asked;
+use super::asked::{Asked, unnamed};
 use super::dates::day;
+use super::embed::Meant;
 use super::interaction::{user_of, work};
 use super::item::{self, Item};
 use super::query::{Filter, Found, Hit, Kind, Query, Score};
@@ -13,7 +14,7 @@ use super::rank::{Around, Parts, Question, Ranked, rank};
 use super::said::Role;
 use super::{Memory, MemoryError};
 use crate::identity::{PersonId, Principal};
-use crate::store::{Entry, MemoryRead, NameKind, Store, StoreError};
+use crate::store::{Entry, MemoryRead, NameKind, Store, StoreError, Vector};
 
 /// Most hits of one answer.
 const MOST_HITS: usize = 200;
@@ -30,6 +31,18 @@ pub(super) fn filtered(
     terms: &[String],
     filter: &Filter,
 ) -> Result<Option<(MemoryRead, Vec<usize>)>, MemoryError> {
+    near(store, person, user, terms, None, filter)
+}
+
+/// The same, and how near each entry is to a meaning.
+fn near(
+    store: &Store,
+    person: &PersonId,
+    user: &str,
+    terms: &[String],
+    meaning: Option<&Vector>,
+    filter: &Filter,
+) -> Result<Option<(MemoryRead, Vec<usize>)>, MemoryError> {
     filter.check()?;
     let names = [
         filter
@@ -39,7 +52,7 @@ pub(super) fn filtered(
         filter.app.as_deref().map(|name| (NameKind::App, name)),
     ];
     let asked: Vec<_> = names.iter().copied().flatten().collect();
-    let Some(read) = store.read_memory(person.as_str(), user, terms, &asked)? else {
+    let Some(read) = store.read_memory(person.as_str(), user, terms, &asked, meaning)? else {
         return Ok(None);
     };
     let mut numbers = read.names.iter().copied();
@@ -107,6 +120,11 @@ impl Memory {
             return invalid(format!("context is 0 to {CONTEXT}"));
         }
         let (store, now) = (self.store.clone(), (self.clock)());
+        let speakers = store.speakers(person.as_str(), &user)?;
+        let meant = match parts.semantic {
+            true => self.embedder.meant(&unnamed(&query.text, &speakers)).await,
+            false => Meant::default(),
+        };
         let place = self.searching.clone().acquire_owned().await;
         work(move || {
             let _place = place;
@@ -115,8 +133,9 @@ impl Memory {
                 query: &query,
                 parts,
                 now,
+                meant,
             };
-            finder.find(&person, &user)
+            finder.find(&person, &user, &speakers)
         })
         .await?
     }
@@ -128,20 +147,34 @@ struct Finder<'a> {
     query: &'a Query,
     parts: Parts,
     now: DateTime<Utc>,
+    meant: Meant,
 }
 
 impl Finder<'_> {
-    fn find(&self, person: &PersonId, user: &str) -> Result<Found, MemoryError> {
+    fn find(
+        &self,
+        person: &PersonId,
+        user: &str,
+        speakers: &[(String, u32, u32)],
+    ) -> Result<Found, MemoryError> {
         let (query, parts) = (self.query, self.parts);
         let today = day(query.now.unwrap_or(self.now).timestamp_millis());
         let mut asked = Asked::of(&query.text, today, parts);
         let named = match parts.names {
-            true => asked.name(&self.store.speakers(person.as_str(), user)?),
+            true => asked.name(speakers),
             false => Vec::new(),
         };
-        let found = filtered(self.store, person, user, &asked.terms(), &query.filter)?;
+        let found = near(
+            self.store,
+            person,
+            user,
+            &asked.terms(),
+            self.meant.vector.as_ref(),
+            &query.filter,
+        )?;
         let mut found_here = Found {
             signals: vec!["lexical"],
+            warnings: self.meant.warning.iter().cloned().collect(),
             ..Found::default()
         };
         if !asked.times.is_empty() {
@@ -157,7 +190,17 @@ impl Finder<'_> {
             return because(found_here, "nothing is kept for this user yet");
         };
         found_here.kept = read.entries.len();
-        if asked.is_empty() {
+        let means = read.similar.iter().any(Option::is_some);
+        match (means, read.waiting) {
+            (false, _) => {}
+            (true, 0) => found_here.signals.push("semantic"),
+            (true, waiting) => {
+                found_here.signals.push("semantic:partial");
+                let kept = found_here.kept;
+                found_here.warnings.push(format!("{waiting} of {kept} have no vector of this model yet: they are found by their words"));
+            }
+        }
+        if asked.is_empty() && !means {
             return because(found_here, "the query has no word to look for");
         }
         if places.is_empty() {
@@ -174,7 +217,7 @@ impl Finder<'_> {
                 .cue
                 .as_ref()
                 .map(|(places, factor)| (places.as_slice(), *factor)),
-            similar: &[],
+            similar: &read.similar,
         };
         let mut ranked = rank(&read.entries, &question, &around, parts);
         if places.len() < read.entries.len() {

@@ -8,7 +8,7 @@ use super::memory_blocks::{
     ENTRY, Entry, Posting, cut_entry, find_entry, place, posting, read_entries, read_postings,
     without, write_entry,
 };
-use super::{Store, StoreError};
+use super::{Store, StoreError, Vector, vectors};
 
 /// What has a number in a space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,11 @@ pub struct MemoryRead {
     pub postings: Vec<Vec<Posting>>,
     /// The numbers of the names that were asked for; `None`: nothing has this name.
     pub names: Vec<Option<u32>>,
+    /// How near each entry is to the meaning that was asked for (the cosine); `None`: it means nothing to the model, or the model has
+    /// not come to it yet. Empty, where no meaning was asked for.
+    pub similar: Vec<Option<f32>>,
+    /// To how many entries the model has not come yet.
+    pub waiting: usize,
 }
 
 /// An entry and all that the index keeps of its text.
@@ -43,17 +48,6 @@ pub struct Indexed {
     pub terms: Vec<(String, u8)>,
     /// What it means, where the embedder says so at once; otherwise that comes later.
     pub vector: Option<Vector>,
-}
-
-/// A direction in the space of a model, of length one: `values[i] * scale`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Vector {
-    /// The number of the model, as the store gave it.
-    pub model: i64,
-    /// What each value is multiplied by.
-    pub scale: f32,
-    /// One byte a dimension.
-    pub values: Vec<i8>,
 }
 
 /// Makes the terms of a text that was said or written at a time (milliseconds since 1970): always the same ones. Whoever deletes
@@ -71,6 +65,7 @@ impl Store {
         user: &str,
         terms: &[String],
         names: &[(NameKind, &str)],
+        meaning: Option<&Vector>,
     ) -> Result<Option<MemoryRead>, StoreError> {
         self.read(|connection| {
             let moment = connection.unchecked_transaction()?;
@@ -103,6 +98,10 @@ impl Store {
             }
             for (kind, name) in names {
                 read.names.push(number(&moment, space, *kind, name)?);
+            }
+            if let Some(meaning) = meaning {
+                (read.similar, read.waiting) =
+                    vectors::similar(&moment, space, &read.entries, meaning)?;
             }
             Ok(Some(read))
         })
@@ -204,7 +203,10 @@ pub(super) fn append(connection: &Connection, space: i64, all: &[Indexed]) -> ru
             )?
             .execute((space, block, bytes))?;
     }
-    Ok(())
+    let meant = all
+        .iter()
+        .filter_map(|one| Some((one.entry.doc, one.vector.as_ref()?)));
+    vectors::put(connection, space, &meant.collect::<Vec<_>>())
 }
 
 fn entry_block(
@@ -225,6 +227,7 @@ pub(super) fn cut(
     doc: u32,
     terms: &[(String, u8)],
 ) -> rusqlite::Result<()> {
+    vectors::cut(connection, space, doc)?;
     let (block, _) = posting(doc, 1);
     for (term, _) in terms {
         let docs: Option<Vec<u8>> = connection

@@ -116,7 +116,7 @@ fn texts(
     let mut all = BTreeMap::new();
     for sql in [
         "SELECT doc, text FROM interactions WHERE space = ?1 AND doc >= ?2 AND doc < ?3",
-        "SELECT doc, text FROM learned WHERE space = ?1 AND doc >= ?2 AND doc < ?3",
+        "SELECT doc, text FROM learned WHERE space = ?1 AND doc >= ?2 AND doc < ?3 AND state = 'current'",
         "SELECT doc, CAST(substr(CAST(text AS BLOB), begin + 1, end - begin) AS TEXT)
          FROM passages JOIN documents ON documents.id = document WHERE space = ?1 AND doc >= ?2 AND doc < ?3",
     ] {

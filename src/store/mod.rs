@@ -30,6 +30,7 @@ mod presence;
 mod profiles;
 mod schema;
 mod tokens;
+mod vectors;
 mod visits;
 mod webhooks;
 
@@ -60,13 +61,14 @@ pub use learned::LearnedRow;
 pub use leases::LeaseRow;
 pub use loads::{GivenRow, LoadRow, LoadUpdate};
 pub use memory_blocks::{Entry, LEARNED, PASSAGE, Posting};
-pub use memory_index::{Indexed, MemoryRead, NameKind, Terms, Vector};
+pub use memory_index::{Indexed, MemoryRead, NameKind, Terms};
 pub use memory_rules::{RULES, Remake};
 pub use passages::PassageRow;
 pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use presence::PresenceRow;
 pub use profiles::{Counts, ProfileRow, ProfileUpdate};
 pub use tokens::{FoundToken, GrantRow, LiveGrantRow, Taken, TokenKind, TokenRow};
+pub use vectors::{Embedded, Unembedded, Vector};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
 

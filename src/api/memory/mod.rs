@@ -1,6 +1,7 @@
 //! `/v1/memory`: what was said, and what of it answers a question.
 
 mod search;
+mod status;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -27,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(guarded(Scope::MemoryRead, routes!(get)))
         .routes(guarded(Scope::MemoryWrite, routes!(delete)))
         .merge(search::routes())
+        .merge(status::routes())
 }
 
 /// Who speaks, as a kind.

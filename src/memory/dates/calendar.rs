@@ -107,6 +107,55 @@ const NUMBERS: [&str; 12] = [
     "twelve zwolf doce douze dodici doze twaalf двенадцать बारह",
 ];
 
+/// Days of a month in words, from the first to the thirty-first; those of two words only in German, Spanish, Hindi, where they are one.
+const NTH: [&str; 31] = [
+    "first erste ersten erster primero uno первое первого الاول पहली एक",
+    "second zweite zweiten zweiter dos второе второго الثاني दूसरी दो",
+    "third dritte dritten dritter tres третье третьего الثالث तीसरी तीन",
+    "fourth vierte vierten vierter cuatro четвертое четвертого الرابع चार",
+    "fifth funfte funften funfter cinco пятое пятого الخامس पांच पाँच",
+    "sixth sechste sechsten sechster seis шестое шестого السادس छह",
+    "seventh siebte siebten siebter siete седьмое седьмого السابع सात",
+    "eighth achte achten achter ocho восьмое восьмого الثامن आठ",
+    "ninth neunte neunten neunter nueve девятое девятого التاسع नौ",
+    "tenth zehnte zehnten zehnter diez десятое десятого العاشر दस",
+    "eleventh elfte elften elfter once одиннадцатое одиннадцатого ग्यारह",
+    "twelfth zwolfte zwolften zwolfter doce двенадцатое двенадцатого बारह",
+    "thirteenth dreizehnte dreizehnten dreizehnter trece тринадцатое тринадцатого तेरह",
+    "fourteenth vierzehnte vierzehnten vierzehnter catorce четырнадцатое четырнадцатого चौदह",
+    "fifteenth funfzehnte funfzehnten funfzehnter quince пятнадцатое пятнадцатого पंद्रह पन्द्रह",
+    "sixteenth sechzehnte sechzehnten sechzehnter dieciseis шестнадцатое шестнадцатого सोलह",
+    "seventeenth siebzehnte siebzehnten siebzehnter diecisiete семнадцатое семнадцатого सत्रह",
+    "eighteenth achtzehnte achtzehnten achtzehnter dieciocho восемнадцатое восемнадцатого अठारह",
+    "nineteenth neunzehnte neunzehnten neunzehnter diecinueve девятнадцатое девятнадцатого उन्नीस",
+    "twentieth zwanzigste zwanzigsten zwanzigster veinte двадцатое двадцатого العشرين العشرون बीस",
+    "einundzwanzigste einundzwanzigsten veintiuno इक्कीस",
+    "zweiundzwanzigste zweiundzwanzigsten veintidos बाईस बाइस",
+    "dreiundzwanzigste dreiundzwanzigsten veintitres तेईस तेइस",
+    "vierundzwanzigste vierundzwanzigsten veinticuatro चौबीस",
+    "funfundzwanzigste funfundzwanzigsten veinticinco पच्चीस",
+    "sechsundzwanzigste sechsundzwanzigsten veintiseis छब्बीस",
+    "siebenundzwanzigste siebenundzwanzigsten veintisiete सत्ताईस सत्ताइस",
+    "achtundzwanzigste achtundzwanzigsten veintiocho अट्ठाईस अट्ठाइस",
+    "neunundzwanzigste neunundzwanzigsten veintinueve उनतीस",
+    "thirtieth dreissigste dreissigsten treinta тридцатое тридцатого الثلاثين الثلاثون तीस",
+    "einunddreissigste einunddreissigsten इकतीस",
+];
+/// What is added to a day that stands beside it.
+const TENS: &[(&str, u32)] = &[
+    ("twenty", 20),
+    ("двадцать", 20),
+    ("والعشرين", 20),
+    ("والعشرون", 20),
+    ("عشر", 10),
+    ("عشرة", 10),
+    ("thirty", 30),
+    ("тридцать", 30),
+    ("والثلاثين", 30),
+];
+/// Days that are not as the numbers of which they are made.
+const ELEVENTH: &str = "الحادي";
+
 /// All others.
 const WORDS: &[(&str, Means)] = &[
     (
@@ -295,6 +344,25 @@ pub(super) fn dense(signs: &str) -> Option<Means> {
         all.map(|(word, means)| (plain(word), means)).collect()
     });
     table.get(signs).copied()
+}
+
+/// A day of a month in words.
+pub(super) fn nth(word: &str) -> Option<u32> {
+    static TABLE: OnceLock<HashMap<String, u32>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        let all = (1..).zip(NTH);
+        let all =
+            all.flat_map(|(day, list)| list.split_whitespace().map(move |word| (plain(word), day)));
+        all.chain([(plain(ELEVENTH), 1)]).collect()
+    });
+    table.get(word).copied()
+}
+
+/// What a word adds to a day: `twenty first`.
+pub(super) fn tens(word: &str) -> Option<u32> {
+    TENS.iter()
+        .find(|(own, _)| plain(own) == word)
+        .map(|(_, tens)| *tens)
 }
 
 /// Whether a word is a month only where something else says so.

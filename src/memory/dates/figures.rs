@@ -1,7 +1,7 @@
 //! Dates with figures in them.
 
 use super::Time;
-use super::calendar::{Means, Side, is_doubtful, means};
+use super::calendar::{Means, Side, is_doubtful, means, nth, tens};
 use super::pieces::{Piece, What};
 use super::reader::{Reader, turn};
 use chrono::Datelike as _;
@@ -57,21 +57,43 @@ impl Reader {
         Some(behind)
     }
 
-    /// A number before a month, as its day.
+    /// A number before a month, as its day: in figures, or in one or two words.
     pub(super) fn day_before(&mut self, at: usize) -> Option<u32> {
+        let mut tens_behind = None;
         for before in (0..at).rev() {
             let piece = &self.pieces[before];
-            match piece.what {
-                What::Space | What::Sign('.') => {}
-                What::Word if means(&piece.text) == Some(Means::Filler) => {}
-                What::Figures(day @ 1..=31, 1..=2) => {
+            let day = match piece.what {
+                What::Space | What::Sign('.' | '-') => continue,
+                What::Figures(day @ 1..=31, 1..=2) => Some(day),
+                What::Word if tens_behind.is_none() && tens(&piece.text).is_some() => {
+                    // `الحادي والعشرين`: the ten stands behind.
+                    tens_behind = tens(&piece.text);
                     self.told.push(before);
-                    return Some(day);
+                    continue;
                 }
-                _ => return None,
-            }
+                What::Word if nth(&piece.text).is_some() => {
+                    let ten = self.tens_before(before).or(tens_behind).unwrap_or_default();
+                    nth(&self.pieces[before].text).map(|day| day + ten)
+                }
+                What::Word if means(&piece.text) == Some(Means::Filler) || piece.text == "من" => {
+                    continue;
+                }
+                _ => None,
+            };
+            self.told.extend(day.map(|_| before));
+            return day.filter(|day| (1..=31).contains(day));
         }
         None
+    }
+
+    /// `twenty` before `first`.
+    fn tens_before(&mut self, at: usize) -> Option<u32> {
+        let before = (0..at)
+            .rev()
+            .find(|at| !matches!(self.pieces[*at].what, What::Space | What::Sign('-')))?;
+        let tens = tens(&self.pieces[before].text)?;
+        self.told.push(before);
+        Some(tens)
     }
 
     /// A year here, and what comes behind it.

@@ -106,6 +106,7 @@ pub(super) fn asked(question: &str, now: i32) -> (Vec<Time>, Vec<String>) {
     reader.read();
     let (mut words, mut last) = (Vec::new(), None);
     reader.told.sort_unstable();
+    reader.told.dedup();
     for at in reader.told {
         let piece = &reader.pieces[at];
         if piece.what == What::Dense {
@@ -114,7 +115,7 @@ pub(super) fn asked(question: &str, now: i32) -> (Vec<Time>, Vec<String>) {
                 .map(|last: usize| &reader.pieces[last]);
             words.extend(before.map(|before| format!("{}{}", before.text, piece.text)));
             last = Some(at);
-        } else {
+        } else if matches!(piece.what, What::Word | What::Figures(..)) {
             words.push(piece.text.clone());
         }
     }
@@ -231,6 +232,8 @@ mod tests {
             ("on 7 May", "2023-05-07"),
             ("on May 7th, 2021", "2021-05-07"),
             ("the 7th of May 2021", "2021-05-07"),
+            ("the third of May", "2023-05-03"),
+            ("May twenty-first, the twenty-first of May", "2023-05-21"),
             ("in May", "2023-05-01+31"),
             ("in July", "2022-07-01+31"),
             ("May 2019", "2019-05-01+31"),
@@ -301,6 +304,15 @@ mod tests {
             ("७ मई २०२१", "2021-05-07"),
             ("il y a deux semaines", "2023-05-28+7"),
             ("avant-hier", "2023-06-12"),
+            ("тринадцатого мая", "2023-05-13"),
+            ("двадцать первого мая", "2023-05-21"),
+            ("अठारह जुलाई", "2022-07-18"),
+            ("الثالث من يوليو", "2022-07-03"),
+            ("في العشرين من أكتوبر", "2022-10-20"),
+            ("الحادي والعشرين من أكتوبر", "2022-10-21"),
+            ("三月一号", "2023-03-01"),
+            ("am dreizehnten Mai", "2023-05-13"),
+            ("el trece de mayo", "2023-05-13"),
             ("la semaine dernière", "2023-06-05+7"),
             ("due giorni fa", "2023-06-12"),
             ("twee dagen geleden", "2023-06-12"),
@@ -320,7 +332,7 @@ mod tests {
         let told = |text| asked(text, 0).1.join(" ");
         assert_eq!(
             told("What did the 2 do on the 9th of November, 2022?"),
-            "9 november   2022"
+            "9 november 2022"
         );
         assert_eq!(told("上周五做了什么"), "上周 周五");
         let time = Time::Yearly {

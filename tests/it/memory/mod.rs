@@ -1,6 +1,8 @@
 //! What was said: kept, found, deleted.
 
+mod embedding;
 mod keeping;
+mod library;
 mod searching;
 
 use reqwest::Method;
