@@ -203,6 +203,7 @@ async fn door(app: &App, sole: &Sole, root: &Path) -> anyhow::Result<api::Door> 
     let registry = Registry::open(store.clone(), Utc::now).await?;
     let llm = Llm::new(renewer.clone());
     let memory = Memory::new(store.clone(), llm.clone(), Utc::now);
+    memory.bring_up().await?;
     let proxy = Proxy::new(memory.clone(), llm, store.clone(), Utc::now)
         .context("the system gives no random numbers")?;
     let loads = Loads::new(
@@ -340,16 +341,15 @@ pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
         principal: identity.local(rustix::process::geteuid().as_raw()),
         from: "pipe".to_owned(),
     };
+    let llm = Llm::new(app.queue.renewer().clone());
+    let memory = Memory::new(store.clone(), llm, Utc::now);
+    memory.bring_up().await?;
     // Leases are the daemon's: two processes would give the same account away.
     let rooms = mcp::Rooms {
         queue: app.queue.clone(),
         pool: None,
         loads: None,
-        memory: Memory::new(
-            store.clone(),
-            Llm::new(app.queue.renewer().clone()),
-            Utc::now,
-        ),
+        memory,
         store,
         clock: Utc::now,
     };

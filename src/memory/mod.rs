@@ -1,11 +1,15 @@
 //! What a person's memory holds: documents and what was said, word for word.
 //!
 //! Owns: documents, interactions, what of them answers a question. Door: [`Memory`]. May touch: the store; the folder of documents;
-//! a process of its own for documents that others made. The rules of `tokens` and `rank` touch nothing: texts and the index come in, terms and an order go out.
+//! a process of its own for documents that others made. The rules of `tokens`, `dates`, `cues` and `rank` touch nothing: texts and
+//! the index come in, terms and an order go out.
 
 mod care;
 mod documents;
 pub mod context;
+mod asked;
+mod cues;
+mod dates;
 pub mod embed;
 mod english;
 mod entry;
@@ -13,9 +17,12 @@ mod interaction;
 mod item;
 mod mending;
 mod learned;
+mod languages;
+mod query;
 mod rank;
 mod said;
 mod search;
+mod stops;
 mod take_out;
 mod tokens;
 
@@ -38,9 +45,10 @@ pub(crate) use interaction::one_line as check_name;
 pub use item::{Item, Learned, Passage};
 pub use mending::{Mend, Version};
 pub use learned::{FactText, FactVersion, ReadingStatus};
-pub use said::{Interaction, Role, Said};
-pub use search::{Filter, Found, Hit, Kind, Query, Score};
 pub use take_out::{TakeOut, Taken};
+pub use query::{Filter, Found, Hit, Kind, Query, Score};
+pub use rank::Parts;
+pub use said::{Interaction, Role, Said};
 
 /// Most searches at once; further ones wait.
 const SEARCHING: usize = 8;
@@ -186,6 +194,21 @@ impl Memory {
             documents: Arc::default(),
             pace: Arc::default(),
         }
+    }
+
+    /// Makes the index of memories anew whose terms were made by older rules; before anybody searches.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn bring_up(&self) -> Result<(), StoreError> {
+        let remade = self.store.remake_memories(entry::remade).await?;
+        if remade > 0 {
+            tracing::info!(
+                memories = remade,
+                "the index of memories was made anew: its rules have changed"
+            );
+        }
+        Ok(())
     }
 
     /// What says which texts mean the same.
