@@ -201,6 +201,7 @@ async fn door(app: &App, sole: &Sole, root: &Path) -> anyhow::Result<api::Door> 
     let webhooks = Webhooks::new(store.clone(), events.clone(), renewer.clone(), Utc::now)?;
     let registry = Registry::open(store.clone(), Utc::now).await?;
     let memory = Memory::new(store.clone(), Llm::new(renewer.clone()), Utc::now);
+    memory.bring_up().await?;
     let loads = Loads::new(
         store.clone(),
         registry.clone(),
@@ -317,16 +318,15 @@ pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
         principal: identity.local(rustix::process::geteuid().as_raw()),
         from: "pipe".to_owned(),
     };
+    let llm = Llm::new(app.queue.renewer().clone());
+    let memory = Memory::new(store.clone(), llm, Utc::now);
+    memory.bring_up().await?;
     // Leases are the daemon's: two processes would give the same account away.
     let rooms = mcp::Rooms {
         queue: app.queue.clone(),
         pool: None,
         loads: None,
-        memory: Memory::new(
-            store.clone(),
-            Llm::new(app.queue.renewer().clone()),
-            Utc::now,
-        ),
+        memory,
         store,
         clock: Utc::now,
     };

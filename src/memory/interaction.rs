@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::embed::Model;
 use super::entry::{indexed, terms};
+use super::query::Filter;
 use super::said::{Interaction, Said, is_current, shown};
-use super::search::{Filter, filtered};
+use super::search::filtered;
 use super::{Memory, MemoryError};
 use crate::identity::Principal;
 use crate::ids;

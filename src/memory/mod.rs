@@ -1,16 +1,22 @@
 //! What a person's memory holds: documents and what was said, word for word.
 //!
 //! Owns: documents, interactions, what of them answers a question. Door: [`Memory`]. May touch: the store. The rules of
-//! `tokens` and `rank` touch nothing: texts and the index come in, terms and an order go out.
+//! `tokens`, `dates`, `cues` and `rank` touch nothing: texts and the index come in, terms and an order go out.
 
+mod asked;
+mod cues;
+mod dates;
 pub mod embed;
 mod english;
 mod entry;
 mod interaction;
 mod item;
+mod languages;
+mod query;
 mod rank;
 mod said;
 mod search;
+mod stops;
 mod tokens;
 
 use std::sync::Arc;
@@ -26,8 +32,9 @@ use crate::store::{DocumentRow, Kept, Room, Store, StoreError};
 use embed::Embedder;
 pub use interaction::BATCH;
 pub use item::{Item, Learned, Passage};
+pub use query::{Filter, Found, Hit, Kind, Query, Score};
+pub use rank::Parts;
 pub use said::{Interaction, Role, Said};
-pub use search::{Filter, Found, Hit, Kind, Query, Score};
 
 /// Most searches at once; further ones wait.
 const SEARCHING: usize = 8;
@@ -153,6 +160,21 @@ impl Memory {
             clock,
             searching: Arc::new(Semaphore::new(SEARCHING)),
         }
+    }
+
+    /// Makes the index of memories anew whose terms were made by older rules; before anybody searches.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn bring_up(&self) -> Result<(), StoreError> {
+        let remade = self.store.remake_memories(entry::remade).await?;
+        if remade > 0 {
+            tracing::info!(
+                memories = remade,
+                "the index of memories was made anew: its rules have changed"
+            );
+        }
+        Ok(())
     }
 
     /// What says which texts mean the same.

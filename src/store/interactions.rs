@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use super::memory_index::{Indexed, NameKind, Terms, append, cut, use_name};
+use super::memory_rules::RULES;
 use super::{Store, StoreError, millis, time};
 
 /// An interaction.
@@ -264,9 +265,9 @@ fn add(
 fn make(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Space> {
     connection
         .prepare_cached(
-            "INSERT INTO memory_spaces (person, user, next_doc, next_name, count) VALUES (?1, ?2, 0, 1, 0)",
+            "INSERT INTO memory_spaces (person, user, next_doc, next_name, count, rules) VALUES (?1, ?2, 0, 1, 0, ?3)",
         )?
-        .execute([person, user])?;
+        .execute((person, user, RULES))?;
     Ok(Space {
         id: connection.last_insert_rowid(),
         next_doc: 0,

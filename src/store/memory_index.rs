@@ -10,9 +10,6 @@ use super::memory_blocks::{
 };
 use super::{Store, StoreError, Vector, vectors};
 
-/// Most speakers of a space that a query is looked through for; those who spoke most.
-const SPEAKERS: u32 = 512;
-
 /// What has a number in a space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NameKind {
@@ -33,8 +30,6 @@ pub struct MemoryRead {
     pub entries: Vec<Entry>,
     /// For each term that was asked for where it stands, in the same order.
     pub postings: Vec<Vec<Posting>>,
-    /// Who speaks: name, number, how often; those who spoke most.
-    pub speakers: Vec<(String, u32, u32)>,
     /// The numbers of the names that were asked for; `None`: nothing has this name.
     pub names: Vec<Option<u32>>,
     /// How near each entry is to the meaning that was asked for (the cosine); `None`: it means nothing to the model, or the model has
@@ -101,15 +96,6 @@ impl Store {
                 }
                 read.postings.push(postings);
             }
-            read.speakers = moment
-                .prepare_cached(
-                    "SELECT name, number, uses FROM memory_names WHERE space = ?1 AND kind = ?2
-                     ORDER BY uses DESC LIMIT ?3",
-                )?
-                .query_map((space, NameKind::Speaker as u8, SPEAKERS), |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })?
-                .collect::<rusqlite::Result<_>>()?;
             for (kind, name) in names {
                 read.names.push(number(&moment, space, *kind, name)?);
             }
