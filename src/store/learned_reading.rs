@@ -269,8 +269,8 @@ impl Store {
             let found = connection
                 .prepare_cached(&format!(
                     "SELECT (SELECT count(*) FROM (SELECT 1 FROM interactions
-                        WHERE space = id AND doc >= read_to AND {WHO} LIMIT {COUNTED}))
-                       + (SELECT count(*) FROM learned_again WHERE space = id), passed_over, dropped
+                        WHERE space = memory_spaces.id AND doc >= read_to AND {WHO} LIMIT {COUNTED}))
+                       + (SELECT count(*) FROM learned_again WHERE space = memory_spaces.id), passed_over, dropped
                      FROM memory_spaces WHERE person = ?1 AND user = ?2"
                 ))?
                 .query_row([person, user], |row| {

@@ -291,6 +291,7 @@ impl Memory {
         let status = self.reading(by, user)?;
         let user = user_of(by, user)?;
         if status.off.is_none()
+            && status.behind > 0
             && let Some(space) = self.store.space_of(by.person.as_str(), &user)?
         {
             self.pace.hurry(space);

@@ -115,7 +115,7 @@ impl Memory {
         if !(quiet || full || unread.again || self.pace.is_hurried(at)) {
             return Ok(false);
         }
-        let reading = match self.read(space, &unread, now).await? {
+        let reading = match self.read(space, &unread, most < TURNS, now).await? {
             Ok(reading) => {
                 self.pace.answered(at);
                 reading
@@ -160,14 +160,19 @@ impl Memory {
         Ok(true)
     }
 
-    /// Asks the model about turns, and sorts its answer.
+    /// Asks the model about turns, and sorts its answer. `bare`: without the turns before them, which may be why it did not
+    /// answer.
     async fn read(
         &self,
         space: &UnreadSpace,
         unread: &Unread,
+        bare: bool,
         now: DateTime<Utc>,
     ) -> Result<Result<Reading, Trouble>, StoreError> {
-        let (turns, before) = self.with_before(space.space, unread, now)?;
+        let (turns, before) = match bare {
+            true => (unread.turns.clone(), 0),
+            false => self.with_before(space.space, unread, now)?,
+        };
         let docs: Vec<u32> = turns.iter().map(|turn| turn.doc).collect();
         let mut known = match unread.again {
             true => self.store.learned_from(space.space, &docs, OUTDATED)?,
