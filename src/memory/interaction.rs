@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::documents::BARE_BYTES;
 use super::embed::Model;
 use super::entry::{indexed, terms};
 use super::query::Filter;
 use super::said::{Interaction, Said, is_current, shown};
 use super::search::filtered;
-use super::{BARE_BYTES, Memory, MemoryError};
+use super::{Memory, MemoryError};
 use crate::identity::Principal;
 use crate::ids;
 use crate::store::{Added, Entry, InteractionRow, NewInteraction, Place, Quota, StoreError};

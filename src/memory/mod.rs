@@ -4,20 +4,20 @@
 //! a process of its own for documents that others made. The rules of `tokens`, `dates`, `cues` and `rank` touch nothing: texts and
 //! the index come in, terms and an order go out.
 
-mod care;
-mod documents;
-pub mod context;
 mod asked;
+mod care;
+pub mod context;
 mod cues;
 mod dates;
+mod documents;
 pub mod embed;
 mod english;
 mod entry;
 mod interaction;
 mod item;
-mod mending;
-mod learned;
 mod languages;
+mod learned;
+mod mending;
 mod query;
 mod rank;
 mod said;
@@ -36,19 +36,19 @@ use crate::llm::Llm;
 use crate::store::{NoRoom, Store, StoreError};
 
 pub use care::{Matched, Session, Stats, User};
-pub use interaction::{BATCH, Part};
 use documents::{BYTES, MOST};
 use embed::Embedder;
+pub use interaction::{BATCH, Part};
 
 pub use documents::{Document, DocumentKind, FolderState, extract_here};
 pub(crate) use interaction::one_line as check_name;
 pub use item::{Item, Learned, Passage};
-pub use mending::{Mend, Version};
 pub use learned::{FactText, FactVersion, ReadingStatus};
-pub use take_out::{TakeOut, Taken};
+pub use mending::{Mend, Version};
 pub use query::{Filter, Found, Hit, Kind, Query, Score};
 pub use rank::Parts;
 pub use said::{Interaction, Role, Said};
+pub use take_out::{TakeOut, Taken};
 
 /// Most searches at once; further ones wait.
 const SEARCHING: usize = 8;

@@ -35,9 +35,9 @@ mod schema;
 mod spaces;
 mod take_out;
 mod tokens;
-mod versions;
 mod turns;
 mod vectors;
+mod versions;
 mod visits;
 mod webhooks;
 
@@ -73,15 +73,15 @@ pub use leases::LeaseRow;
 pub use loads::{GivenRow, LoadRow, LoadUpdate};
 pub use memory_blocks::{Entry, LEARNED, PASSAGE, Posting};
 pub use memory_index::{Indexed, MemoryRead, NameKind, Terms};
-pub use passages::{NewPassage, PassageRow, passage_text};
 pub use memory_rules::{RULES, Remake};
+pub use passages::{NewPassage, PassageRow, passage_text};
 pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use presence::PresenceRow;
 pub use profiles::{Counts, ProfileRow, ProfileUpdate};
 pub use spaces::{Contents, NoRoom, Quota, SpaceRow};
 pub use tokens::{FoundToken, GrantRow, LiveGrantRow, Taken, TokenKind, TokenRow};
-pub use versions::{Edited, VersionRow};
 pub use vectors::{Embedded, Unembedded, Vector};
+pub use versions::{Edited, VersionRow};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
 

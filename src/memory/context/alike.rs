@@ -84,7 +84,10 @@ mod tests {
         assert!(same("I like tea.", "i LIKE tea!!"));
         assert!(same("Ｉ like\u{200b} tea", "I like tea"));
         assert!(same("I like tea", "Ann: I like tea, with milk"));
-        assert!(same("My favorite colour is teal", "My favourite colour is teal"));
+        assert!(same(
+            "My favorite colour is teal",
+            "My favourite colour is teal"
+        ));
         assert!(same("我去年住在东京", "我去年住在东京。"));
         assert!(same("我去年住在东京", "是的，我去年住在东京，"));
     }

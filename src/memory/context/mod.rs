@@ -10,7 +10,8 @@ use chrono::{DateTime, FixedOffset, Local, Utc};
 
 use super::interaction::{user_of, work};
 use super::item::{self, Item};
-use super::search::{Filter, Found, Hit, Kind, Query, filtered};
+use super::query::{Filter, Found, Hit, Kind, Query};
+use super::search::filtered;
 use super::tokens::asked;
 use super::{Memory, MemoryError};
 use crate::identity::Principal;
@@ -167,7 +168,9 @@ impl Memory {
             .await?;
         }
         let Some(question) = question(&ask.messages) else {
-            return Ok(Context::nothing("there is no message of the user to ask with"));
+            return Ok(Context::nothing(
+                "there is no message of the user to ask with",
+            ));
         };
         let query = Query {
             text: question,
@@ -281,7 +284,9 @@ fn choose(found: Found, known: &[Words], most: usize) -> Vec<(Item, usize)> {
                 continue;
             }
             // Of two that say the same the longer one is shown, and of two as long the newer one.
-            let place = chosen.iter().position(|(_, other, _)| words.is_in(other) || other.is_in(&words));
+            let place = chosen
+                .iter()
+                .position(|(_, other, _)| words.is_in(other) || other.is_in(&words));
             let Some(at) = place else {
                 if chosen.len() < most {
                     chosen.push((item, words, 0));
@@ -290,16 +295,19 @@ fn choose(found: Found, known: &[Words], most: usize) -> Vec<(Item, usize)> {
             };
             let (own, others, again) = &mut chosen[at];
             if number(own) != number(&item) {
-                    let longer = others.is_in(&words) && !words.is_in(others);
-                    let newer = words.is_in(others) && others.is_in(&words) && item.at() > own.at();
-                    *again += 1;
-                    if longer || newer {
-                        (*own, *others) = (item, words);
-                    }
+                let longer = others.is_in(&words) && !words.is_in(others);
+                let newer = words.is_in(others) && others.is_in(&words) && item.at() > own.at();
+                *again += 1;
+                if longer || newer {
+                    (*own, *others) = (item, words);
+                }
             }
         }
     }
-    chosen.into_iter().map(|(item, _, again)| (item, again)).collect()
+    chosen
+        .into_iter()
+        .map(|(item, _, again)| (item, again))
+        .collect()
 }
 
 /// A hit, and the turn that it cannot be understood without: behind one that only asks the answer, before a short one what it
@@ -374,16 +382,27 @@ mod tests {
             question(&all).unwrap()
         };
         assert!(talk("And when?").starts_with("Where did Ann buy the cello?\n"));
-        assert_eq!(talk("Which colour has my bicycle now?"), "Which colour has my bicycle now?");
+        assert_eq!(
+            talk("Which colour has my bicycle now?"),
+            "Which colour has my bicycle now?"
+        );
         assert_eq!(question(&[said("assistant", "hi")]), None);
-        assert!(question(&[said("user", &"wort ".repeat(10_000))]).unwrap().len() <= 2 * END + 1);
+        assert!(
+            question(&[said("user", &"wort ".repeat(10_000))])
+                .unwrap()
+                .len()
+                <= 2 * END + 1
+        );
     }
 
     #[test]
     fn a_template_has_one_place_and_no_code() {
         let new = |text: &str| Template::new(text.to_owned());
         let filled = new("{date} {x} {memories}!").unwrap();
-        assert_eq!(filled.filled("a {date} {memories}", "D"), "D {x} a {date} {memories}!");
+        assert_eq!(
+            filled.filled("a {date} {memories}", "D"),
+            "D {x} a {date} {memories}!"
+        );
         for wrong in ["", "{memories}{memories}", "{date}{date}{memories}"] {
             assert!(new(wrong).is_err(), "{wrong}");
         }

@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
+use super::embed::Model;
 use super::entry::{indexed, terms};
 use super::interaction::{user_of, work};
 use super::{Memory, MemoryError};
@@ -37,7 +38,7 @@ pub(super) const MOST: u64 = 10_000;
 /// Most bytes of all of them.
 pub(super) const BYTES: u64 = 1 << 30;
 /// The same of a person who was only made for an instance: whoever registers one has no other claim to the disk.
-const BARE_BYTES: u64 = 16 << 20;
+pub(super) const BARE_BYTES: u64 = 16 << 20;
 /// Most entries of one user's memory.
 const ENTRIES: u32 = 1_000_000;
 /// How many documents are read out at once, each by a process of its own.
@@ -185,7 +186,8 @@ impl Memory {
             let kind = DocumentKind::of(&was.row.kind).unwrap_or(DocumentKind::Plain);
             let (name, at) = (was.row.name.clone(), was.row.updated_at);
             let text = was.text.clone();
-            let passages = work(move || passages(kind, &name, &text, at)).await?;
+            let model = self.embedder.quick().await;
+            let passages = work(move || passages(kind, &name, &text, at, model.as_deref())).await?;
             let id = was.row.id.clone();
             let done = self
                 .store
@@ -228,8 +230,9 @@ impl Memory {
         let no_luck = |_| MemoryError::Invalid("the system gives no random numbers".to_owned());
         let (id, at) = (ids::random().map_err(no_luck)?, (self.clock)());
         let name = name.to_owned();
+        let model = self.embedder.quick().await;
         work(move || NewDocument {
-            passages: passages(kind, &name, &text, at),
+            passages: passages(kind, &name, &text, at, model.as_deref()),
             id,
             user,
             name,
@@ -257,7 +260,10 @@ impl Memory {
         match kept.await? {
             Kept::Yes { row, new, replaced } => Ok((read(row), new, replaced)),
             Kept::Full => Err(MemoryError::Full),
-            Kept::Crowded => Err(MemoryError::Crowded),
+            Kept::Crowded => Err(MemoryError::Crowded {
+                has: ENTRIES,
+                most: ENTRIES,
+            }),
             Kept::NoRoom { would, room } => Err(MemoryError::NoRoom { would, room }),
             Kept::Owned => Err(MemoryError::Owned(match from_folder {
                 true => "a document of this name was uploaded; delete that, or give the file another name".to_owned(),
@@ -300,7 +306,13 @@ fn utf8(bytes: Vec<u8>) -> Result<String, MemoryError> {
 }
 
 /// The passages of a text, as they are kept.
-fn passages(kind: DocumentKind, name: &str, text: &str, at: DateTime<Utc>) -> Vec<NewPassage> {
+fn passages(
+    kind: DocumentKind,
+    name: &str,
+    text: &str,
+    at: DateTime<Utc>,
+    model: Option<&Model>,
+) -> Vec<NewPassage> {
     let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     let one = |piece: Piece| {
         let own = text
@@ -313,7 +325,7 @@ fn passages(kind: DocumentKind, name: &str, text: &str, at: DateTime<Utc>) -> Ve
             ..Entry::default()
         };
         NewPassage {
-            indexed: indexed(&passage_text(piece.heading.as_deref(), &own), entry),
+            indexed: indexed(&passage_text(piece.heading.as_deref(), &own), entry, model),
             text: own,
             begin: number(piece.begin),
             end: number(piece.end),

@@ -3,14 +3,14 @@
 mod adk;
 mod care;
 mod complaints;
-mod keeping;
-mod mending;
 mod documents;
-mod folder;
-mod pdf;
-mod learning;
 mod embedding;
+mod folder;
+mod keeping;
+mod learning;
 mod library;
+mod mending;
+mod pdf;
 mod searching;
 mod tools;
 
