@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -244,10 +246,16 @@ impl Import<'_> {
         let name: String = url::form_urlencoded::byte_serialize(word("name").as_bytes())
             .collect::<String>()
             .replace('+', "%20");
-        // What is kept of a document that was no text is its text.
-        let kind = match word("kind") {
-            kind if kind.starts_with("text/") => kind,
-            _ => "text/plain",
+        let wrong = |why: &str| Stop::Told(2, format!("the document on line {at}: {why}"));
+        let original = one["original"].as_str().map(|text| STANDARD.decode(text));
+        let original = original
+            .transpose()
+            .map_err(|_| wrong("its original is no Base64"))?;
+        let (kind, body) = match (word("kind"), original) {
+            (kind, Some(original)) => (kind, original),
+            (kind, None) if kind.starts_with("text/") => (kind, word("text").into()),
+            // What is left of it is its text.
+            (_, None) => ("text/plain", word("text").into()),
         };
         let mut url = format!("http://localhost/v1/documents/{name}");
         if let Some(user) = self.only.or(one["user_id"].as_str()) {
@@ -256,15 +264,15 @@ impl Import<'_> {
         }
         let request = self.daemon.client().put(url).header(CONTENT_TYPE, kind);
         let gone = |_| Stop::Told(1, "the daemon does not answer".to_owned());
-        let answer = request.body(word("text").to_owned()).send().await;
+        let answer = request.body(body).send().await;
         let answer = answer.map_err(gone)?;
         if !answer.status().is_success() {
             let status = answer.status();
-            let body = answer.bytes().await.map_err(gone)?;
-            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let said = body["detail"].as_str().map(str::to_owned);
+            let told = answer.bytes().await.map_err(gone)?;
+            let told: Value = serde_json::from_slice(&told).unwrap_or_default();
+            let said = told["detail"].as_str().map(str::to_owned);
             let said = said.unwrap_or_else(|| format!("the daemon answers {status}"));
-            return Err(Stop::Told(2, format!("the document on line {at}: {said}")));
+            return Err(wrong(&said));
         }
         self.documents += 1;
         Ok(())

@@ -33,6 +33,8 @@ pub enum Taken {
         updated_at: DateTime<Utc>,
         /// Its text.
         text: String,
+        /// What came in its place, where that is no text.
+        original: Option<Vec<u8>>,
         /// Its path below the watched folder.
         origin: Option<String>,
     },
@@ -120,7 +122,12 @@ impl TakeOut {
         let found = self
             .store
             .next_document(&self.person, &self.user, after.as_deref())?;
-        let Some(WholeDocument { row, text, origin }) = found else {
+        let Some(WholeDocument {
+            row,
+            text,
+            original,
+        }) = found
+        else {
             self.next = Next::Facts(None);
             return Ok(Vec::new());
         };
@@ -132,7 +139,8 @@ impl TakeOut {
             created_at: row.created_at,
             updated_at: row.updated_at,
             text,
-            origin,
+            original,
+            origin: row.origin,
         }])
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
-use super::learned::leave_turn;
+use super::learned_turns::leave_turn;
 use super::memory_blocks::Entry;
 use super::memory_index::{Indexed, NameKind, Terms, append, cut, use_name};
 use super::spaces::{self, NoRoom, Quota};

@@ -4,7 +4,7 @@ use rusqlite::OptionalExtension as _;
 
 use super::documents::DocumentRow;
 use super::memory_index::NameKind;
-use super::{Store, StoreError, time};
+use super::{Store, StoreError};
 
 /// A document as it is taken along.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub struct WholeDocument {
     pub row: DocumentRow,
     /// Its text.
     pub text: String,
-    /// Its path below the watched folder.
-    pub origin: Option<String>,
+    /// What came in its place, where that is no text.
+    pub original: Option<Vec<u8>>,
 }
 
 impl Store {
@@ -41,29 +41,21 @@ impl Store {
         user: &str,
         after: Option<&str>,
     ) -> Result<Option<WholeDocument>, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id, name, kind, octet_length(text), created_at, updated_at, text, origin FROM documents
-                     WHERE person = ?1 AND user = ?2 AND name > ?3 ORDER BY name LIMIT 1",
-                )?
-                .query_row((person, user, after.unwrap_or_default()), |row| {
-                    let document = DocumentRow {
-                        id: row.get(0)?,
-                        name: row.get(1)?,
-                        kind: row.get(2)?,
-                        bytes: row.get::<_, i64>(3)?.unsigned_abs(),
-                        created_at: time(row.get(4)?),
-                        updated_at: time(row.get(5)?),
-                    };
-                    Ok(WholeDocument {
-                        row: document,
-                        text: row.get(6)?,
-                        origin: row.get(7)?,
-                    })
-                })
-                .optional()
-        })
+        let mut next = self.documents(person, user, after, 1)?;
+        let Some(row) = next.pop() else {
+            return Ok(None);
+        };
+        let read = |original| -> Result<Vec<u8>, StoreError> {
+            // Gone in between: what comes behind it is asked for under its name.
+            let found = self.document(person, user, &row.name, original)?;
+            Ok(found.map(|(_, bytes)| bytes).unwrap_or_default())
+        };
+        let (text, original) = (read(false)?, read(true)?);
+        Ok(Some(WholeDocument {
+            original: (original != text).then_some(original),
+            text: String::from_utf8_lossy(&text).into_owned(),
+            row,
+        }))
     }
 
     /// The numbers of a space's facts behind a number.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use super::interactions::{INTERACTION, InteractionRow, Place, interaction_row, use_names};
-use super::learned::leave_turn;
+use super::learned_turns::change_turn;
 use super::memory_index::{Indexed, Terms, cut, put_back};
 use super::spaces::{self, NoRoom, Quota};
 use super::{Store, StoreError, millis, time};
@@ -168,7 +168,7 @@ fn edit(
             space, doc, old.version, &old.text, &old.metadata, millis(old.occurred_at), millis(now),
         ))?;
     if old.text != row.text {
-        leave_turn(connection, space, doc, terms)?;
+        change_turn(connection, space, doc, terms)?;
     }
     cut(
         connection,

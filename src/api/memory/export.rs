@@ -6,6 +6,8 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -40,14 +42,18 @@ enum ExportLine {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         versions: Vec<VersionView>,
     },
-    /// A document, as text.
+    /// A document.
     Document {
         /// In whose memory it is.
         user_id: String,
         name: String,
         /// Its media type.
         kind: String,
+        /// Its text, word for word, as searches know it.
         text: String,
+        /// What came, in Base64, where that is not the text itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        original: Option<String>,
         created_at: DateTime<Utc>,
         updated_at: DateTime<Utc>,
         /// Its path below the watched folder.
@@ -91,12 +97,14 @@ impl From<Taken> for ExportLine {
                 created_at,
                 updated_at,
                 text,
+                original,
                 origin,
             } => Self::Document {
                 user_id: user,
                 name,
                 kind,
                 text,
+                original: original.map(|bytes| STANDARD.encode(bytes)),
                 created_at,
                 updated_at,
                 origin,

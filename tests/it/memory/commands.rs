@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{daemon, finds, search};
 use crate::support::answer;
-use crate::support::oauth::{Carries as _, change};
+use crate::support::oauth::Carries as _;
 use crate::support::process::Root;
 
 /// Runs the command line with something on its standard input; its output.
@@ -80,8 +80,12 @@ async fn the_command_line_keeps_finds_mends_takes_out_and_brings_back() {
         .header("content-type", "text/markdown")
         .body("# Bees\n");
     assert_eq!(answer(put).await.0, 201);
-    // Those that were kept before documents had users.
-    change(&root, "UPDATE documents SET user = person WHERE user = ''");
+    let page = "<h1>Bees</h1><p>They dance.</p>";
+    let put = api
+        .own(Method::PUT, "/v1/documents/page.html")
+        .header("content-type", "text/html")
+        .body(page);
+    assert_eq!(answer(put).await.0, 201);
     let export = run(&["export", "--user", "ada"]);
     let lines: Vec<Value> = export
         .lines()
@@ -100,6 +104,12 @@ async fn the_command_line_keeps_finds_mends_takes_out_and_brings_back() {
         own.contains("\"type\":\"document\"") && own.contains("# Bees"),
         "{own}"
     );
+    // A document comes back byte for byte, and is found by its text.
+    let (ok, out, err) = piped(&root, &["memory", "import", "-", "--user", "dora"], &own);
+    assert!(ok && out.contains("2 documents, 0 left out"), "{out} {err}");
+    let got = api.own(Method::GET, "/v1/documents/page.html?user_id=dora");
+    assert_eq!(got.send().await.unwrap().bytes().await.unwrap(), page);
+    assert_eq!(finds(&api, "dora", "dance").await.len(), 1);
     // Into another memory, twice: the second time nothing is new. Times, keys and roles stay.
     for told in ["2 new, 0 were", "0 new, 2 were"] {
         let (ok, out, err) = piped(&root, &["memory", "import", "-", "--user", "eve"], &export);
