@@ -221,7 +221,11 @@ impl From<MemoryError> for Problem {
             MemoryError::NotCurrent { .. } => Self::conflict("not-current", words),
             MemoryError::TooManyFacts(_) => Self::conflict("memory-full", words),
             MemoryError::Conflict(_) => Self::conflict("key-of-another", words),
-            MemoryError::Crowded => Self::conflict("memory-full", words),
+            MemoryError::Crowded { .. } | MemoryError::Heavy { .. } => {
+                Self::conflict("memory-full", words)
+            }
+            MemoryError::Changed(_) => Self::conflict("version-changed", words),
+            MemoryError::Miscounted { .. } => Self::conflict("count-changed", words),
             MemoryError::Store(error) => error.into(),
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{key, load, passkey, profile, secret, sites, state};
+use super::{key, load, memory, passkey, profile, secret, sites, state};
 
 /// Keeps logged-in sessions fresh for agents, jobs and scripts.
 #[derive(Parser)]
@@ -107,6 +107,9 @@ pub(super) enum Verb {
     /// Works on your loads: workspaces, one of them the current one
     #[command(subcommand)]
     Load(load::LoadVerb),
+    /// Works on memories: what was said, kept word for word and found again
+    #[command(subcommand)]
+    Memory(memory::MemoryVerb),
     /// Registers a load, and prints the password of its instance, this once
     Register(load::Registration),
     /// Prints a link that signs you in in a browser, as the owner

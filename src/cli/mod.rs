@@ -12,12 +12,15 @@ mod daemon;
 mod demo;
 mod doctor;
 mod explain;
+mod facts;
 mod import_recording;
 mod key;
 mod load;
 mod log;
 mod login;
 mod mcp;
+mod memory;
+mod memory_import;
 mod named;
 mod passkey;
 mod profile;
@@ -143,6 +146,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         Verb::Key(verb) => key::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Profile(verb) => profile::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Load(verb) => load::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::Memory(verb) => memory::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Register(wanted) => {
             load::register(&Files::open(&root.join(".auth"))?, wanted, json).await
         }

@@ -3,14 +3,17 @@
 //! Owns: documents, interactions, what of them answers a question. Door: [`Memory`]. May touch: the store. The rules of
 //! `tokens` and `rank` touch nothing: texts and the index come in, terms and an order go out.
 
+mod care;
 mod english;
 mod entry;
 mod interaction;
 mod item;
 mod learned;
+mod mending;
 mod rank;
 mod said;
 mod search;
+mod take_out;
 mod tokens;
 
 use std::sync::Arc;
@@ -21,13 +24,16 @@ use tokio::sync::Semaphore;
 use crate::identity::{PersonId, Principal};
 use crate::ids;
 use crate::llm::Llm;
-use crate::store::{DocumentRow, Kept, Room, Store, StoreError};
+use crate::store::{DocumentRow, Kept, NoRoom, Room, Store, StoreError};
 
-pub use interaction::BATCH;
+pub use care::{Matched, Session, Stats, User};
+pub use interaction::{BATCH, Part};
 pub use item::{Item, Learned, Passage};
 pub use learned::{FactText, FactVersion, ReadingStatus};
+pub use mending::{Mend, Version};
 pub use said::{Interaction, Role, Said};
 pub use search::{Filter, Found, Hit, Kind, Query, Score};
+pub use take_out::{TakeOut, Taken};
 
 /// Most searches at once; further ones wait.
 const SEARCHING: usize = 8;
@@ -79,9 +85,46 @@ pub enum MemoryError {
         "interactions[{0}]: its idempotency_key came before with another text; nothing was kept. Give each text a key of its own"
     )]
     Conflict(usize),
-    /// As many as one user may have.
-    #[error("this user's memory is full; delete some interactions first")]
-    Crowded,
+    /// The user may not have so many entries.
+    #[error(
+        "this user's memory has {has} entries and may have {most}; delete some first, by a filter or one by one, or give entries an \
+         expires_at"
+    )]
+    Crowded {
+        /// How many it has.
+        has: u32,
+        /// How many it may have.
+        most: u32,
+    },
+    /// The texts of the user would be larger than they may be.
+    #[error(
+        "{} would have {would} bytes together, and may have {room}; delete some first{}",
+        if *bare { "all that this instance keeps" } else { "the texts of this user's memory" },
+        if *bare { ", or have the instance claimed by somebody with an account" } else { "" }
+    )]
+    Heavy {
+        /// How many bytes they would have.
+        would: u64,
+        /// How many they may have.
+        room: u64,
+        /// Whether that counts for all of a person who was only made for an instance.
+        bare: bool,
+    },
+    /// Somebody changed the interaction in between.
+    #[error(
+        "the interaction was changed in between: its version is {0} now, and nothing was changed; read it again"
+    )]
+    Changed(u32),
+    /// There is another number than was confirmed.
+    #[error(
+        "confirm is {said}, and {now} would be deleted now; nothing was deleted. Look again at what it is, and confirm {now}"
+    )]
+    Miscounted {
+        /// What was confirmed.
+        said: u64,
+        /// How many there are.
+        now: u64,
+    },
     /// No fact of this id, or not for this caller.
     #[error("there is no fact {0}, or not for you")]
     UnknownFact(String),
@@ -101,6 +144,18 @@ pub enum MemoryError {
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<NoRoom> for MemoryError {
+    fn from(why: NoRoom) -> Self {
+        match why {
+            NoRoom::Entries(has) => Self::Crowded {
+                has,
+                most: interaction::QUOTA.entries,
+            },
+            NoRoom::Bytes { would, room, bare } => Self::Heavy { would, room, bare },
+        }
+    }
 }
 
 /// A kind of text.

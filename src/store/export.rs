@@ -79,9 +79,13 @@ pub const EXPORT: [ExportTable; 13] = [
         page: 50,
         // The place is a space and a number in it.
         sql: "SELECT (space << 32) + doc, interactions.id, user, role, speaker, session, app, text, metadata AS metadata_json,
-                occurred_at, created_at, expires_at
+                occurred_at, created_at, expires_at, version, interactions.updated_at,
+                (SELECT json_group_array(json_object('version', old.version, 'text', old.text, 'metadata', json(old.metadata),
+                   'replaced_at', strftime('%Y-%m-%dT%H:%M:%fZ', old.replaced_at / 1000.0, 'unixepoch')))
+                 FROM interaction_versions AS old WHERE old.space = interactions.space AND old.doc = interactions.doc)
+                 AS versions_json
               FROM memory_spaces JOIN interactions ON space = memory_spaces.id
-              WHERE person = ?1 AND memory_spaces.id >= ?2 >> 32 AND (space > ?2 >> 32 OR doc > ?2 & 4294967295)
+              WHERE person = ?1 AND user >= ' ' AND memory_spaces.id >= ?2 >> 32 AND (space > ?2 >> 32 OR doc > ?2 & 4294967295)
               ORDER BY memory_spaces.id, doc LIMIT ?3",
     },
     ExportTable {

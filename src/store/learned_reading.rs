@@ -284,19 +284,6 @@ impl Store {
             Ok(found.unwrap_or_default())
         })
     }
-
-    /// The number of a user's space.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn space_of(&self, person: &str, user: &str) -> Result<Option<i64>, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached("SELECT id FROM memory_spaces WHERE person = ?1 AND user = ?2")?
-                .query_row([person, user], |row| row.get(0))
-                .optional()
-        })
-    }
 }
 
 const TURN: &str = "SELECT doc, version, role = 'user', speaker, session, text, occurred_at, created_at FROM interactions";

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::memory_blocks::{
     ENTRY, Entry, Posting, cut_entry, find_entry, place, posting, read_entries, read_postings,
-    without, write_entry,
+    with, without, write_entry,
 };
 use super::{Store, StoreError};
 
@@ -207,9 +207,12 @@ pub(super) fn append(connection: &Connection, space: i64, all: &[Indexed]) -> ru
     for (block, entries) in entries {
         let mut bytes = entry_block(connection, space, block)?.unwrap_or_default();
         for entry in entries {
+            let at = place(entry.doc).1 * ENTRY;
             // Where everything before it was deleted, the block begins with holes.
-            bytes.resize(place(entry.doc).1 * ENTRY, 0);
-            bytes.extend(write_entry(entry));
+            if bytes.len() < at + ENTRY {
+                bytes.resize(at + ENTRY, 0);
+            }
+            bytes[at..at + ENTRY].copy_from_slice(&write_entry(entry));
         }
         connection
             .prepare_cached(
@@ -219,6 +222,31 @@ pub(super) fn append(connection: &Connection, space: i64, all: &[Indexed]) -> ru
             .execute((space, block, bytes))?;
     }
     Ok(())
+}
+
+/// Puts an entry back whose number was given before, after it was cut out: its terms go where they belong in their blocks.
+pub(super) fn put_back(connection: &Connection, space: i64, one: Indexed) -> rusqlite::Result<()> {
+    for (term, often) in &one.terms {
+        let (block, posting) = posting(one.entry.doc, *often);
+        let docs: Option<Vec<u8>> = connection
+            .prepare_cached(
+                "SELECT docs FROM memory_index WHERE space = ?1 AND term = ?2 AND block = ?3",
+            )?
+            .query_row((space, term, block), |row| row.get(0))
+            .optional()?;
+        let docs = with(posting, &docs.unwrap_or_default());
+        connection
+            .prepare_cached(
+                "INSERT INTO memory_index (space, term, block, docs) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET docs = excluded.docs",
+            )?
+            .execute((space, term, block, docs))?;
+    }
+    let rest = Indexed {
+        terms: Vec::new(),
+        ..one
+    };
+    append(connection, space, &[rest])
 }
 
 fn entry_block(

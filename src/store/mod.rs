@@ -32,7 +32,9 @@ mod presence;
 mod profiles;
 mod schema;
 mod spaces;
+mod take_out;
 mod tokens;
+mod versions;
 mod visits;
 mod webhooks;
 
@@ -74,6 +76,7 @@ pub use presence::PresenceRow;
 pub use profiles::{Counts, ProfileRow, ProfileUpdate};
 pub use spaces::{Contents, NoRoom, Quota, SpaceRow};
 pub use tokens::{FoundToken, GrantRow, LiveGrantRow, Taken, TokenKind, TokenRow};
+pub use versions::{Edited, VersionRow};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
 

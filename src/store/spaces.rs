@@ -119,7 +119,7 @@ pub(super) fn find(
 }
 
 /// Makes the space of a user who has none.
-pub(super) fn make(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Space> {
+fn make(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Space> {
     connection
         .prepare_cached(
             "INSERT INTO memory_spaces (person, user, next_doc, next_name, count) VALUES (?1, ?2, 0, 1, 0)",
@@ -135,7 +135,6 @@ pub(super) fn make(connection: &Connection, person: &str, user: &str) -> rusqlit
 }
 
 /// The space of a user; it is made where there is none.
-#[allow(dead_code, reason = "for passages and facts")]
 pub(super) fn open(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Space> {
     match find(connection, person, user)? {
         Some(space) => Ok(space),

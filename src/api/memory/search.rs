@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 /// Which interactions count. What is left out lets all through.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SearchFilters {
+pub(in crate::api) struct SearchFilters {
     /// Of this session.
     #[schema(min_length = 1, max_length = 255)]
     session: Option<String>,
@@ -42,6 +42,20 @@ struct SearchFilters {
     until: Option<DateTime<Utc>>,
     /// Whose metadata has each of these members with the same value; at least one.
     metadata: Option<Map<String, Value>>,
+}
+
+impl From<SearchFilters> for Filter {
+    fn from(filters: SearchFilters) -> Self {
+        Self {
+            session: filters.session,
+            role: filters.role.map(Role::from),
+            app: filters.app,
+            since: filters.since,
+            until: filters.until,
+            metadata: filters.metadata,
+            kind: filters.kind.map(Kind::from),
+        }
+    }
 }
 
 /// A question to a memory.
@@ -308,15 +322,7 @@ async fn search(
         most: body.k.unwrap_or(HITS),
         context: body.context.unwrap_or(0),
         now: body.now,
-        filter: Filter {
-            session: filters.session,
-            role: filters.role.map(Role::from),
-            app: filters.app,
-            since: filters.since,
-            until: filters.until,
-            metadata: filters.metadata,
-            kind: filters.kind.map(Kind::from),
-        },
+        filter: filters.into(),
     };
     let user = body.user_id.as_deref();
     let found = door.memory.search(&principal, user, query).await?;

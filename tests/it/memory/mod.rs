@@ -1,8 +1,13 @@
 //! What was said: kept, found, deleted.
 
+mod adk;
+mod care;
+mod complaints;
 mod keeping;
 mod learning;
+mod mending;
 mod searching;
+mod tools;
 
 use reqwest::Method;
 use serde_json::{Value, json};
