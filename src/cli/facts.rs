@@ -264,15 +264,15 @@ fn standing(status: &Value) -> String {
     for (name, what) in [
         (
             "passed_over",
-            "were passed over: the model never answered about them",
+            "turns passed over, which the model never answered about",
         ),
         (
             "dropped",
-            "facts of the model were dropped: nobody had said them",
+            "dropped facts of the model, which nobody had said",
         ),
     ] {
         if status[name] != 0 {
-            text += &format!("\n{} {what}", status[name]);
+            text += &format!("\n{what}: {}", status[name]);
         }
     }
     if let Some(message) = status["last_failure"]["message"].as_str() {
