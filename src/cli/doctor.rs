@@ -60,6 +60,10 @@ pub(super) async fn run(root: &Path, settings: &Settings, json: bool) -> Result<
             });
         }
     }
+    findings.push(Finding {
+        what: "embedder of memories".to_owned(),
+        found: super::model::finding(root, settings),
+    });
     if json {
         let all: Vec<_> = findings
             .iter()

@@ -11,6 +11,7 @@ mod code;
 mod daemon;
 mod demo;
 mod doctor;
+mod document;
 mod explain;
 mod facts;
 mod import_recording;
@@ -21,6 +22,7 @@ mod login;
 mod mcp;
 mod memory;
 mod memory_import;
+mod model;
 mod named;
 mod passkey;
 mod profile;
@@ -55,6 +57,9 @@ use stop::Stop;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     harden();
+    if let Verb::ReadDocument { kind } = &arguments.verb {
+        return crate::memory::extract_here(kind);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -145,11 +150,13 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         }
         Verb::Key(verb) => key::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Profile(verb) => profile::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::Document(verb) => document::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Load(verb) => load::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Memory(verb) => memory::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Register(wanted) => {
             load::register(&Files::open(&root.join(".auth"))?, wanted, json).await
         }
+        Verb::Model(verb) => model::run(&root, &settings, verb, json).await,
         Verb::SignIn => sign_in::run(&Files::open(&root.join(".auth"))?, json).await,
         Verb::Secret(verb) => secret::run(&root, &settings, verb, json).await,
         Verb::Sites(sites::SitesVerb::Check) => sites::check(&settings, json),
@@ -246,7 +253,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
             })
             .await
         }
-        Verb::Demo { .. } | Verb::Completions { .. } => Ok(()),
+        Verb::Demo { .. } | Verb::Completions { .. } | Verb::ReadDocument { .. } => Ok(()),
     }
 }
 

@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 
 use super::entry::terms;
 use super::interaction::{QUOTA, user_of, work};
+use super::query::{Filter, Kind};
 use super::said::shown;
-use super::search::{Filter, Kind, filtered};
+use super::search::filtered;
 use super::{BYTES, MOST, Memory, MemoryError};
 use crate::identity::Principal;
 use crate::store::{Contents, Entry, LEARNED, NameKind, PASSAGE, Place, Store, StoreError};
@@ -360,7 +361,7 @@ fn entries(
     user: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<(HashSet<u32>, Vec<Entry>)>, StoreError> {
-    let Some(read) = store.read_memory(person, user, &[], &[])? else {
+    let Some(read) = store.read_memory(person, user, &[], &[], None)? else {
         return Ok(None);
     };
     let over = store.over_in(read.space, now)?.into_iter().collect();

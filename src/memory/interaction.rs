@@ -3,10 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::documents::BARE_BYTES;
+use super::embed::Model;
 use super::entry::{indexed, terms};
+use super::query::Filter;
 use super::said::{Interaction, Said, is_current, shown};
-use super::search::{Filter, filtered};
-use super::{BARE_BYTES, Memory, MemoryError};
+use super::search::filtered;
+use super::{Memory, MemoryError};
 use crate::identity::Principal;
 use crate::ids;
 use crate::store::{Added, Entry, InteractionRow, NewInteraction, Place, Quota, StoreError};
@@ -55,10 +58,11 @@ impl Memory {
         }
         let now = (self.clock)();
         let owner = user.clone();
+        let model = self.embedder.quick().await;
         let new = work(move || {
             let new = all.into_iter().enumerate();
             new.map(|(at, said)| {
-                prepare(&owner, said, now)
+                prepare(&owner, said, now, model.as_deref())
                     .map_err(|why| MemoryError::Invalid(format!("interactions[{at}]: {why}")))
             })
             .collect::<Result<Vec<_>, _>>()
@@ -70,7 +74,10 @@ impl Memory {
             .add_interactions(person, user, new, QUOTA)
             .await?
         {
-            Added::Ids(ids) => Ok(ids),
+            Added::Ids(ids) => {
+                self.embedder.wake();
+                Ok(ids)
+            }
             Added::Conflict(at) => Err(MemoryError::Conflict(at)),
             Added::Full(why) => Err(why.into()),
         }
@@ -182,7 +189,7 @@ pub(super) async fn work<T: Send + 'static>(
 }
 
 /// Whether it is a name: not empty, in one line, not too long.
-pub(super) fn one_line(what: &str, text: &str) -> Result<(), String> {
+pub(crate) fn one_line(what: &str, text: &str) -> Result<(), String> {
     let length = text.chars().take(NAME + 1).count();
     match text.trim().is_empty() || length > NAME || text.contains(char::is_control) {
         true => Err(format!(
@@ -197,6 +204,7 @@ pub(super) fn prepare(
     user: &str,
     said: Said,
     now: DateTime<Utc>,
+    model: Option<&Model>,
 ) -> Result<NewInteraction, String> {
     let text = said.text;
     if text.trim().is_empty() {
@@ -254,7 +262,7 @@ pub(super) fn prepare(
         version: 1,
         updated_at: None,
     };
-    let indexed = indexed(&row.text, entry);
+    let indexed = indexed(&row.text, entry, model);
     Ok(NewInteraction {
         row,
         once: said.once,

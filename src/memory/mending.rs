@@ -67,7 +67,8 @@ impl Memory {
         let now = (self.clock)();
         let said = mended(shown(old.clone()), mend);
         let user = old.user.clone();
-        let new = work(move || prepare(&user, said, now)).await?;
+        let model = self.embedder.quick().await;
+        let new = work(move || prepare(&user, said, now, model.as_deref())).await?;
         let new = new.map_err(MemoryError::Invalid)?;
         let mut row = new.row;
         (row.id, row.place, row.version) = (old.id.clone(), old.place, old.version);

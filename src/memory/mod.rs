@@ -1,18 +1,28 @@
 //! What a person's memory holds: documents and what was said, word for word.
 //!
-//! Owns: documents, interactions, what of them answers a question. Door: [`Memory`]. May touch: the store. The rules of
-//! `tokens` and `rank` touch nothing: texts and the index come in, terms and an order go out.
+//! Owns: documents, interactions, what of them answers a question. Door: [`Memory`]. May touch: the store; the folder of documents;
+//! a process of its own for documents that others made. The rules of `tokens`, `dates`, `cues` and `rank` touch nothing: texts and
+//! the index come in, terms and an order go out.
 
+mod asked;
 mod care;
+pub mod context;
+mod cues;
+mod dates;
+mod documents;
+pub mod embed;
 mod english;
 mod entry;
 mod interaction;
 mod item;
+mod languages;
 mod learned;
 mod mending;
+mod query;
 mod rank;
 mod said;
 mod search;
+mod stops;
 mod take_out;
 mod tokens;
 
@@ -21,33 +31,27 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 
-use crate::identity::{PersonId, Principal};
-use crate::ids;
+use crate::identity::PersonId;
 use crate::llm::Llm;
-use crate::store::{DocumentRow, Kept, NoRoom, Room, Store, StoreError};
+use crate::store::{NoRoom, Store, StoreError};
 
 pub use care::{Matched, Session, Stats, User};
+use documents::{BYTES, MOST};
+use embed::Embedder;
 pub use interaction::{BATCH, Part};
+
+pub use documents::{Document, DocumentKind, FolderState, extract_here};
+pub(crate) use interaction::one_line as check_name;
 pub use item::{Item, Learned, Passage};
 pub use learned::{FactText, FactVersion, ReadingStatus};
 pub use mending::{Mend, Version};
+pub use query::{Filter, Found, Hit, Kind, Query, Score};
+pub use rank::Parts;
 pub use said::{Interaction, Role, Said};
-pub use search::{Filter, Found, Hit, Kind, Query, Score};
 pub use take_out::{TakeOut, Taken};
 
 /// Most searches at once; further ones wait.
 const SEARCHING: usize = 8;
-/// Longest name of a document, in characters.
-const NAME: usize = 255;
-/// Largest text, bytes.
-const TEXT: usize = 1 << 20;
-/// Most documents of one person.
-const MOST: u64 = 10_000;
-/// Most bytes of all of them.
-const BYTES: u64 = 1 << 30;
-/// The same of a person who was only made for an instance: whoever registers one has no other claim to the disk.
-const BARE_BYTES: u64 = 16 << 20;
-
 /// Why nothing is kept or found.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum MemoryError {
@@ -55,11 +59,14 @@ pub enum MemoryError {
     #[error("{0}")]
     Invalid(String),
     /// Larger than a document may be.
-    #[error("a document has at most {TEXT} bytes; split it")]
-    TooLarge,
+    #[error("{0}")]
+    TooLarge(String),
     /// As many as one person may have.
     #[error("a person has at most {MOST} documents; delete some first")]
     Full,
+    /// A document of this name is there that came another way.
+    #[error("{0}")]
+    Owned(String),
     /// Together the documents would be larger than they may be.
     #[error(
         "the documents of one person have at most {room} bytes together, and with this one they would have {would}; delete some first{}",
@@ -158,58 +165,18 @@ impl From<NoRoom> for MemoryError {
     }
 }
 
-/// A kind of text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DocumentKind {
-    /// `text/plain`.
-    Plain,
-    /// `text/markdown` (RFC 7763).
-    Markdown,
-}
-
-impl DocumentKind {
-    /// Its media type.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Plain => "text/plain",
-            Self::Markdown => "text/markdown",
-        }
-    }
-
-    /// From a media type; `None`: no document has it.
-    pub fn of(word: &str) -> Option<Self> {
-        let all = [Self::Plain, Self::Markdown];
-        all.into_iter()
-            .find(|kind| kind.word().eq_ignore_ascii_case(word))
-    }
-}
-
-/// A document, without its text.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Document {
-    /// Its id.
-    pub id: String,
-    /// What its person calls it: 1 to 255 characters in one line.
-    pub name: String,
-    /// What kind of text it is.
-    pub kind: DocumentKind,
-    /// Length of the text, bytes.
-    pub bytes: u64,
-    /// When it was first kept.
-    pub created_at: DateTime<Utc>,
-    /// When its text was last replaced.
-    pub updated_at: DateTime<Utc>,
-}
-
 /// Memories. Clones share them.
 #[derive(Clone)]
 pub struct Memory {
     store: Store,
     /// The model's server, and with it the settings.
     llm: Llm,
+    embedder: Embedder,
     clock: fn() -> DateTime<Utc>,
     /// Places for searches: each reads the whole index of a memory.
     searching: Arc<Semaphore>,
+    /// What documents share.
+    documents: Arc<documents::Shared>,
     /// How fast facts are read.
     pace: Arc<learned::Pace>,
 }
@@ -217,13 +184,36 @@ pub struct Memory {
 impl Memory {
     /// On a store.
     pub fn new(store: Store, llm: Llm, clock: fn() -> DateTime<Utc>) -> Self {
+        let embedder = Embedder::new(store.clone(), llm.clone());
         Self {
             store,
             llm,
+            embedder,
             clock,
             searching: Arc::new(Semaphore::new(SEARCHING)),
+            documents: Arc::default(),
             pace: Arc::default(),
         }
+    }
+
+    /// Makes the index of memories anew whose terms were made by older rules; before anybody searches.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn bring_up(&self) -> Result<(), StoreError> {
+        let remade = self.store.remake_memories(entry::remade).await?;
+        if remade > 0 {
+            tracing::info!(
+                memories = remade,
+                "the index of memories was made anew: its rules have changed"
+            );
+        }
+        Ok(())
+    }
+
+    /// What says which texts mean the same.
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
     }
 
     /// How many documents are in a person's memory.
@@ -232,110 +222,5 @@ impl Memory {
     /// The store cannot be read.
     pub fn document_count(&self, person: &PersonId) -> Result<u64, StoreError> {
         self.store.document_count(person.as_str())
-    }
-
-    /// Keeps a text under a name; one that is there is replaced. Whether it is new.
-    ///
-    /// # Errors
-    /// `Invalid` for a name that is none; `TooLarge`, `Full`, `NoRoom`, `Foreign`; the store cannot be written.
-    pub async fn put(
-        &self,
-        by: &Principal,
-        name: &str,
-        kind: DocumentKind,
-        text: String,
-    ) -> Result<(Document, bool), MemoryError> {
-        let person = whose(by)?.to_string();
-        let length = name.chars().count();
-        if name.trim().is_empty() || length > NAME || name.contains(char::is_control) {
-            let why = format!("the name of a document has 1 to {NAME} characters, in one line");
-            return Err(MemoryError::Invalid(why));
-        }
-        if text.len() > TEXT {
-            return Err(MemoryError::TooLarge);
-        }
-        if text.contains('\0') {
-            let why = "this is no text: it holds a zero character";
-            return Err(MemoryError::Invalid(why.to_owned()));
-        }
-        let now = (self.clock)();
-        let no_luck = |_| MemoryError::Invalid("the system gives no random numbers".to_owned());
-        let row = DocumentRow {
-            id: ids::random().map_err(no_luck)?,
-            name: name.to_owned(),
-            kind: kind.word().to_owned(),
-            bytes: 0,
-            created_at: now,
-            updated_at: now,
-        };
-        let most = Room {
-            documents: MOST,
-            bytes: BYTES,
-            bare_bytes: BARE_BYTES,
-        };
-        match self.store.put_document(person, row, text, most).await? {
-            Kept::Yes { row, new } => Ok((read(row), new)),
-            Kept::Full => Err(MemoryError::Full),
-            Kept::NoRoom { would, room } => Err(MemoryError::NoRoom { would, room }),
-        }
-    }
-
-    /// Documents by name, those behind `after`.
-    ///
-    /// # Errors
-    /// `Foreign`; the store cannot be read.
-    pub fn list(
-        &self,
-        by: &Principal,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<Document>, MemoryError> {
-        let rows = self.store.documents(whose(by)?.as_str(), after, limit)?;
-        Ok(rows.into_iter().map(read).collect())
-    }
-
-    /// A document and its text.
-    ///
-    /// # Errors
-    /// `Unknown`, `Foreign`; the store cannot be read.
-    pub fn get(&self, by: &Principal, name: &str) -> Result<(Document, String), MemoryError> {
-        let found = self.store.document(whose(by)?.as_str(), name)?;
-        let (row, text) = found.ok_or_else(|| unknown(name))?;
-        Ok((read(row), text))
-    }
-
-    /// Deletes a document; its id.
-    ///
-    /// # Errors
-    /// `Unknown`, `Foreign`; the store cannot be written.
-    pub async fn delete(&self, by: &Principal, name: &str) -> Result<String, MemoryError> {
-        let person = whose(by)?.to_string();
-        let deleted = self.store.delete_document(person, name.to_owned()).await?;
-        deleted.ok_or_else(|| unknown(name))
-    }
-}
-
-/// Whose memory a principal reaches: its person's. A key for one user's memory reaches that where it is its person's, and
-/// otherwise none: to name a user takes away, and never adds.
-fn whose(by: &Principal) -> Result<&PersonId, MemoryError> {
-    match by.memory_of.as_deref() {
-        Some(user) if user != by.person.as_str() => Err(MemoryError::Foreign),
-        _ => Ok(&by.person),
-    }
-}
-
-fn unknown(name: &str) -> MemoryError {
-    MemoryError::Unknown(name.chars().take(NAME).collect())
-}
-
-fn read(row: DocumentRow) -> Document {
-    Document {
-        id: row.id,
-        name: row.name,
-        // Only the two are ever kept.
-        kind: DocumentKind::of(&row.kind).unwrap_or(DocumentKind::Plain),
-        bytes: row.bytes,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
     }
 }

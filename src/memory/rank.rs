@@ -1,23 +1,24 @@
-//! Which turns answer a question: a pure function of what the index has.
+//! What answers a question: a pure function of what the index has.
 //!
-//! BM25 (Robertson, Zaragoza 2009) over the turns of one memory, where a turn is read with those around it: a word counts in
-//! its neighbours too, the less the farther they are, because an answer rarely repeats what the question named. The whole
-//! session adds a little. Numbers were found on conversations with labelled questions; `scripts/bench recall` measures them.
+//! BM25 (Robertson, Zaragoza 2009) over the entries of one memory, where an entry is read with those around it: a word counts
+//! in its neighbours too, the less the farther they are, because an answer rarely repeats what the question named. The whole
+//! session adds a little. To that comes what was said in the time that the question is about, or speaks of it, and how near
+//! the meaning is, where a model tells it. Who speaks, whether it only asks, and whether it holds the kind of answer that is
+//! wanted, multiply. Numbers were found on conversations with labelled questions; `benches/recall.rs` shows what each part adds.
 
-use crate::store::{Entry, Posting};
+mod around;
+mod meaning;
+
+use super::dates::{Time, day};
+use crate::store::{Entry, LEARNED, PASSAGE, Posting};
+
+pub(super) use around::Around;
+use around::Lengths;
 
 /// How fast more of the same word counts less.
 const K1: f32 = 0.9;
-/// How much long turns are held against themselves.
+/// How much long entries are held against themselves.
 const B: f32 = 0.4;
-/// How far a turn is read with its neighbours.
-const AROUND: usize = 4;
-/// What is left of a word one turn further.
-const DECAY: f32 = 0.6;
-/// What is left of a question's word in the turn behind it, which answers it.
-const ANSWER: f32 = 1.0;
-/// What a word counts in the turns before it, against those behind it.
-const AHEAD: f32 = 0.8;
 /// What the session counts.
 const SESSION: f32 = 0.2;
 /// What a turn counts whose speaker the question names.
@@ -26,10 +27,76 @@ const NAMED: f32 = 1.6;
 const QUESTION: f32 = 0.7;
 /// From so many words on a turn that ends with a question tells something too.
 const TELLS: u16 = 14;
-/// There is no neighbour.
-const NONE: u32 = u32::MAX;
+/// What it counts to be of the time that is asked for, or to speak of it; and how much everything else counts then.
+const DATES: f32 = 1.2;
+const DATED: f32 = 1.3;
+/// A time that is less rare leads nowhere by itself: most of the memory is of it.
+const LEADS: f32 = 0.5;
 
-/// A turn that has something to do with the question.
+/// What a question asks for, as the index has it.
+#[derive(Debug, Default)]
+pub(super) struct Question<'a> {
+    /// For each of its words where it stands, and how much it counts.
+    pub(super) words: &'a [(Vec<Posting>, f32)],
+    /// Numbers of the speakers whom it names.
+    pub(super) named: &'a [u32],
+    /// The times it is about.
+    pub(super) times: &'a [Time],
+    /// What speaks of these.
+    pub(super) spoken: &'a [Posting],
+    /// What may hold the kind of answer that it wants, and how much more that counts.
+    pub(super) cue: Option<(&'a [Posting], f32)>,
+    /// How near each entry is in meaning, from -1 to 1; empty where nothing tells it.
+    pub(super) similar: &'a [Option<f32>],
+}
+
+/// Which parts of ranking act. All do; only who measures what each adds leaves one out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// Times.
+    pub dates: bool,
+    /// Kinds of answers.
+    pub cues: bool,
+    /// Neighbours.
+    pub neighbours: bool,
+    /// Sessions.
+    pub session: bool,
+    /// Who speaks.
+    pub names: bool,
+    /// Whether it only asks.
+    pub questions: bool,
+    /// Stems of other languages than English.
+    pub languages: bool,
+    /// Meanings.
+    pub semantic: bool,
+}
+
+impl Parts {
+    /// As it is.
+    pub const ALL: Self = Self {
+        dates: true,
+        cues: true,
+        neighbours: true,
+        session: true,
+        names: true,
+        questions: true,
+        languages: true,
+        semantic: true,
+    };
+    /// BM25 of the words.
+    pub const NONE: Self = Self {
+        dates: false,
+        cues: false,
+        neighbours: false,
+        session: false,
+        names: false,
+        questions: false,
+        languages: false,
+        semantic: false,
+    };
+}
+
+/// An entry that has something to do with the question.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Ranked {
     /// Its place among the entries.
@@ -40,57 +107,133 @@ pub(super) struct Ranked {
     pub(super) words: f32,
     /// What its session gives.
     pub(super) session: f32,
-    /// By what both are multiplied: who speaks, and whether it only asks.
+    /// What its time gives.
+    pub(super) dates: f32,
+    /// What its meaning gives.
+    pub(super) semantic: f32,
+    /// By what all of it is multiplied.
     pub(super) factor: f32,
 }
 
-/// Every turn that shares a word with the question, by itself or in its neighbours; the order says nothing. `named`: numbers
-/// of the speakers that the question names.
+/// Every entry that shares a word with the question, by itself or in its neighbours, is of its time, or near in meaning; the
+/// order says nothing.
 pub(super) fn rank(
     entries: &[Entry],
-    postings: &[Vec<Posting>],
-    named: &[u32],
+    question: &Question<'_>,
     around: &Around,
+    parts: Parts,
 ) -> Vec<Ranked> {
-    let lengths = around.lengths(entries);
-    let average = mean(&lengths);
-    let mut words = vec![0.0_f32; entries.len()];
+    let words = words(entries, question.words, around);
+    let sessions = match parts.session {
+        true => sessions(entries, question.words),
+        false => vec![0.0; numbers(entries)],
+    };
+    let (of_time, time) = times(entries, question);
+    let unit = unit(entries.len(), question.words);
+    let near = meaning::near(question.similar, around, unit);
+    let cue = question.cue.map(|(postings, factor)| {
+        let mut has = vec![false; entries.len()];
+        located(entries, postings).for_each(|(at, _)| has[at] = true);
+        (has, factor)
+    });
+    let mut found = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let dated = of_time.get(at).copied().unwrap_or_default();
+        let semantic = near.get(at).copied().unwrap_or_default();
+        let leads = words[at] > 0.0 || dated && time > LEADS || semantic >= unit * meaning::LEADS;
+        if !leads {
+            continue;
+        }
+        let session = SESSION * sessions[index(entry.session)];
+        let dates = if dated { DATES * time } else { 0.0 };
+        let speaks = entry.speaker != 0 && question.named.contains(&entry.speaker);
+        let asks = parts.questions
+            && entry.question
+            && entry.words < TELLS
+            && !matches!(entry.kind, PASSAGE | LEARNED);
+        let answers = cue.as_ref().filter(|(has, _)| has[at]);
+        let factor = [
+            (speaks, NAMED),
+            (asks, QUESTION),
+            (dated, DATED),
+            (
+                answers.is_some(),
+                answers.map_or(1.0, |(_, factor)| *factor),
+            ),
+        ];
+        let factor = factor
+            .into_iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, factor)| factor)
+            .product();
+        let score = (words[at] + session + dates + semantic) * factor;
+        found.push(Ranked {
+            at,
+            score,
+            words: words[at],
+            session,
+            dates,
+            semantic,
+            factor,
+        });
+    }
+    found
+}
+
+/// What the words of the question give to each entry.
+fn words(entries: &[Entry], words: &[(Vec<Posting>, f32)], around: &Around) -> Vec<f32> {
+    let mut lengths = Lengths::of(entries, around);
+    let mut scores = vec![0.0_f32; entries.len()];
     let mut weights = vec![0.0_f32; entries.len()];
     let mut touched = Vec::new();
-    for term in postings.iter().filter(|term| !term.is_empty()) {
-        let rare = rarity(entries.len(), term.len());
+    for (term, counts) in words.iter().filter(|(term, _)| !term.is_empty()) {
+        let rare = counts * rarity(entries.len(), term.len());
         for (at, often) in located(entries, term) {
             around.spread(entries, at, often, &mut weights, &mut touched);
         }
         for at in touched.drain(..) {
             let weight = std::mem::take(&mut weights[at]);
-            words[at] += rare * saturated(weight, lengths[at], average);
+            scores[at] += rare * saturated(weight, lengths.relative(entries, around, at));
         }
     }
-    let sessions = sessions(entries, postings);
-    let found = words.iter().zip(entries).enumerate();
-    let found = found.filter(|(_, (words, _))| **words > 0.0);
-    found
-        .map(|(at, (words, entry))| {
-            let session = SESSION * sessions[index(entry.session)];
-            let speaks = entry.speaker != 0 && named.contains(&entry.speaker);
-            let asks = entry.question && entry.words < TELLS;
-            let of_speaker = if speaks { NAMED } else { 1.0 };
-            let factor = of_speaker * if asks { QUESTION } else { 1.0 };
-            let score = (words + session) * factor;
-            Ranked {
-                at,
-                score,
-                words: *words,
-                session,
-                factor,
-            }
-        })
-        .collect()
+    scores
+}
+
+/// What is of the times that are asked for, or speaks of them, and how much that says; nothing, where none is asked for.
+fn times(entries: &[Entry], question: &Question<'_>) -> (Vec<bool>, f32) {
+    if question.times.is_empty() {
+        return (Vec::new(), 0.0);
+    }
+    let mut of_time = vec![false; entries.len()];
+    located(entries, question.spoken).for_each(|(at, _)| of_time[at] = true);
+    // Neighbours are mostly of the same day.
+    let mut last = (i32::MIN, false);
+    for (of_time, entry) in of_time.iter_mut().zip(entries) {
+        let day = day(entry.at);
+        if day != last.0 {
+            last = (day, question.times.iter().any(|time| time.has(day)));
+        }
+        // A document was not said; what it speaks of stands in it.
+        *of_time |= last.1 && entry.kind != PASSAGE;
+    }
+    let count = of_time.iter().filter(|is| **is).count();
+    (of_time, rarity(entries.len(), count))
+}
+
+/// What one step of meaning is worth in this question: its words give more in a large memory, where they are rarer.
+fn unit(entries: usize, words: &[(Vec<Posting>, f32)]) -> f32 {
+    let there = words.iter().filter(|(term, _)| !term.is_empty());
+    let rare: Vec<_> = there
+        .map(|(term, counts)| counts * rarity(entries, term.len()))
+        .collect();
+    match rare.is_empty() {
+        true => meaning::UNIT,
+        false => mean(&rare) * meaning::OF_WORDS,
+    }
 }
 
 /// What a session gives to its turns, by its number.
-fn sessions(entries: &[Entry], postings: &[Vec<Posting>]) -> Vec<f32> {
+fn sessions(entries: &[Entry], postings: &[(Vec<Posting>, f32)]) -> Vec<f32> {
     let mut lengths = vec![0.0_f32; numbers(entries)];
     for entry in entries.iter().filter(|entry| entry.session != 0) {
         lengths[index(entry.session)] += f32::from(entry.words).max(1.0);
@@ -104,7 +247,7 @@ fn sessions(entries: &[Entry], postings: &[Vec<Posting>]) -> Vec<f32> {
     let mut scores = vec![0.0_f32; lengths.len()];
     let mut counts = vec![0.0_f32; lengths.len()];
     let mut touched = Vec::new();
-    for term in postings {
+    for (term, weight) in postings {
         for (at, often) in located(entries, term) {
             let session = index(entries[at].session);
             if session != 0 {
@@ -114,10 +257,10 @@ fn sessions(entries: &[Entry], postings: &[Vec<Posting>]) -> Vec<f32> {
                 counts[session] += often;
             }
         }
-        let rare = rarity(all.len(), touched.len());
+        let rare = weight * rarity(all.len(), touched.len());
         for session in touched.drain(..) {
             let count = std::mem::take(&mut counts[session]);
-            scores[session] += rare * saturated(count, lengths[session], average);
+            scores[session] += rare * saturated(count, lengths[session] / average);
         }
     }
     scores
@@ -136,13 +279,17 @@ fn rarity(all: usize, with: usize) -> f32 {
     ((all - with + 0.5) / (with + 0.5)).ln_1p()
 }
 
-fn saturated(often: f32, length: f32, average: f32) -> f32 {
-    let long = if average > 0.0 { length / average } else { 1.0 };
+/// `long`: against the average.
+fn saturated(often: f32, long: f32) -> f32 {
     often * (K1 + 1.0) / (often + K1 * (1.0 - B + B * long))
 }
 
 fn mean(numbers: &[f32]) -> f32 {
     numbers.iter().sum::<f32>() / numbers.len().max(1) as f32
+}
+
+fn index(at: u32) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
 }
 
 /// Postings by the places of their turns among the entries. Both are in the same order; what only one of them has is left out.
@@ -167,101 +314,6 @@ fn located(entries: &[Entry], postings: &[Posting]) -> impl Iterator<Item = (usi
     })
 }
 
-/// Who stands beside whom: the turns of a session, as they came.
-pub(super) struct Around {
-    before: Vec<u32>,
-    behind: Vec<u32>,
-}
-
-impl Around {
-    /// Of these turns. One without a session has no neighbours.
-    pub(super) fn of(entries: &[Entry]) -> Self {
-        let (mut before, mut behind) = (vec![NONE; entries.len()], vec![NONE; entries.len()]);
-        let mut last = vec![NONE; numbers(entries)];
-        for (at, entry) in (0_u32..)
-            .zip(entries)
-            .filter(|(_, entry)| entry.session != 0)
-        {
-            let previous = std::mem::replace(&mut last[index(entry.session)], at);
-            if previous != NONE {
-                before[index(at)] = previous;
-                behind[index(previous)] = at;
-            }
-        }
-        Self { before, behind }
-    }
-
-    /// The places of at most `count` turns before one, the nearest first.
-    pub(super) fn before(&self, at: usize, count: usize) -> impl Iterator<Item = usize> {
-        walk(&self.before, at, count)
-    }
-
-    /// The places of at most `count` turns behind one, the nearest first.
-    pub(super) fn behind(&self, at: usize, count: usize) -> impl Iterator<Item = usize> {
-        walk(&self.behind, at, count)
-    }
-
-    /// Adds a word to its turn and to those around it.
-    fn spread(
-        &self,
-        entries: &[Entry],
-        at: usize,
-        often: f32,
-        weights: &mut [f32],
-        touched: &mut Vec<usize>,
-    ) {
-        let mut add = |at: usize, weight: f32| {
-            if weights[at] == 0.0 {
-                touched.push(at);
-            }
-            weights[at] += weight;
-        };
-        add(at, often);
-        for (near, left) in self.behind(at, AROUND).zip(left(&entries[at])) {
-            add(near, often * left);
-        }
-        for (near, left) in self.before(at, AROUND).zip(left(&Entry::default())) {
-            add(near, often * AHEAD * left);
-        }
-    }
-
-    /// How long each turn is with those around it.
-    fn lengths(&self, entries: &[Entry]) -> Vec<f32> {
-        let words = |at: usize| f32::from(entries[at].words);
-        let mut lengths: Vec<f32> = (0..entries.len()).map(words).collect();
-        for (at, entry) in entries.iter().enumerate() {
-            for (near, left) in self.behind(at, AROUND).zip(left(entry)) {
-                lengths[near] += left * words(at);
-            }
-            for (near, left) in self.before(at, AROUND).zip(left(&Entry::default())) {
-                lengths[near] += AHEAD * left * words(at);
-            }
-        }
-        lengths
-    }
-}
-
-/// What is left of a word of this turn one turn further, two turns, ….
-fn left(entry: &Entry) -> impl Iterator<Item = f32> {
-    let first = if entry.question { ANSWER } else { DECAY };
-    let further = std::iter::successors(Some(DECAY * DECAY), |left| Some(left * DECAY));
-    std::iter::once(first).chain(further)
-}
-
-fn walk(links: &[u32], at: usize, count: usize) -> impl Iterator<Item = usize> {
-    let next = move |at: &usize| {
-        links
-            .get(*at)
-            .filter(|next| **next != NONE)
-            .map(|next| index(*next))
-    };
-    std::iter::successors(next(&at), next).take(count)
-}
-
-fn index(at: u32) -> usize {
-    usize::try_from(at).unwrap_or(usize::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -281,8 +333,25 @@ mod tests {
         Posting { doc, often: 1 }
     }
 
-    fn ranked(entries: &[Entry], postings: &[Vec<Posting>], named: &[u32]) -> Vec<u32> {
-        let mut found = rank(entries, postings, named, &Around::of(entries));
+    fn whole(words: &[Vec<Posting>]) -> Vec<(Vec<Posting>, f32)> {
+        words.iter().map(|word| (word.clone(), 1.0)).collect()
+    }
+
+    fn ranked(entries: &[Entry], words: &[Vec<Posting>], named: &[u32]) -> Vec<u32> {
+        let words = &whole(words);
+        order(
+            entries,
+            &Question {
+                words,
+                named,
+                ..Question::default()
+            },
+        )
+    }
+
+    fn order(entries: &[Entry], question: &Question<'_>) -> Vec<u32> {
+        let around = Around::of(entries, true);
+        let mut found = rank(entries, question, &around, Parts::ALL);
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         found.iter().map(|one| entries[one.at].doc).collect()
     }
@@ -293,7 +362,7 @@ mod tests {
         // Of the other session, which lies between, there is nothing.
         assert_eq!(
             ranked(&entries, &[vec![posting(4)]], &[]),
-            [4, 6, 2, 8, 0, 10]
+            [4, 6, 8, 2, 10, 0]
         );
         let alone: Vec<_> = (0..12).map(|doc| turn(doc, 0)).collect();
         assert_eq!(ranked(&alone, &[vec![posting(4)]], &[]), [4]);
@@ -324,6 +393,87 @@ mod tests {
         assert_eq!(found, [3, 900, 5000]);
     }
 
+    #[test]
+    fn what_is_of_the_time_that_is_asked_for_stands_above_and_is_found_without_a_word() {
+        let on = |doc: u32, day: i64| Entry {
+            at: day * 86_400_000 + 5,
+            ..turn(doc, 0)
+        };
+        let entries: Vec<_> = (0..20).map(|doc| on(doc, 100 + i64::from(doc))).collect();
+        let span = |from, until| [Time::Span(super::super::dates::Span { from, until })];
+        let words = whole(&[vec![posting(1), posting(2), posting(9)]]);
+        let times = span(102, 104);
+        let question = Question {
+            words: &words,
+            times: &times,
+            spoken: &[posting(9)],
+            ..Question::default()
+        };
+        let found = order(&entries, &question);
+        assert_eq!((found.len(), found[2], found[3]), (4, 3, 1), "{found:?}");
+        // A time that everything is of leads nowhere.
+        let times = span(0, 1000);
+        let question = Question {
+            words: &words,
+            times: &times,
+            ..Question::default()
+        };
+        assert_eq!(order(&entries, &question).len(), 3);
+    }
+
+    #[test]
+    fn what_holds_the_kind_of_answer_counts_more() {
+        let entries: Vec<_> = (0..3).map(|doc| turn(doc, 0)).collect();
+        let words = whole(&[vec![posting(0), posting(1), posting(2)]]);
+        let place = [posting(1)];
+        let question = Question {
+            words: &words,
+            cue: Some((&place, 1.2)),
+            ..Question::default()
+        };
+        assert_eq!(order(&entries, &question)[0], 1);
+    }
+
+    #[test]
+    fn what_stands_out_in_meaning_is_found_without_a_word() {
+        let entries: Vec<_> = (0..40).map(|doc| turn(doc, 0)).collect();
+        let mut similar = vec![Some(0.2); 40];
+        (similar[7], similar[8], similar[9]) = (Some(0.9), None, Some(0.21));
+        let words = whole(&[vec![posting(3)]]);
+        let question = Question {
+            words: &words,
+            similar: &similar,
+            ..Question::default()
+        };
+        let mut found = order(&entries, &question);
+        found.sort_unstable();
+        assert_eq!(found, [3, 7]);
+        // One alone is measured against what is usual.
+        let question = Question {
+            similar: &[Some(0.8)],
+            ..Question::default()
+        };
+        assert_eq!(order(&entries[..1], &question), [0]);
+        let question = Question {
+            similar: &[Some(0.1)],
+            ..Question::default()
+        };
+        assert_eq!(order(&entries[..1], &question), [0_u32; 0]);
+    }
+
+    #[test]
+    fn words_of_a_document_reach_only_the_passages_beside() {
+        let passage = |doc| Entry {
+            kind: PASSAGE,
+            ..turn(doc, 1)
+        };
+        let entries: Vec<_> = (0..6).map(passage).collect();
+        let mut found = ranked(&entries, &[vec![posting(2)]], &[]);
+        assert_eq!(found[0], 2);
+        found.sort_unstable();
+        assert_eq!(found, [1, 2, 3]);
+    }
+
     proptest! {
         #[test]
         fn whatever_has_a_word_is_found(
@@ -332,9 +482,11 @@ mod tests {
         ) {
             let entries: Vec<_> = entries.into_iter().map(|(doc, session)| turn(doc, session)).collect();
             let words: Vec<Vec<_>> = words.into_iter().map(|docs| docs.into_iter().map(posting).collect()).collect();
-            let found = rank(&entries, &words, &[], &Around::of(&entries));
+            let words = whole(&words);
+            let question = Question { words: &words, ..Question::default() };
+            let found = rank(&entries, &question, &Around::of(&entries, true), Parts::ALL);
             for entry in &entries {
-                let has = words.iter().flatten().any(|one| one.doc == entry.doc);
+                let has = words.iter().flat_map(|(word, _)| word).any(|one| one.doc == entry.doc);
                 let hit = found.iter().find(|one| entries[one.at].doc == entry.doc);
                 prop_assert!(!has || hit.is_some());
                 prop_assert!(hit.is_none_or(|hit| hit.score > 0.0 && hit.score.is_finite()));

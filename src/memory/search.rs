@@ -1,171 +1,27 @@
-//! Finding what was said.
+//! Finding what is remembered.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
 
-use super::interaction::{one_line, user_of, work};
+use super::asked::{Asked, unnamed};
+use super::dates::day;
+use super::embed::Meant;
+use super::interaction::{user_of, work};
 use super::item::{self, Item};
-use super::rank::{Around, Ranked, rank};
-use super::said::{Interaction, Role};
-use super::tokens::{asked, name};
+use super::query::{Filter, Found, Hit, Kind, Query, Score};
+use super::rank::{Around, Parts, Question, Ranked, rank};
+use super::said::Role;
 use super::{Memory, MemoryError};
 use crate::identity::{PersonId, Principal};
-use crate::store::{Entry, LEARNED, MemoryRead, NameKind, PASSAGE, Store, StoreError};
+use crate::store::{Entry, MemoryRead, NameKind, Store, StoreError, Vector};
 
 /// Most hits of one answer.
 const MOST_HITS: usize = 200;
 /// Longest question, bytes.
 const QUERY: usize = 8 << 10;
-/// Most different terms of a question that are looked for.
-const TERMS: usize = 64;
 /// Most neighbours on either side.
 const CONTEXT: usize = 10;
-/// How often somebody must have spoken before its name in a question means what it said, and not a word.
-const SPOKE: u32 = 3;
-
-/// What is looked for.
-#[derive(Debug, Clone, Default)]
-pub struct Query {
-    /// The question.
-    pub text: String,
-    /// Most hits.
-    pub most: usize,
-    /// Turns before and behind each hit that come with it.
-    pub context: usize,
-    /// The time of the question; `None`: now.
-    pub now: Option<DateTime<Utc>>,
-    /// Which alone count.
-    pub filter: Filter,
-}
-
-/// Which interactions count. What is `None` lets all through.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Of this session.
-    pub session: Option<String>,
-    /// Of this role.
-    pub role: Option<Role>,
-    /// Of this application or agent.
-    pub app: Option<String>,
-    /// Of this kind.
-    pub kind: Option<Kind>,
-    /// That were said then or later.
-    pub since: Option<DateTime<Utc>>,
-    /// That were said before.
-    pub until: Option<DateTime<Utc>>,
-    /// Whose metadata has each of these members with the same value.
-    pub metadata: Option<Map<String, Value>>,
-}
-
-/// A kind of what can be found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A turn.
-    Interaction,
-    /// A passage of a document.
-    Document,
-    /// A fact.
-    Fact,
-}
-
-impl Kind {
-    /// Of an entry.
-    fn of(entry: &Entry) -> Self {
-        match entry.kind {
-            PASSAGE => Self::Document,
-            LEARNED => Self::Fact,
-            _ => Self::Interaction,
-        }
-    }
-}
-
-/// What was found.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Found {
-    /// The best first.
-    pub hits: Vec<Hit>,
-    /// How many interactions share a word with the question, by themselves or in their neighbours, and pass the filter.
-    pub matched: usize,
-    /// How many there are in this memory.
-    pub kept: usize,
-    /// Why there is no hit.
-    pub reason: Option<&'static str>,
-}
-
-/// What may answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hit {
-    /// What it is.
-    pub item: Item,
-    /// How well it fits.
-    pub score: Score,
-    /// What stands before it in its session or document, in order.
-    pub before: Vec<Item>,
-    /// What stands behind it in its session or document, in order.
-    pub behind: Vec<Item>,
-}
-
-/// How well something fits: `total = (lexical + session) * factor`. It compares hits of one answer, and nothing else.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Score {
-    /// All in all.
-    pub total: f32,
-    /// Of its words and those around it.
-    pub lexical: f32,
-    /// Of its session.
-    pub session: f32,
-    /// Above 1: its speaker is named in the question; below: it only asks.
-    pub factor: f32,
-}
-
-impl Filter {
-    /// Whether it lets everything through.
-    pub fn is_empty(&self) -> bool {
-        let Self {
-            session,
-            role,
-            app,
-            kind,
-            since,
-            until,
-            metadata,
-        } = self;
-        let names = session.is_none() && app.is_none() && metadata.is_none();
-        names && role.is_none() && kind.is_none() && since.is_none() && until.is_none()
-    }
-
-    /// Whether the names in it are names.
-    fn check(&self) -> Result<(), MemoryError> {
-        for (what, name) in [("session", &self.session), ("app", &self.app)] {
-            let checked = name.as_deref().map_or(Ok(()), |name| one_line(what, name));
-            checked.map_err(MemoryError::Invalid)?;
-        }
-        if self.metadata.as_ref().is_some_and(Map::is_empty) {
-            let why = "metadata is empty; leave it out where it does not matter".to_owned();
-            return Err(MemoryError::Invalid(why));
-        }
-        Ok(())
-    }
-
-    /// The same of whatever can be found: only interactions have any.
-    pub(super) fn has_metadata_of(&self, item: &Item) -> bool {
-        match item {
-            Item::Interaction(one) => self.has_metadata(one),
-            Item::Passage(_) | Item::Fact(_) => self.metadata.is_none(),
-        }
-    }
-
-    /// Whether the metadata of an interaction is as it is wanted.
-    pub(super) fn has_metadata(&self, one: &Interaction) -> bool {
-        self.metadata.as_ref().is_none_or(|wanted| {
-            let own = one.metadata.as_ref();
-            let has = |(name, value): (&String, &Value)| own?.get(name).map(|own| own == value);
-            wanted.iter().all(|one| has(one) == Some(true))
-        })
-    }
-}
 
 /// Reads the index of a memory, and the places among its entries of those that pass the filter, but for metadata.
 pub(super) fn filtered(
@@ -173,6 +29,18 @@ pub(super) fn filtered(
     person: &PersonId,
     user: &str,
     terms: &[String],
+    filter: &Filter,
+) -> Result<Option<(MemoryRead, Vec<usize>)>, MemoryError> {
+    near(store, person, user, terms, None, filter)
+}
+
+/// The same, and how near each entry is to a meaning.
+fn near(
+    store: &Store,
+    person: &PersonId,
+    user: &str,
+    terms: &[String],
+    meaning: Option<&Vector>,
     filter: &Filter,
 ) -> Result<Option<(MemoryRead, Vec<usize>)>, MemoryError> {
     filter.check()?;
@@ -184,7 +52,7 @@ pub(super) fn filtered(
         filter.app.as_deref().map(|name| (NameKind::App, name)),
     ];
     let asked: Vec<_> = names.iter().copied().flatten().collect();
-    let Some(read) = store.read_memory(person.as_str(), user, terms, &asked)? else {
+    let Some(read) = store.read_memory(person.as_str(), user, terms, &asked, meaning)? else {
         return Ok(None);
     };
     let mut numbers = read.names.iter().copied();
@@ -225,6 +93,21 @@ impl Memory {
         user: Option<&str>,
         query: Query,
     ) -> Result<Found, MemoryError> {
+        self.search_by(by, user, query, Parts::ALL).await
+    }
+
+    /// The same by parts of the rules, for whoever measures what each adds.
+    ///
+    /// # Errors
+    /// As [`Memory::search`].
+    #[doc(hidden)]
+    pub async fn search_by(
+        &self,
+        by: &Principal,
+        user: Option<&str>,
+        query: Query,
+        parts: Parts,
+    ) -> Result<Found, MemoryError> {
         let (user, person) = (user_of(by, user)?, by.person.clone());
         let invalid = |why: String| Err(MemoryError::Invalid(why));
         if query.text.trim().is_empty() || query.text.len() > QUERY {
@@ -237,102 +120,198 @@ impl Memory {
             return invalid(format!("context is 0 to {CONTEXT}"));
         }
         let (store, now) = (self.store.clone(), (self.clock)());
+        let speakers = store.speakers(person.as_str(), &user)?;
+        let meant = match parts.semantic {
+            true => self.embedder.meant(&unnamed(&query.text, &speakers)).await,
+            false => Meant::default(),
+        };
         let place = self.searching.clone().acquire_owned().await;
         work(move || {
             let _place = place;
-            find(&store, &person, &user, &query, now)
+            let finder = Finder {
+                store: &store,
+                query: &query,
+                parts,
+                now,
+                meant,
+            };
+            finder.find(&person, &user, &speakers)
         })
         .await?
     }
 }
 
-fn find(
-    store: &Store,
-    person: &PersonId,
-    user: &str,
-    query: &Query,
+/// One search.
+struct Finder<'a> {
+    store: &'a Store,
+    query: &'a Query,
+    parts: Parts,
     now: DateTime<Utc>,
-) -> Result<Found, MemoryError> {
-    let mut terms: Vec<String> = asked(&query.text)
-        .into_iter()
-        .map(|token| token.term)
-        .collect();
-    terms.truncate(TERMS);
-    let Some((mut read, places)) = filtered(store, person, user, &terms, &query.filter)? else {
-        return Ok(empty("nothing is kept for this user yet", 0));
-    };
-    let kept = read.entries.len();
-    if terms.is_empty() {
-        return Ok(empty("the query has no word to look for", kept));
-    }
-    if places.is_empty() {
-        return Ok(empty(
-            "the filter lets no interaction of this user through",
-            kept,
-        ));
-    }
-    let named = named(&mut read, &terms);
-    let around = Around::of(&read.entries);
-    let postings = std::mem::take(&mut read.postings);
-    let mut ranked = rank(&read.entries, &postings, &named, &around);
-    if places.len() < kept {
-        let pass: HashSet<usize> = places.into_iter().collect();
-        ranked.retain(|one| pass.contains(&one.at));
-    }
-    let mut found = Found {
-        matched: ranked.len(),
-        kept,
-        ..Found::default()
-    };
-    if ranked.is_empty() {
-        return Ok(empty(
-            "no interaction that passes shares a word with the query",
-            kept,
-        ));
-    }
-    while found.hits.len() < query.most && !ranked.is_empty() {
-        for one in best(&mut ranked, query.most) {
-            if found.hits.len() < query.most
-                && let Some(hit) = hit(store, &read, &around, &one, query, now)?
-            {
-                found.hits.push(hit);
+    meant: Meant,
+}
+
+impl Finder<'_> {
+    fn find(
+        &self,
+        person: &PersonId,
+        user: &str,
+        speakers: &[(String, u32, u32)],
+    ) -> Result<Found, MemoryError> {
+        let (query, parts) = (self.query, self.parts);
+        let today = day(query.now.unwrap_or(self.now).timestamp_millis());
+        let mut asked = Asked::of(&query.text, today, parts);
+        let named = match parts.names {
+            true => asked.name(speakers),
+            false => Vec::new(),
+        };
+        let found = near(
+            self.store,
+            person,
+            user,
+            &asked.terms(),
+            self.meant.vector.as_ref(),
+            &query.filter,
+        )?;
+        let mut found_here = Found {
+            signals: vec!["lexical"],
+            warnings: self.meant.warning.iter().cloned().collect(),
+            ..Found::default()
+        };
+        if !asked.times.is_empty() {
+            found_here.signals.push("dates");
+        }
+        let because = |found: Found, reason| {
+            Ok(Found {
+                reason: Some(reason),
+                ..found
+            })
+        };
+        let Some((mut read, places)) = found else {
+            return because(found_here, "nothing is kept for this user yet");
+        };
+        found_here.kept = read.entries.len();
+        let means = read.similar.iter().any(Option::is_some);
+        match (means, read.waiting) {
+            (false, _) => {}
+            (true, 0) => found_here.signals.push("semantic"),
+            (true, waiting) => {
+                found_here.signals.push("semantic:partial");
+                let kept = found_here.kept;
+                found_here.warnings.push(format!("{waiting} of {kept} have no vector of this model yet: they are found by their words"));
             }
         }
-    }
-    if found.hits.is_empty() {
-        found.reason = Some("what shares a word with the query has other metadata, or is over");
-    }
-    Ok(found)
-}
-
-fn empty(reason: &'static str, kept: usize) -> Found {
-    Found {
-        reason: Some(reason),
-        kept,
-        ..Found::default()
-    }
-}
-
-/// Numbers of the speakers whom the question names: by their first name, or by all of it. Their names are no words of the
-/// question any more, where it has others: it is about what they said, not about who is spoken of.
-fn named(read: &mut MemoryRead, terms: &[String]) -> Vec<u32> {
-    let in_question = |word: &String| terms.contains(word);
-    let (mut numbers, mut names) = (Vec::new(), HashSet::new());
-    for (speaker, number, spoke) in &read.speakers {
-        let words = name(speaker);
-        let first = words.first().is_some_and(in_question);
-        if *spoke >= SPOKE && first {
-            numbers.push(*number);
-            names.extend(words.into_iter().filter(in_question));
+        if asked.is_empty() && !means {
+            return because(found_here, "the query has no word to look for");
         }
-    }
-    if terms.iter().any(|term| !names.contains(term)) {
-        let postings = read.postings.iter_mut().zip(terms);
-        for (postings, _) in postings.filter(|(_, term)| names.contains(*term)) {
-            postings.clear();
+        if places.is_empty() {
+            return because(found_here, "the filter lets nothing of this user through");
         }
+        let around = Around::of(&read.entries, parts.neighbours);
+        let at = asked.places(std::mem::take(&mut read.postings));
+        let question = Question {
+            words: &at.words,
+            named: &named,
+            times: &asked.times,
+            spoken: &at.spoken,
+            cue: at
+                .cue
+                .as_ref()
+                .map(|(places, factor)| (places.as_slice(), *factor)),
+            similar: &read.similar,
+        };
+        let mut ranked = rank(&read.entries, &question, &around, parts);
+        if places.len() < read.entries.len() {
+            let mut pass = vec![false; read.entries.len()];
+            places.into_iter().for_each(|at| pass[at] = true);
+            ranked.retain(|one| pass[one.at]);
+        }
+        found_here.matched = ranked.len();
+        if ranked.is_empty() {
+            return because(
+                found_here,
+                "nothing that passes shares a word with the query",
+            );
+        }
+        found_here.hits = self.hits(&read, &around, ranked)?;
+        if found_here.hits.is_empty() {
+            return because(
+                found_here,
+                "what shares a word with the query has other metadata, or is over",
+            );
+        }
+        Ok(found_here)
     }
-    numbers
+
+    /// The best that are there and have the metadata; what was said several times stands there once.
+    fn hits(
+        &self,
+        read: &MemoryRead,
+        around: &Around,
+        mut ranked: Vec<Ranked>,
+    ) -> Result<Vec<Hit>, StoreError> {
+        let most = self.query.most;
+        let mut hits: Vec<Hit> = Vec::new();
+        let mut said: HashMap<(u8, u32, String), usize> = HashMap::new();
+        while hits.len() < most && !ranked.is_empty() {
+            for one in best(&mut ranked, most) {
+                let Some(item) = self.fetch(read, [one.at])?.pop() else {
+                    continue;
+                };
+                if !self.query.filter.has_metadata_of(&item) {
+                    continue;
+                }
+                let entry = &read.entries[one.at];
+                let text = item.text().trim().to_owned();
+                let key = (entry.kind, entry.speaker, text);
+                if let Some(first) = said.get(&key) {
+                    hits[*first].repeated += 1;
+                    continue;
+                }
+                said.insert(key, hits.len());
+                hits.push(self.hit(read, around, &one, item)?);
+                if hits.len() == most {
+                    break;
+                }
+            }
+        }
+        Ok(hits)
+    }
+
+    fn hit(
+        &self,
+        read: &MemoryRead,
+        around: &Around,
+        one: &Ranked,
+        item: Item,
+    ) -> Result<Hit, StoreError> {
+        let mut before: Vec<_> = around.before(one.at, self.query.context).collect();
+        before.reverse();
+        let behind: Vec<_> = around.behind(one.at, self.query.context).collect();
+        Ok(Hit {
+            item,
+            score: Score {
+                total: one.score,
+                lexical: one.words,
+                session: one.session,
+                dates: one.dates,
+                semantic: one.semantic,
+                factor: one.factor,
+            },
+            repeated: 0,
+            before: self.fetch(read, before)?,
+            behind: self.fetch(read, behind)?,
+        })
+    }
+
+    /// What stands at these places among the entries, without what is not there any more or is over.
+    fn fetch(
+        &self,
+        read: &MemoryRead,
+        places: impl IntoIterator<Item = usize>,
+    ) -> Result<Vec<Item>, StoreError> {
+        let entries = places.into_iter().filter_map(|at| read.entries.get(at));
+        item::fetch(self.store, read.space, entries, self.now)
+    }
 }
 
 /// Takes the best out, in order; of two that fit as well the newer one first.
@@ -344,39 +323,4 @@ fn best(ranked: &mut Vec<Ranked>, count: usize) -> Vec<Ranked> {
     let mut best: Vec<_> = ranked.drain(..count.min(ranked.len())).collect();
     best.sort_unstable_by(order);
     best
-}
-
-/// The hit with its texts; `None`: it is not there any more, or its metadata is not as it is wanted.
-fn hit(
-    store: &Store,
-    read: &MemoryRead,
-    around: &Around,
-    one: &Ranked,
-    query: &Query,
-    now: DateTime<Utc>,
-) -> Result<Option<Hit>, StoreError> {
-    let fetch = |places: Vec<usize>| -> Result<Vec<Item>, StoreError> {
-        let entries = places.into_iter().filter_map(|at| read.entries.get(at));
-        item::fetch(store, read.space, entries, now)
-    };
-    let Some(item) = fetch(vec![one.at])?.pop() else {
-        return Ok(None);
-    };
-    if !query.filter.has_metadata_of(&item) {
-        return Ok(None);
-    }
-    let mut before: Vec<_> = around.before(one.at, query.context).collect();
-    before.reverse();
-    let behind = around.behind(one.at, query.context).collect();
-    Ok(Some(Hit {
-        item,
-        score: Score {
-            total: one.score,
-            lexical: one.words,
-            session: one.session,
-            factor: one.factor,
-        },
-        before: fetch(before)?,
-        behind: fetch(behind)?,
-    }))
 }

@@ -120,7 +120,7 @@ impl TakeOut {
         let found = self
             .store
             .next_document(&self.person, &self.user, after.as_deref())?;
-        let Some((row, text, origin)) = found else {
+        let Some((row, text)) = found else {
             self.next = Next::Facts(None);
             return Ok(Vec::new());
         };
@@ -132,7 +132,7 @@ impl TakeOut {
             created_at: row.created_at,
             updated_at: row.updated_at,
             text,
-            origin,
+            origin: row.origin,
         }])
     }
 

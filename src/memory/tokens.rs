@@ -2,19 +2,19 @@
 //!
 //! Forms that look alike or mean the same letter are one (Unicode NFKD, lower case; accents of Latin and Greek, vowel points of
 //! Hebrew and Arabic fall away). Scripts that put no spaces between words give pairs of neighbours. Words of a to z come back to
-//! their English stems; in another language they are cut the same way wherever they stand. What holds digits, `@` or `_` is kept
-//! whole as well as in parts: `JIRA-1234`, `a@b.example`, `v1.2`.
+//! their English stems, whatever their language is, and beside that, where the text shows its language, to those of it. What holds
+//! digits, `@` or `_` is kept whole as well as in parts: `JIRA-1234`, `a@b.example`, `v1.2`.
 //!
-//! What is deleted is found in the index by its terms, so whoever changes these rules must have every index made anew.
+//! What is deleted is found in the index by its terms, so whoever changes any rule of terms, here, in `dates`, `cues`, `languages`
+//! or `stops`, counts [`crate::store::RULES`] up: every index is made anew before the daemon serves.
 
 use std::collections::HashMap;
 
-use rust_stemmers::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 use unicode_script::{Script, UnicodeScript as _};
 
-use super::english::{base, is_stop};
+use super::languages::{Language, Languages, Stems};
 use crate::ids::is_seen;
 
 /// Longest term, in characters; the rest of a longer one counts for nothing.
@@ -38,24 +38,55 @@ pub(super) enum Weight {
     Word,
     /// Every text has it: it counts only where there is nothing else.
     Stop,
-    /// Besides its words: an identifier as a whole, or a single sign of a script without spaces.
+    /// Besides its words: an identifier as a whole, a single sign of a script without spaces, or the stem in its language.
     Beside,
+}
+
+/// What a query asks for: one word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Its terms; a text has it that has any of them. The first is as [`tokens`] has it.
+    pub(super) forms: Vec<String>,
+    /// Whether every text has it.
+    pub(super) stop: bool,
+}
+
+/// A part of a text, before its language is known.
+enum Part {
+    /// A word; `clipped`: only what an apostrophe leaves of one.
+    Word { word: String, clipped: bool },
+    /// What is the same in all languages.
+    Token(Token),
 }
 
 /// Every term of a text, in its order.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
-    let chars = folded(text);
-    let stemmer = Stemmer::create(Algorithm::English);
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(&c) = chars.get(at) {
-        if is_dense(c) {
-            at = dense(&chars, at, &mut tokens);
-        } else if c.is_alphanumeric() {
-            at = spaced(&chars, at, &stemmer, &mut tokens);
-        } else {
-            at += 1;
+    let (parts, languages, stems) = parts(text);
+    let mut tokens = Vec::with_capacity(parts.len());
+    for part in parts {
+        let (word, weight) = match part {
+            Part::Word { word, clipped } => {
+                let weight = weight(&word, clipped, languages);
+                (word, weight)
+            }
+            Part::Token(token) => {
+                tokens.push(token);
+                continue;
+            }
+        };
+        if weight == Weight::Word && is_plain(&word) {
+            let own = languages
+                .others()
+                .map(|language| own(&word, language, &stems));
+            let weight = Weight::Beside;
+            tokens.extend(own.map(|term| Token { term, weight }));
         }
+        let term = if weight == Weight::Stop {
+            word
+        } else {
+            stem(&word, &stems)
+        };
+        tokens.push(Token { term, weight });
     }
     tokens
 }
@@ -74,20 +105,54 @@ pub(super) fn counted(text: &str) -> (Vec<(String, u8)>, u16) {
 }
 
 /// What a query asks for, each once. Words that every text has count only where there is nothing else; single signs only
-/// where they stand alone.
-pub(super) fn asked(query: &str) -> Vec<Token> {
-    let mut all = tokens(query);
-    let stop = |token: &Token| token.weight == Weight::Stop;
-    if !all.iter().all(stop) {
-        all.retain(|token| !stop(token));
+/// where they stand alone. A word of unknown language may be one of any.
+pub(super) fn asked(query: &str) -> Vec<Wanted> {
+    let (parts, languages, stems) = parts(query);
+    let mut all: Vec<Wanted> = Vec::new();
+    for part in parts {
+        let (forms, stop) = match part {
+            Part::Word { word, clipped } => {
+                let stop = weight(&word, clipped, languages) == Weight::Stop;
+                let mut forms = vec![if stop {
+                    word.clone()
+                } else {
+                    stem(&word, &stems)
+                }];
+                if !stop && is_plain(&word) {
+                    let any = Language::ALL
+                        .into_iter()
+                        .skip(1)
+                        .filter(|_| languages.is_none());
+                    forms.extend(
+                        languages
+                            .others()
+                            .chain(any)
+                            .map(|language| own(&word, language, &stems)),
+                    );
+                    forms.sort_unstable_by(|a, b| {
+                        a.starts_with(OWN)
+                            .cmp(&b.starts_with(OWN))
+                            .then_with(|| a.cmp(b))
+                    });
+                    forms.dedup();
+                }
+                (forms, stop)
+            }
+            // The signs of a longer run are in its pairs.
+            Part::Token(token)
+                if token.weight == Weight::Beside && token.term.starts_with(is_dense) =>
+            {
+                continue;
+            }
+            Part::Token(token) => (vec![token.term], token.weight == Weight::Stop),
+        };
+        if !all.iter().any(|one| one.forms == forms) {
+            all.push(Wanted { forms, stop });
+        }
     }
-    // The signs of a longer run are in its pairs.
-    let is_sign = |token: &Token| {
-        token.weight == Weight::Beside && token.term.chars().next().is_some_and(is_dense)
-    };
-    all.retain(|token| !is_sign(token));
-    let mut seen = std::collections::HashSet::new();
-    all.retain(|token| seen.insert(token.term.clone()));
+    if !all.iter().all(|one| one.stop) {
+        all.retain(|one| !one.stop);
+    }
     all
 }
 
@@ -100,13 +165,64 @@ pub(super) fn name(name: &str) -> Vec<String> {
         .collect()
 }
 
+fn parts(text: &str) -> (Vec<Part>, Languages, Stems) {
+    let chars = folded(text);
+    let mut parts = Vec::new();
+    let mut at = 0;
+    while let Some(&c) = chars.get(at) {
+        if is_dense(c) {
+            at = dense(&chars, at, &mut parts);
+        } else if c.is_alphanumeric() {
+            at = spaced(&chars, at, &mut parts);
+        } else {
+            at += 1;
+        }
+    }
+    let words = parts.iter().filter_map(|part| match part {
+        Part::Word {
+            word,
+            clipped: false,
+        } => Some(word.as_str()),
+        _ => None,
+    });
+    let languages = Languages::of(words);
+    (parts, languages, Stems::default())
+}
+
+/// The sign before the stem of a word in its own language.
+const OWN: char = '~';
+
+fn own(word: &str, language: Language, stems: &Stems) -> String {
+    format!("{OWN}{}", stems.latin(word, language))
+}
+
+fn stem(word: &str, stems: &Stems) -> String {
+    match is_plain(word) {
+        true => stems.latin(word, Language::English),
+        false => stems.other(word),
+    }
+}
+
+fn is_plain(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+fn weight(word: &str, clipped: bool, languages: Languages) -> Weight {
+    match clipped || languages.is_stop(word) {
+        true => Weight::Stop,
+        false => Weight::Word,
+    }
+}
+
 /// The text with everything gone that only looks different.
-fn folded(text: &str) -> Vec<char> {
+pub(super) fn folded(text: &str) -> Vec<char> {
     let mut after = Script::Common;
     let mut bare = String::with_capacity(text.len());
     for c in text.nfkd().flat_map(char::to_lowercase) {
         if is_combining_mark(c) {
-            if !falls_away(c, after) {
+            // The two letters are one where nobody writes the dots.
+            let is_yo = c == '\u{308}' && bare.ends_with('е');
+            if !is_yo && !falls_away(c, after) {
                 bare.push(c);
             }
             continue;
@@ -153,7 +269,7 @@ fn is_dense(c: char) -> bool {
 }
 
 /// A run of signs without spaces, as pairs, and each sign beside them.
-fn dense(chars: &[char], mut at: usize, into: &mut Vec<Token>) -> usize {
+fn dense(chars: &[char], mut at: usize, into: &mut Vec<Part>) -> usize {
     let mut signs: Vec<String> = Vec::new();
     while let Some(&c) = chars.get(at) {
         match signs.last_mut() {
@@ -163,7 +279,11 @@ fn dense(chars: &[char], mut at: usize, into: &mut Vec<Token>) -> usize {
         }
         at += 1;
     }
-    let token = |term: String, weight| Token { term, weight };
+    let token = |term: String, weight| {
+        let stop = weight == Weight::Word && Languages::default().is_stop(&term);
+        let weight = if stop { Weight::Stop } else { weight };
+        Part::Token(Token { term, weight })
+    };
     if let [only] = signs.as_slice() {
         into.push(token(only.clone(), Weight::Word));
         return at;
@@ -176,7 +296,7 @@ fn dense(chars: &[char], mut at: usize, into: &mut Vec<Token>) -> usize {
 }
 
 /// Words up to the next space, and all of it where it is an identifier.
-fn spaced(chars: &[char], begin: usize, stemmer: &Stemmer, into: &mut Vec<Token>) -> usize {
+fn spaced(chars: &[char], begin: usize, into: &mut Vec<Part>) -> usize {
     let is_part = |c: char| (c.is_alphanumeric() && !is_dense(c)) || is_combining_mark(c);
     let (mut at, mut parts) = (begin, 0);
     loop {
@@ -185,9 +305,13 @@ fn spaced(chars: &[char], begin: usize, stemmer: &Stemmer, into: &mut Vec<Token>
             at += 1;
         }
         let word: String = chars[from..at].iter().take(LONGEST).collect();
-        let after = from.checked_sub(1).and_then(|at| chars.get(at));
-        let clipped = after.is_some_and(|c| APOSTROPHES.contains(c));
-        into.push(word_token(word, clipped, stemmer));
+        let apostrophe = |at: usize| chars.get(at).is_some_and(|c| APOSTROPHES.contains(c));
+        // `it's`, `don't`; `l'eau`, `qu'il`.
+        let ends = matches!(word.as_str(), "s" | "t" | "d" | "m" | "ll" | "re" | "ve");
+        let begins =
+            word == "qu" || word.len() == 1 && chars.get(at + 1).is_some_and(|c| c.is_alphabetic());
+        let clipped = ends && from > 0 && apostrophe(from - 1) || begins && apostrophe(at);
+        into.push(Part::Word { word, clipped });
         parts += 1;
         let goes_on = chars.get(at).is_some_and(|c| "-._@/:+#&".contains(*c))
             && chars.get(at + 1).copied().is_some_and(is_part);
@@ -199,28 +323,12 @@ fn spaced(chars: &[char], begin: usize, stemmer: &Stemmer, into: &mut Vec<Token>
     let all = &chars[begin..at];
     let identifies = |c: &char| c.is_numeric() || *c == '@' || *c == '_';
     if parts > 1 && all.iter().any(identifies) {
-        into.push(Token {
+        into.push(Part::Token(Token {
             term: all.iter().take(LONGEST).collect(),
             weight: Weight::Beside,
-        });
+        }));
     }
     at
-}
-
-/// `clipped`: behind an apostrophe.
-fn word_token(word: String, clipped: bool, stemmer: &Stemmer) -> Token {
-    let plain = word.bytes().all(|byte| byte.is_ascii_lowercase());
-    let ending = clipped && matches!(word.as_str(), "s" | "t" | "d" | "m" | "ll" | "re" | "ve");
-    if ending || is_stop(&word) {
-        let weight = Weight::Stop;
-        return Token { term: word, weight };
-    }
-    let term = match plain {
-        true => stemmer.stem(base(&word)).into_owned(),
-        false => word,
-    };
-    let weight = Weight::Word;
-    Token { term, weight }
 }
 
 #[cfg(test)]
@@ -230,17 +338,16 @@ mod tests {
     use super::*;
 
     fn words(text: &str) -> Vec<String> {
-        asked(text).into_iter().map(|token| token.term).collect()
+        let first = |one: Wanted| one.forms.into_iter().next();
+        asked(text).into_iter().filter_map(first).collect()
     }
 
     /// Whether a text is found by a query: all of its terms are in it.
     fn finds(query: &str, text: &str) -> bool {
         let (terms, _) = counted(text);
-        let asked = words(query);
-        !asked.is_empty()
-            && asked
-                .iter()
-                .all(|word| terms.iter().any(|(term, _)| term == word))
+        let asked = asked(query);
+        let has = |form: &String| terms.iter().any(|(term, _)| term == form);
+        !asked.is_empty() && asked.iter().all(|word| word.forms.iter().any(has))
     }
 
     #[test]
@@ -277,6 +384,35 @@ mod tests {
     }
 
     #[test]
+    fn words_are_found_in_other_forms_of_their_language() {
+        for (query, text) in [
+            ("Haus", "Wir haben zwei Häuser gesehen"),
+            ("Wo sind die Hunde?", "Mein Hund ist hier"),
+            ("perro", "Los perros están en la casa"),
+            ("¿Qué canciones cantamos?", "cantamos una canción"),
+            ("chevaux", "J'ai vu le cheval dans le champ"),
+            ("gatto", "I gatti sono sul tetto"),
+            ("коты", "Мой кот спит"),
+            ("где моя собака", "Я видел собаку"),
+            ("елка", "Мы нарядили ёлку"),
+            ("الكتاب", "قرأت كتابا"),
+            ("किताब", "मैंने दो किताबें पढ़ीं"),
+        ] {
+            assert!(
+                finds(query, text),
+                "{query} in {text}: {:?} {:?}",
+                asked(query),
+                counted(text)
+            );
+        }
+        // A short text without such words is as it is, and is found as it is.
+        assert!(finds("Regenschirm", "Regenschirm vergessen"));
+        // In English nothing is looked for in other languages.
+        assert_eq!(asked("When did he die?")[0].forms, ["die"]);
+        assert!(!finds("What notes did she take?", "not a thing was taken"));
+    }
+
+    #[test]
     fn identifiers_are_found_whole_and_in_parts() {
         let text = "See JIRA-1234, mail to Ann.Lee@shop.example about v1.2.3 (snake_case)!";
         for query in [
@@ -307,8 +443,8 @@ mod tests {
         #[test]
         fn any_text_has_terms_that_find_it_and_none_is_long(text in "\\PC{0,200}") {
             let (terms, count) = counted(&text);
-            for word in words(&text) {
-                prop_assert!(terms.iter().any(|(term, _)| *term == word));
+            for word in asked(&text) {
+                prop_assert!(word.forms.iter().any(|form| terms.iter().any(|(term, _)| term == form)), "{word:?} {terms:?}");
             }
             prop_assert!(terms.iter().all(|(term, _)| !term.is_empty() && term.chars().count() <= LONGEST + 8));
             prop_assert!(usize::from(count) <= text.chars().count() * 4);

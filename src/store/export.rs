@@ -70,7 +70,7 @@ pub const EXPORT: [ExportTable; 13] = [
         name: "documents",
         single: false,
         page: 1,
-        sql: "SELECT rowid, id, name, kind, text, created_at, updated_at FROM documents
+        sql: "SELECT rowid, id, user, name, kind, text, original, origin, created_at, updated_at FROM documents
               WHERE person = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3",
     },
     ExportTable {

@@ -254,7 +254,13 @@ mod tests {
 
     fn found(store: &Store) -> Vec<String> {
         let read = store
-            .read_memory("p", "u", &["fact".to_owned()], &[(NameKind::App, "x")])
+            .read_memory(
+                "p",
+                "u",
+                &["fact".to_owned()],
+                &[(NameKind::App, "x")],
+                None,
+            )
             .unwrap()
             .unwrap();
         let docs: Vec<u32> = read.postings[0].iter().map(|one| one.doc).collect();

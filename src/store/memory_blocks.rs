@@ -141,6 +141,13 @@ pub(super) fn find_entry(doc: u32, bytes: &[u8]) -> Option<Entry> {
     read_entry(doc, bytes.as_chunks::<ENTRY>().0.get(place(doc).1)?)
 }
 
+/// Writes how many words an entry has.
+pub(super) fn set_words(doc: u32, words: u16, bytes: &mut [u8]) {
+    if let Some(own) = bytes.as_chunks_mut::<ENTRY>().0.get_mut(place(doc).1) {
+        own[20..22].copy_from_slice(&words.to_le_bytes());
+    }
+}
+
 /// Overwrites an entry with zeros. Whether any is left in the block.
 pub(super) fn cut_entry(doc: u32, bytes: &mut [u8]) -> bool {
     let entries = bytes.as_chunks_mut::<ENTRY>().0;

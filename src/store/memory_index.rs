@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::memory_blocks::{
-    ENTRY, Entry, Posting, cut_entry, find_entry, place, posting, read_entries, read_postings,
-    with, without, write_entry,
+    ENTRY, Entry, PASSAGE, Posting, cut_entry, find_entry, place, posting, read_entries,
+    read_postings, with, without, write_entry,
 };
-use super::{Store, StoreError};
-
-/// Most speakers of a space that a query is looked through for; those who spoke most.
-const SPEAKERS: u32 = 512;
+use super::{Store, StoreError, Vector, vectors};
 
 /// What has a number in a space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +19,8 @@ pub enum NameKind {
     Speaker = 2,
     /// An application or agent.
     App = 3,
+    /// A document, by its id.
+    Document = 4,
 }
 
 /// What ranking needs of a space.
@@ -33,10 +32,13 @@ pub struct MemoryRead {
     pub entries: Vec<Entry>,
     /// For each term that was asked for where it stands, in the same order.
     pub postings: Vec<Vec<Posting>>,
-    /// Who speaks: name, number, how often; those who spoke most.
-    pub speakers: Vec<(String, u32, u32)>,
     /// The numbers of the names that were asked for; `None`: nothing has this name.
     pub names: Vec<Option<u32>>,
+    /// How near each entry is to the meaning that was asked for (the cosine); `None`: it means nothing to the model, or the model has
+    /// not come to it yet. Empty, where no meaning was asked for.
+    pub similar: Vec<Option<f32>>,
+    /// To how many entries the model has not come yet.
+    pub waiting: usize,
 }
 
 /// An entry and all that the index keeps of its text.
@@ -48,17 +50,6 @@ pub struct Indexed {
     pub terms: Vec<(String, u8)>,
     /// What it means, where the embedder says so at once; otherwise that comes later.
     pub vector: Option<Vector>,
-}
-
-/// A direction in the space of a model, of length one: `values[i] * scale`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Vector {
-    /// The number of the model, as the store gave it.
-    pub model: i64,
-    /// What each value is multiplied by.
-    pub scale: f32,
-    /// One byte a dimension.
-    pub values: Vec<i8>,
 }
 
 /// Makes the terms of a text that was said or written at a time (milliseconds since 1970): always the same ones. Whoever deletes
@@ -76,6 +67,7 @@ impl Store {
         user: &str,
         terms: &[String],
         names: &[(NameKind, &str)],
+        meaning: Option<&Vector>,
     ) -> Result<Option<MemoryRead>, StoreError> {
         self.read(|connection| {
             let moment = connection.unchecked_transaction()?;
@@ -106,17 +98,12 @@ impl Store {
                 }
                 read.postings.push(postings);
             }
-            read.speakers = moment
-                .prepare_cached(
-                    "SELECT name, number, uses FROM memory_names WHERE space = ?1 AND kind = ?2
-                     ORDER BY uses DESC LIMIT ?3",
-                )?
-                .query_map((space, NameKind::Speaker as u8, SPEAKERS), |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })?
-                .collect::<rusqlite::Result<_>>()?;
             for (kind, name) in names {
                 read.names.push(number(&moment, space, *kind, name)?);
+            }
+            if let Some(meaning) = meaning {
+                (read.similar, read.waiting) =
+                    vectors::similar(&moment, space, &read.entries, meaning)?;
             }
             Ok(Some(read))
         })
@@ -221,7 +208,10 @@ pub(super) fn append(connection: &Connection, space: i64, all: &[Indexed]) -> ru
             )?
             .execute((space, block, bytes))?;
     }
-    Ok(())
+    let meant = all
+        .iter()
+        .filter_map(|one| Some((one.entry.doc, one.vector.as_ref()?)));
+    vectors::put(connection, space, &meant.collect::<Vec<_>>())
 }
 
 /// Puts an entry back whose number was given before, after it was cut out: its terms go where they belong in their blocks.
@@ -260,22 +250,38 @@ fn entry_block(
         .optional()
 }
 
-/// Takes an interaction out of the index: its terms, its entry, and names that nothing else has.
+/// Takes an entry out of the index: its terms, its entry, and names that nothing else has.
 pub(super) fn cut(
     connection: &Connection,
     space: i64,
     doc: u32,
     terms: &[(String, u8)],
 ) -> rusqlite::Result<()> {
-    let (block, _) = posting(doc, 1);
-    for (term, _) in terms {
+    cut_all(connection, space, &[(doc, terms)])
+}
+
+/// The same of many, each block of a term touched once.
+pub(super) fn cut_all(
+    connection: &Connection,
+    space: i64,
+    all: &[(u32, &[(String, u8)])],
+) -> rusqlite::Result<()> {
+    let mut postings: BTreeMap<(&str, u32), Vec<u32>> = BTreeMap::new();
+    for (doc, terms) in all {
+        let (block, _) = posting(*doc, 1);
+        for (term, _) in *terms {
+            postings.entry((term, block)).or_default().push(*doc);
+        }
+    }
+    for ((term, block), cut) in postings {
         let docs: Option<Vec<u8>> = connection
             .prepare_cached(
                 "SELECT docs FROM memory_index WHERE space = ?1 AND term = ?2 AND block = ?3",
             )?
             .query_row((space, term, block), |row| row.get(0))
             .optional()?;
-        let left = without(doc, &docs.unwrap_or_default());
+        let docs = docs.unwrap_or_default();
+        let left = cut.into_iter().fold(docs, |docs, doc| without(doc, &docs));
         let (sql, left) = match left.is_empty() {
             true => (
                 "DELETE FROM memory_index WHERE space = ?1 AND term = ?2 AND block = ?3 AND ?4 IS NULL",
@@ -289,12 +295,25 @@ pub(super) fn cut(
         let mut statement = connection.prepare_cached(sql)?;
         statement.execute((space, term, block, left))?;
     }
+    for (doc, _) in all {
+        vectors::cut(connection, space, *doc)?;
+        take_entry(connection, space, *doc)?;
+    }
+    Ok(())
+}
+
+/// Takes an entry away, and the names that nothing else has.
+fn take_entry(connection: &Connection, space: i64, doc: u32) -> rusqlite::Result<()> {
     let (block, _) = place(doc);
     let Some(mut bytes) = entry_block(connection, space, block)? else {
         return Ok(());
     };
     if let Some(entry) = find_entry(doc, &bytes) {
-        leave_name(connection, space, NameKind::Session, entry.session)?;
+        let session = match entry.kind {
+            PASSAGE => NameKind::Document,
+            _ => NameKind::Session,
+        };
+        leave_name(connection, space, session, entry.session)?;
         leave_name(connection, space, NameKind::Speaker, entry.speaker)?;
         leave_name(connection, space, NameKind::App, entry.app)?;
     }

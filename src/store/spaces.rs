@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
+use super::memory_rules::RULES;
 use super::people::is_bare;
 use super::{Store, StoreError};
 
@@ -122,9 +123,9 @@ pub(super) fn find(
 fn make(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Space> {
     connection
         .prepare_cached(
-            "INSERT INTO memory_spaces (person, user, next_doc, next_name, count) VALUES (?1, ?2, 0, 1, 0)",
+            "INSERT INTO memory_spaces (person, user, next_doc, next_name, count, rules) VALUES (?1, ?2, 0, 1, 0, ?3)",
         )?
-        .execute([person, user])?;
+        .execute((person, user, RULES))?;
     Ok(Space {
         id: connection.last_insert_rowid(),
         next_doc: 0,
@@ -209,7 +210,7 @@ pub(super) fn held(connection: &Connection, person: &str) -> rusqlite::Result<u6
     let bytes: i64 = connection
         .prepare_cached(
             "SELECT (SELECT coalesce(sum(bytes), 0) FROM memory_spaces WHERE person = ?1)
-               + (SELECT coalesce(sum(octet_length(text)), 0) FROM documents WHERE person = ?1)",
+               + (SELECT coalesce(sum(octet_length(text) + coalesce(octet_length(original), 0)), 0) FROM documents WHERE person = ?1)",
         )?
         .query_row([person], |row| row.get(0))?;
     Ok(bytes.unsigned_abs())

@@ -4,7 +4,7 @@ use rusqlite::OptionalExtension as _;
 
 use super::documents::DocumentRow;
 use super::memory_index::NameKind;
-use super::{Store, StoreError, time};
+use super::{Store, StoreError};
 
 impl Store {
     /// The number of a user's space; `None`: nothing is kept for it.
@@ -20,36 +20,24 @@ impl Store {
         })
     }
 
-    /// The document of a user whose name comes next behind `after`, with its text; where it is below the watched folder.
+    /// The document of a user whose name comes next behind `after`, with its text.
     ///
     /// # Errors
     /// The store cannot be read.
-    #[expect(clippy::type_complexity, reason = "one row as it is read")]
     pub fn next_document(
         &self,
         person: &str,
         user: &str,
         after: Option<&str>,
-    ) -> Result<Option<(DocumentRow, String, Option<String>)>, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id, name, kind, octet_length(text), created_at, updated_at, text, origin FROM documents
-                     WHERE person = ?1 AND user = ?2 AND name > ?3 ORDER BY name LIMIT 1",
-                )?
-                .query_row((person, user, after.unwrap_or_default()), |row| {
-                    let document = DocumentRow {
-                        id: row.get(0)?,
-                        name: row.get(1)?,
-                        kind: row.get(2)?,
-                        bytes: row.get::<_, i64>(3)?.unsigned_abs(),
-                        created_at: time(row.get(4)?),
-                        updated_at: time(row.get(5)?),
-                    };
-                    Ok((document, row.get(6)?, row.get(7)?))
-                })
-                .optional()
-        })
+    ) -> Result<Option<(DocumentRow, String)>, StoreError> {
+        let mut next = self.documents(person, user, after, 1)?;
+        let Some(row) = next.pop() else {
+            return Ok(None);
+        };
+        let found = self.document(person, user, &row.name, false)?;
+        // Gone in between: what comes behind it is asked for under its name.
+        let (row, text) = found.unwrap_or((row, Vec::new()));
+        Ok(Some((row, String::from_utf8_lossy(&text).into_owned())))
     }
 
     /// The numbers of a space's facts behind a number.

@@ -5,7 +5,8 @@ mod care;
 mod export;
 mod interactions;
 mod mending;
-mod search;
+pub(super) mod search;
+mod status;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -25,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .merge(export::routes())
         .merge(adk::routes())
         .merge(search::routes())
+        .merge(status::routes())
 }
 
 /// Who speaks, as a kind.

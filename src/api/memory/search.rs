@@ -28,7 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 pub(in crate::api) struct SearchFilters {
     /// Of this session.
     #[schema(min_length = 1, max_length = 255)]
-    session: Option<String>,
+    pub(in crate::api) session: Option<String>,
     /// Of this role.
     role: Option<RoleWord>,
     /// Of this application or agent.
@@ -80,7 +80,7 @@ struct Search {
     now: Option<DateTime<Utc>>,
 }
 
-/// How well something fits: `total = (lexical + session) * factor`. It compares hits of one answer, and nothing else.
+/// How well something fits: `total = (lexical + session + dates + semantic) * factor`. It compares hits of one answer, and nothing else.
 #[derive(Serialize, ToSchema)]
 struct ScoreView {
     total: f32,
@@ -88,20 +88,34 @@ struct ScoreView {
     lexical: f32,
     /// Of its session as a whole.
     session: f32,
-    /// Above 1: the question names its speaker; below 1: it only asks.
+    /// Of its time, where the query has one: it was said then, or speaks of then.
+    dates: f32,
+    /// Of its meaning, as far as it stands out from all others.
+    semantic: f32,
+    /// Above 1: the query names its speaker, it is of its time, or holds the kind of answer that is asked for; below 1: it only asks.
     factor: f32,
 }
 
 /// A kind of what can be found.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum KindWord {
+pub(in crate::api) enum KindWord {
     /// What was said.
     Interaction,
     /// A passage of a document.
     Document,
     /// What a model read out of what was said.
     Fact,
+}
+
+impl From<Kind> for KindWord {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Interaction => Self::Interaction,
+            Kind::Document => Self::Document,
+            Kind::Fact => Self::Fact,
+        }
+    }
 }
 
 impl From<KindWord> for Kind {
@@ -253,12 +267,19 @@ struct HitView {
     #[serde(flatten)]
     item: ItemView,
     score: ScoreView,
+    /// How many others fit, say the same word for word, and are left out for that.
+    #[serde(skip_serializing_if = "is_zero")]
+    repeated: usize,
     /// What stands before it in its session or document, in order; where `context` asks for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     before: Vec<ItemView>,
     /// What stands behind it in its session or document, in order; where `context` asks for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     behind: Vec<ItemView>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl From<Hit> for HitView {
@@ -270,8 +291,11 @@ impl From<Hit> for HitView {
                 total: hit.score.total,
                 lexical: hit.score.lexical,
                 session: hit.score.session,
+                dates: hit.score.dates,
+                semantic: hit.score.semantic,
                 factor: hit.score.factor,
             },
+            repeated: hit.repeated,
             before: views(hit.before),
             behind: views(hit.behind),
         }
@@ -283,10 +307,15 @@ impl From<Hit> for HitView {
 struct SearchAnswer {
     /// The best first. Whatever shares a word with the query is among them, as far as `k` goes.
     hits: Vec<HitView>,
-    /// What took part.
-    #[schema(example = json!(["lexical"]))]
-    signals: [&'static str; 1],
-    /// How many interactions share a word with the query, by themselves or in their neighbours, and pass the filters.
+    /// What took part: `lexical`; `dates`, where the query has a time; `semantic`, or `semantic:partial` where a part of the memory
+    /// is not embedded yet.
+    #[schema(example = json!(["lexical", "dates"]))]
+    signals: Vec<&'static str>,
+    /// What should have taken part and could not, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+    /// How many entries share a word with the query, by themselves or in their neighbours, are of its time or near in meaning, and
+    /// pass the filters.
     matched: usize,
     /// How many there are in this memory.
     kept: usize,
@@ -299,7 +328,8 @@ impl From<Found> for SearchAnswer {
     fn from(found: Found) -> Self {
         Self {
             hits: found.hits.into_iter().map(HitView::from).collect(),
-            signals: ["lexical"],
+            signals: found.signals,
+            warnings: found.warnings,
             matched: found.matched,
             kept: found.kept,
             reason: found.reason,

@@ -148,7 +148,8 @@ impl Memory {
             });
         }
         let at = said.valid_from.or(newest).unwrap_or(now);
-        let indexed = indexed(&text, entry(at));
+        let model = self.embedder.quick().await;
+        let indexed = indexed(&text, entry(at), model.as_deref());
         if let Some(space) = self.store.space_of(by.person.as_str(), &user)? {
             let words = indexed.terms.iter().map(|(term, _)| term.clone()).collect();
             let near = self.store.learned_near(space, &words, KNOWN)?;
@@ -212,8 +213,9 @@ impl Memory {
         let text = checked(&said)?;
         let now = (self.clock)();
         let at = said.valid_from.or(row.said_at).unwrap_or(row.created_at);
+        let model = self.embedder.quick().await;
         let mended = Mended {
-            indexed: indexed(&text, entry(at)),
+            indexed: indexed(&text, entry(at), model.as_deref()),
             text,
             valid_from: said.valid_from,
             valid_until: said.valid_until,

@@ -17,6 +17,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Memory;
+use super::embed::Model;
 use super::entry::{indexed, terms};
 use crate::ids;
 use crate::store::{
@@ -204,12 +205,16 @@ impl Memory {
         log_junk(&junk);
         let mut reading = nothing(space.space, unread);
         reading.dropped = u32::try_from(junk.len()).unwrap_or(u32::MAX);
+        let quick = self.embedder.quick().await;
+        let quick = quick.as_deref();
         for fact in passed {
             match fact.known {
-                Some(place) => reading
-                    .confirmed
-                    .push(confirmed(fact, &turns, &known[place])),
-                None => match new_fact(fact, &turns, &known, &model) {
+                Some(place) => {
+                    reading
+                        .confirmed
+                        .push(confirmed(fact, &turns, &known[place], quick))
+                }
+                None => match new_fact(fact, &turns, &known, &model, quick) {
                     Some(fact) => reading.new.push(fact),
                     // The next look tries again.
                     None => {
@@ -294,7 +299,12 @@ fn entry(at: DateTime<Utc>) -> Entry {
     }
 }
 
-fn confirmed(fact: Passed, turns: &[UnreadTurn], known: &LearnedRow) -> Confirmed {
+fn confirmed(
+    fact: Passed,
+    turns: &[UnreadTurn],
+    known: &LearnedRow,
+    quick: Option<&Model>,
+) -> Confirmed {
     let at = known.valid_from.unwrap_or(fact.said);
     Confirmed {
         id: known.id.clone(),
@@ -304,7 +314,7 @@ fn confirmed(fact: Passed, turns: &[UnreadTurn], known: &LearnedRow) -> Confirme
             .map(|at| read_turn(&turns[*at]))
             .collect(),
         // The text stays as it is known.
-        indexed: indexed(&known.text, entry(at)),
+        indexed: indexed(&known.text, entry(at), quick),
     }
 }
 
@@ -313,8 +323,9 @@ fn new_fact(
     turns: &[UnreadTurn],
     known: &[LearnedRow],
     model: &str,
+    quick: Option<&Model>,
 ) -> Option<NewFact> {
-    let indexed = indexed(&fact.text, entry(fact.since.unwrap_or(fact.said)));
+    let indexed = indexed(&fact.text, entry(fact.since.unwrap_or(fact.said)), quick);
     Some(NewFact {
         id: ids::random().ok()?,
         text: fact.text,

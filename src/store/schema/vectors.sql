@@ -9,6 +9,7 @@ CREATE TABLE memory_vectors (
     space INTEGER NOT NULL REFERENCES memory_spaces (id) ON DELETE CASCADE,
     model INTEGER NOT NULL REFERENCES memory_models (id),
     block INTEGER NOT NULL,          -- doc / 128
-    vectors BLOB NOT NULL,           -- for each a little-endian f32, the scale (0: none), and a byte a dimension
+    count INTEGER NOT NULL,          -- of them, how many have a vector
+    vectors BLOB NOT NULL,           -- for each a little-endian f32, the scale (0: none yet; below: it means nothing), and a byte a dimension
     PRIMARY KEY (space, model, block)
 ) STRICT, WITHOUT ROWID;

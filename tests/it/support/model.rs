@@ -1,6 +1,6 @@
 //! A model's server with dials: what the newest message says is what it does.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,10 +27,50 @@ struct Seen {
     /// Streams that somebody still reads.
     open: AtomicUsize,
     script: Option<Script>,
+    embedding: Mutex<Embedding>,
+    /// Every text that was embedded, in order.
+    embedded: Mutex<Vec<String>>,
 }
 
 /// Answers a request: status and body.
 type Script = Box<dyn Fn(&Value) -> (u16, Value) + Send + Sync>;
+
+/// How texts are embedded.
+#[derive(Clone)]
+pub(crate) struct Embedding {
+    /// How many numbers a vector has, 4 or more.
+    pub(crate) dimension: usize,
+    /// How long each answer takes.
+    pub(crate) delay: Duration,
+    /// What it answers with; 200: vectors.
+    pub(crate) status: u16,
+}
+
+impl Default for Embedding {
+    fn default() -> Self {
+        Self {
+            dimension: 4,
+            delay: Duration::ZERO,
+            status: 200,
+        }
+    }
+}
+
+/// Words and what they are about: animals, money, weather, music.
+pub(crate) const ABOUT: [(&str, usize); 12] = [
+    ("animal", 0),
+    ("kitten", 0),
+    ("dog", 0),
+    ("money", 1),
+    ("invoice", 1),
+    ("salary", 1),
+    ("weather", 2),
+    ("rain", 2),
+    ("storm", 2),
+    ("music", 3),
+    ("cello", 3),
+    ("song", 3),
+];
 
 impl Model {
     pub(crate) async fn start() -> Self {
@@ -53,6 +93,7 @@ impl Model {
         });
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
+            .route("/v1/embeddings", post(embed))
             .with_state(Arc::clone(&seen));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { base, seen, server }
@@ -61,6 +102,16 @@ impl Model {
     /// What was asked so far: the `Authorization`, and the body.
     pub(crate) fn requests(&self) -> Vec<(Option<String>, Value)> {
         self.seen.requests.lock().unwrap().clone()
+    }
+
+    /// Turns the dials of embedding.
+    pub(crate) fn embeds(&self, change: impl FnOnce(&mut Embedding)) {
+        change(&mut self.seen.embedding.lock().unwrap());
+    }
+
+    /// Every text that was embedded so far, in order.
+    pub(crate) fn embedded(&self) -> Vec<String> {
+        self.seen.embedded.lock().unwrap().clone()
     }
 
     /// How many streams somebody still reads.
@@ -153,4 +204,36 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
     });
     let kind = [("content-type", "text/event-stream; charset=utf-8")];
     (kind, Body::from_stream(stream)).into_response()
+}
+
+async fn embed(State(seen): State<Arc<Seen>>, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let dials = seen.embedding.lock().unwrap().clone();
+    tokio::time::sleep(dials.delay).await;
+    let texts = body["input"].as_array().unwrap();
+    let texts: Vec<_> = texts.iter().map(|text| text.as_str().unwrap()).collect();
+    // As real servers do, it refuses a text that it does not like, and with it the others.
+    let refused = texts.contains(&"refuse me").then_some(400);
+    let status = refused.unwrap_or(dials.status);
+    if status != 200 {
+        let body = "{\"error\":{\"message\":\"sk-secret at 10.0.0.7\"}}";
+        return (StatusCode::from_u16(status).unwrap(), body).into_response();
+    }
+    let about: HashMap<_, _> = ABOUT.into_iter().collect();
+    let data = texts.iter().enumerate().map(|(index, text)| {
+        let mut vector = vec![0.0; dials.dimension];
+        let lower = text.to_lowercase();
+        let words = lower.split(|c: char| !c.is_alphanumeric());
+        words
+            .filter_map(|word| about.get(word))
+            .for_each(|at| vector[*at] += 1.0);
+        json!({ "object": "embedding", "index": index, "embedding": vector })
+    });
+    // The order is told by the index, and by nothing else.
+    let data: Vec<_> = data.rev().collect();
+    seen.embedded
+        .lock()
+        .unwrap()
+        .extend(texts.iter().map(|text| (*text).to_owned()));
+    axum::Json(json!({ "object": "list", "data": data, "model": body["model"] })).into_response()
 }
