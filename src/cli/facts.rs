@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
 use super::daemon::Daemon;
-use super::memory::Whose;
+use super::memory_verbs::Whose;
 use super::{Stop, say, say_json};
 
 /// Where facts are.
@@ -131,8 +131,16 @@ pub(super) async fn run(daemon: &Daemon, verb: FactsVerb, json: bool) -> Result<
             if let Some(next) = page["next"].as_u64() {
                 text += &format!("there is more: --from {next}\n");
             }
-            let none = "there are no facts; `jarkeeper memory facts status` says whether any are read";
-            tell(&page, if text.is_empty() { none.to_owned() } else { text })
+            let none =
+                "there are no facts; `jarkeeper memory facts status` says whether any are read";
+            tell(
+                &page,
+                if text.is_empty() {
+                    none.to_owned()
+                } else {
+                    text
+                },
+            )
         }
         FactsVerb::Get { id } => {
             let fact = daemon.ask(Method::GET, &path(&id, ""), None).await?;
@@ -142,7 +150,11 @@ pub(super) async fn run(daemon: &Daemon, verb: FactsVerb, json: bool) -> Result<
             }
             for one in list(&fact["history"]) {
                 let until = word(one, "replaced_at");
-                text += &format!("  {} until {until}: {}\n", one["version"], word(one, "text"));
+                text += &format!(
+                    "  {} until {until}: {}\n",
+                    one["version"],
+                    word(one, "text")
+                );
             }
             tell(&fact, text)
         }
@@ -170,11 +182,15 @@ pub(super) async fn run(daemon: &Daemon, verb: FactsVerb, json: bool) -> Result<
             put(&mut body, "text", text.map(Value::from));
             put(&mut body, "valid_from", time(since));
             put(&mut body, "valid_until", time(until));
-            let fact = daemon.ask(Method::PATCH, &path(&id, ""), Some(&body)).await?;
+            let fact = daemon
+                .ask(Method::PATCH, &path(&id, ""), Some(&body))
+                .await?;
             tell(&fact, format!("{id}: version {}", fact["version"]))
         }
         FactsVerb::Reject { id } => {
-            let fact = daemon.ask(Method::POST, &path(&id, "/reject"), None).await?;
+            let fact = daemon
+                .ask(Method::POST, &path(&id, "/reject"), None)
+                .await?;
             tell(&fact, format!("{id}: rejected"))
         }
         FactsVerb::Delete { id } => {
@@ -232,7 +248,11 @@ fn line(fact: &Value) -> String {
         "current" => String::new(),
         other => format!(" [{other}]"),
     };
-    format!("{} {}{times}{state}\n", word(fact, "id"), word(fact, "text"))
+    format!(
+        "{} {}{times}{state}\n",
+        word(fact, "id"),
+        word(fact, "text")
+    )
 }
 
 fn standing(status: &Value) -> String {
@@ -242,15 +262,24 @@ fn standing(status: &Value) -> String {
     };
     text += &format!("{} turns are not read yet", status["behind"]);
     for (name, what) in [
-        ("passed_over", "were passed over: the model never answered about them"),
-        ("dropped", "facts of the model were dropped: nobody had said them"),
+        (
+            "passed_over",
+            "turns passed over, which the model never answered about",
+        ),
+        (
+            "dropped",
+            "dropped facts of the model, which nobody had said",
+        ),
     ] {
         if status[name] != 0 {
-            text += &format!("\n{} {what}", status[name]);
+            text += &format!("\n{what}: {}", status[name]);
         }
     }
     if let Some(message) = status["last_failure"]["message"].as_str() {
-        text += &format!("\nlast failure, {}: {message}", word(&status["last_failure"], "at"));
+        text += &format!(
+            "\nlast failure, {}: {message}",
+            word(&status["last_failure"], "at")
+        );
     }
     if let Some(until) = status["waits_until"].as_str() {
         text += &format!("\nthe model is asked again at {until}");

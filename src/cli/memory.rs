@@ -9,6 +9,7 @@ use url::form_urlencoded::Serializer;
 
 use super::daemon::Daemon;
 use super::memory_verbs::MemoryVerb;
+use super::facts;
 use super::{Stop, complain, memory_import, say, say_json};
 use crate::session::Files;
 
@@ -208,6 +209,7 @@ pub(super) async fn run(files: &Files, verb: MemoryVerb, json: bool) -> Result<(
             );
             tell(&stats, json, text)
         }
+        MemoryVerb::Facts(verb) => facts::run(&daemon, verb, json).await,
         MemoryVerb::Users => {
             let page = all(&daemon, "/v1/memory/users?limit=1000", "after", "users").await?;
             let of = |one: &Value| {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use super::facts::FactsVerb;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 
@@ -125,6 +126,9 @@ pub(super) enum MemoryVerb {
         #[command(flatten)]
         whose: Whose,
     },
+    /// Works on facts: what a model read out of what was said
+    #[command(subcommand)]
+    Facts(FactsVerb),
     /// Lists whose memories there are
     Users,
     /// Lists the sessions of a user, those that began last first

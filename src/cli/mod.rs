@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod document;
 mod explain;
+mod facts;
 mod import_recording;
 mod key;
 mod load;

@@ -7,7 +7,7 @@ use super::learned::{CURRENT, REJECTED};
 use super::learned_reading::{Confirmed, NewFact, confirm, insert, next_number};
 use super::learned_turns::{Fact, bytes, delete};
 use super::memory_index::{Indexed, Terms, append, cut};
-use super::{Place, Store, StoreError, millis, spaces};
+use super::{Store, StoreError, millis, spaces};
 
 /// A fact as a person has it from now on.
 #[derive(Debug, Clone)]
@@ -62,19 +62,6 @@ impl Store {
             Ok(Stated::New)
         })
         .await
-    }
-
-    /// The version of a turn; `None`: it is not there.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn turn_version(&self, place: Place) -> Result<Option<u32>, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached("SELECT version FROM interactions WHERE space = ?1 AND doc = ?2")?
-                .query_row((place.space, place.doc), |row| row.get(0))
-                .optional()
-        })
     }
 
     /// Notes further turns that a fact was read out of.

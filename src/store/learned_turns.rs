@@ -139,7 +139,7 @@ mod tests {
 
     use super::super::learned_reading::{Confirmed, NewFact, ReadTurn, Reading};
     use super::super::{
-        Entry, Indexed, InteractionRow, LEARNED, NameKind, NewInteraction, Place, Store,
+        Entry, Indexed, InteractionRow, LEARNED, NameKind, NewInteraction, Place, Quota, Store,
     };
     use super::*;
 
@@ -175,6 +175,8 @@ mod tests {
             occurred_at: now(),
             created_at: now(),
             expires_at: None,
+            version: 1,
+            updated_at: None,
         };
         NewInteraction {
             row,
@@ -217,8 +219,13 @@ mod tests {
             .await
             .unwrap();
         let turns = ["a b", "c d", "e f"].map(turn).to_vec();
+        let most = Quota {
+            entries: 100,
+            bytes: 10_000,
+            bare_bytes: 10_000,
+        };
         store
-            .add_interactions("p".to_owned(), "u".to_owned(), turns, 100)
+            .add_interactions("p".to_owned(), "u".to_owned(), turns, most)
             .await
             .unwrap();
         let space = store.space_of("p", "u").unwrap().unwrap();
@@ -247,7 +254,13 @@ mod tests {
 
     fn found(store: &Store) -> Vec<String> {
         let read = store
-            .read_memory("p", "u", &["fact".to_owned()], &[(NameKind::App, "x")])
+            .read_memory(
+                "p",
+                "u",
+                &["fact".to_owned()],
+                &[(NameKind::App, "x")],
+                None,
+            )
             .unwrap()
             .unwrap();
         let docs: Vec<u32> = read.postings[0].iter().map(|one| one.doc).collect();

@@ -167,7 +167,8 @@ fn edit(
         .execute((
             space, doc, old.version, &old.text, &old.metadata, millis(old.occurred_at), millis(now),
         ))?;
-    if old.text != row.text {
+    // Facts say when, too.
+    if (&old.text, old.occurred_at) != (&row.text, row.occurred_at) {
         change_turn(connection, space, doc, terms)?;
     }
     cut(

@@ -142,11 +142,9 @@ impl Memory {
             let row = row.filter(|row| row.expires_at.is_none_or(|end| end > now));
             let row = row.ok_or_else(|| MemoryError::UnknownInteraction(short(id)))?;
             newest = newest.max(Some(row.occurred_at));
-            // Its version does not matter: the person says that it says so.
-            let version = self.store.turn_version(row.place)?;
             sources.push(ReadTurn {
                 doc: row.place.doc,
-                version: version.unwrap_or(1),
+                version: row.version,
             });
         }
         let at = said.valid_from.or(newest).unwrap_or(now);

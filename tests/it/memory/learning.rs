@@ -352,7 +352,7 @@ async fn twenty_turns_are_one_question_that_does_not_grow_with_what_is_known() {
     // What is said later takes the place of what was said before; both stay listed.
     add(&api, "eva", "s", &["we moved to Rome"]).await;
     read(&api, "eva").await;
-    add(&api, "eva", "s", &["we moved to Bergen, far from Rome"]).await;
+    let ids = add(&api, "eva", "s", &["we moved to Bergen, far from Rome"]).await;
     read(&api, "eva").await;
     let facts = listed(&api, "eva", "").await;
     assert_eq!(
@@ -373,6 +373,29 @@ async fn twenty_turns_are_one_question_that_does_not_grow_with_what_is_known() {
     )
     .await;
     assert_eq!(texts(&found), ["The user moved to Bergen, far from Rome"]);
+    // A turn that is changed takes its fact along until it is read again.
+    let path = format!("/v1/memory/interactions/{}", ids[0]);
+    let change = json!({ "text": "we moved to Oslo, far from Rome" });
+    let (code, said) = answer(api.own(Method::PATCH, &path).json(&change)).await;
+    assert_eq!(code, 200, "{said}");
+    if let Some(fact) = listed(&api, "eva", "&state=current").await.first() {
+        // It was read at once.
+        assert!(fact["text"].as_str().unwrap().contains("Oslo"), "{fact}");
+    }
+    read(&api, "eva").await;
+    let facts = listed(&api, "eva", "").await;
+    let states: Vec<_> = facts
+        .iter()
+        .map(|fact| fact["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(states, ["current", "outdated", "replaced"]);
+    assert_eq!(facts[0]["text"], "The user moved to Oslo, far from Rome");
+    let found = search(
+        &api,
+        json!({ "user_id": "eva", "query": "Bergen", "filters": { "kind": "fact" } }),
+    )
+    .await;
+    assert!(texts(&found).is_empty(), "{found}");
 }
 
 #[tokio::test]
