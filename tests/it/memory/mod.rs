@@ -1,6 +1,11 @@
 //! What was said: kept, found, deleted.
 
+mod clients;
+mod context;
+mod injected;
 mod keeping;
+mod proxy;
+mod script;
 mod searching;
 
 use reqwest::Method;
