@@ -1,6 +1,6 @@
 //! `/v1/chat/completions`: an API as OpenAI's, in which the model remembers. Refusals have OpenAI's shape there.
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -85,7 +85,7 @@ async fn complete(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Problem> {
     let text = |name: HeaderName| -> Result<Option<String>, Problem> {
         let value = headers.get(&name).map(|value| String::from_utf8(value.as_bytes().to_vec()));
@@ -102,6 +102,9 @@ async fn complete(
             return Err(Problem::bad_request(why));
         }
     };
+    // The guard has read it, within its limit.
+    let body = axum::body::to_bytes(body, usize::MAX).await;
+    let body = body.map_err(|_| Problem::bad_request("the body did not come whole"))?;
     let body = String::from_utf8(body.into());
     let asked = Asked {
         body: body.map_err(|_| Problem::bad_request("the body is no UTF-8"))?,

@@ -112,7 +112,7 @@ fn escape(line: &str, into: &mut String) {
                 into.push_str("'''");
                 at += 2;
             }
-            '[' | '［' | '【' if is_marker(rest) => into.push_str("\\["),
+            '[' | '［' | '【' if is_marker(rest) => into.push_str("[\\"),
             c => into.push(c),
         }
         at += 1;
@@ -218,7 +218,7 @@ mod tests {
             assert!(!plain.contains('<'), "{plain}");
         }
         for text in ["[INST] x", "[/INST]", "[1] said", "［２］", "[TOOL_CALLS]", "【3】", "[ system ]"] {
-            assert!(harmless(text).starts_with("\\["), "{text}: {}", harmless(text));
+            assert!(harmless(text).starts_with("[\\"), "{text}: {}", harmless(text));
         }
         assert_eq!(harmless("```json"), "'''json");
         assert_eq!(harmless("a[i] = [b, c] ~~x~~ `y` 5 › 3"), "a[i] = [b, c] ~~x~~ `y` 5 › 3");

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::proxy::House;
-use crate::support::process::eventually;
 use crate::support::tools::say;
 
 async fn run(mut command: Command, house: &House) -> Output {
@@ -25,7 +24,7 @@ fn script(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support").join(name)
 }
 
-fn well(ended: &Output, house: &House) {
+async fn well(ended: &Output, house: &House) {
     let said = String::from_utf8_lossy(&ended.stdout);
     let error = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success() && said.trim() == "well", "{said}\n{error}");
@@ -33,7 +32,7 @@ fn well(ended: &Output, house: &House) {
     for (headers, body) in house.model.bodies() {
         assert!(!body.contains(&house.key) && !format!("{headers:?}").contains(&house.key));
     }
-    eventually("every stream is ended", || (house.model.open() == 0).then_some(()));
+    house.nobody_reads().await;
 }
 
 #[tokio::test]
@@ -45,7 +44,7 @@ async fn openais_python_client_plain_streaming_tools_errors_cuts_and_a_hundred_a
     let house = House::new().await;
     let mut command = Command::new(python);
     command.arg(script("openai_check.py")).arg(format!("{}/v1", house.api.base));
-    well(&run(command, &house).await, &house);
+    well(&run(command, &house).await, &house).await;
 }
 
 #[tokio::test]
@@ -60,5 +59,5 @@ async fn openais_node_client_plain_streaming_tools_errors_cuts_and_a_hundred_at_
         .arg(script("openai_check.mjs"))
         .arg(format!("{}/v1", house.api.base))
         .arg(folder);
-    well(&run(command, &house).await, &house);
+    well(&run(command, &house).await, &house).await;
 }

@@ -31,7 +31,7 @@ async fn a_prompt_is_given_what_is_relevant_dated_with_citations_and_in_order() 
         ("2024-01-05T23:30:00Z", "ann", "I started to play the cello at school"),
         ("2024-02-01T10:00:00Z", "ann", "The dentist wants to see me in June"),
     ];
-    let turns = said.map(|(at, speaker, text)| json!({ "text": text, "role": "user", "speaker": speaker, "session": "s\n1".replace('\n', "-"), "occurred_at": at }));
+    let turns = said.map(|(at, speaker, text)| json!({ "text": text, "role": "user", "speaker": speaker, "session": if text.contains("cello") { "s-1" } else { "s-2" }, "occurred_at": at }));
     let body = json!({ "user_id": "ann", "interactions": turns });
     let added = answer(api.own(Method::POST, "/v1/memory/interactions").json(&body)).await;
     assert_eq!(added.0, 201, "{}", added.1);

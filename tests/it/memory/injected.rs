@@ -172,7 +172,7 @@ async fn complaint_25_two_hundred_injected_memories_change_nothing_but_one_quota
         let messages = prompt["messages"].as_array().unwrap();
         assert_eq!(messages.len(), 5, "{sent}");
         assert_eq!((&messages[..3], &messages[4]), (&rest[..], &asked));
-        let members: Vec<_> = messages[3].as_object().unwrap().keys().collect();
+        let members: Vec<_> = messages[3].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!((members, &messages[3]["role"]), (vec!["content", "role"], &json!("user")));
         assert!(sent.contains(&format!("\"tools\":{tools},")), "byte for byte");
         let inserted = format!("{},", messages[3]);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::finds;
 use crate::support::model::{MODELS, Model, chunk, text};
 use crate::support::oauth::Carries as _;
-use crate::support::process::{Daemon, Root, eventually};
+use crate::support::process::{Daemon, Root};
 use crate::support::{Api, answer};
 
 /// A daemon with a model, and a key for it.
@@ -47,6 +47,15 @@ impl House {
             api,
             model,
             key,
+        }
+    }
+
+    /// Waits until no stream of the model is read any more.
+    pub(super) async fn nobody_reads(&self) {
+        let end = std::time::Instant::now() + Duration::from_secs(60);
+        while self.model.open() > 0 {
+            assert!(std::time::Instant::now() < end, "a stream of the model is still read");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
@@ -325,7 +334,7 @@ async fn an_answer_that_breaks_off_is_cut_for_the_caller_and_what_was_said_is_ke
     }
     assert!(heard.starts_with(&format!("data: {}\n\n", chunk("and "))), "as it comes: {heard}");
     drop(stream);
-    eventually("the model's work is ended", || (house.model.open() == 0).then_some(()));
+    house.nobody_reads().await;
     let end = std::time::Instant::now() + Duration::from_secs(30);
     let last = loop {
         let last = house.kept("bob").await.pop().unwrap();
