@@ -121,7 +121,11 @@ impl From<Context> for ContextAnswer {
         Self {
             block: context.block,
             message,
-            citations: context.citations.into_iter().map(CitationView::from).collect(),
+            citations: context
+                .citations
+                .into_iter()
+                .map(CitationView::from)
+                .collect(),
             tokens: context.tokens,
             signals: context.signals,
             reason: context.reason,
@@ -141,7 +145,9 @@ async fn context(
 ) -> Result<Json<ContextAnswer>, Problem> {
     let Json(body) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     if body.messages.is_empty() {
-        return Err(Problem::bad_request("messages is empty; give at least the user's"));
+        return Err(Problem::bad_request(
+            "messages is empty; give at least the user's",
+        ));
     }
     let mut filters = body.filters.unwrap_or_default();
     if body.session.is_some() {

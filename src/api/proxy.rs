@@ -88,9 +88,14 @@ async fn complete(
     body: Body,
 ) -> Result<Response, Problem> {
     let text = |name: HeaderName| -> Result<Option<String>, Problem> {
-        let value = headers.get(&name).map(|value| String::from_utf8(value.as_bytes().to_vec()));
+        let value = headers
+            .get(&name)
+            .map(|value| String::from_utf8(value.as_bytes().to_vec()));
         let wrong = |_| Problem::bad_request(format!("the header {name} is no text"));
-        Ok(value.transpose().map_err(wrong)?.filter(|text| !text.trim().is_empty()))
+        Ok(value
+            .transpose()
+            .map_err(wrong)?
+            .filter(|text| !text.trim().is_empty()))
     };
     let usage = match text(MEMORY)?.as_deref() {
         None | Some("on") => Use::On,
@@ -164,7 +169,8 @@ fn told(note: &Note) -> String {
 
 impl From<ProxyError> for Problem {
     fn from(error: ProxyError) -> Self {
-        let why = |status, word: &str, title: &str, detail: &str| Self::new(status, word, title, detail);
+        let why =
+            |status, word: &str, title: &str, detail: &str| Self::new(status, word, title, detail);
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         match error {
             ProxyError::Invalid(why) => Self::bad_request(why),
@@ -179,19 +185,39 @@ impl From<ProxyError> for Problem {
             }
             ProxyError::Unanswered(Unanswered::TimedOut) => {
                 let detail = "the model's server took the request and says nothing ([llm] silence)";
-                why(StatusCode::GATEWAY_TIMEOUT, "model-silent", "The model says nothing", detail)
+                why(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    "model-silent",
+                    "The model says nothing",
+                    detail,
+                )
             }
             ProxyError::Unanswered(Unanswered::HungUp) => {
                 let detail = "the model's server hung up before its answer was whole";
-                why(StatusCode::BAD_GATEWAY, "model-hung-up", "The model hung up", detail)
+                why(
+                    StatusCode::BAD_GATEWAY,
+                    "model-hung-up",
+                    "The model hung up",
+                    detail,
+                )
             }
             ProxyError::Unanswered(Unanswered::Unreachable | Unanswered::NoTls) => {
                 let detail = "the model's server ([llm] url) cannot be reached";
-                why(StatusCode::BAD_GATEWAY, "model-unreachable", "No way to the model", detail)
+                why(
+                    StatusCode::BAD_GATEWAY,
+                    "model-unreachable",
+                    "No way to the model",
+                    detail,
+                )
             }
             ProxyError::Elsewhere | ProxyError::TooLarge => {
                 let detail = error.to_string();
-                why(StatusCode::BAD_GATEWAY, "model-failed", "The model failed", &detail)
+                why(
+                    StatusCode::BAD_GATEWAY,
+                    "model-failed",
+                    "The model failed",
+                    &detail,
+                )
             }
         }
     }
@@ -209,7 +235,9 @@ pub(super) async fn shape(request: Request, next: Next) -> Response {
         return answer;
     }
     let (parts, body) = answer.into_parts();
-    let problem = axum::body::to_bytes(body, REFUSAL).await.unwrap_or_default();
+    let problem = axum::body::to_bytes(body, REFUSAL)
+        .await
+        .unwrap_or_default();
     let problem: Value = serde_json::from_slice(&problem).unwrap_or_default();
     let word = |name: &str| problem.get(name).and_then(Value::as_str);
     let message = match (path, parts.status) {

@@ -90,7 +90,10 @@ impl Listening {
         if choice.index > 0 {
             return;
         }
-        answer.finished |= choice.finish_reason.as_ref().is_some_and(|why| !why.is_null());
+        answer.finished |= choice
+            .finish_reason
+            .as_ref()
+            .is_some_and(|why| !why.is_null());
         let said = Message::of(&choice.delta);
         push(&mut answer.text, &said.text);
         let calls = choice.delta.get("tool_calls").and_then(Value::as_array);
@@ -116,7 +119,9 @@ impl Answer {
         let body: Option<Value> = (body.len() <= LONGEST)
             .then(|| serde_json::from_slice(body).ok())
             .flatten();
-        let choices = body.as_ref().and_then(|body| body.get("choices")?.as_array());
+        let choices = body
+            .as_ref()
+            .and_then(|body| body.get("choices")?.as_array());
         let first = choices.and_then(|choices| choices.first()?.get("message"));
         let said = first.map(Message::of).unwrap_or_default();
         let mut text = String::new();
@@ -149,7 +154,11 @@ mod tests {
             data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{}}\n\ndata: [DONE]\n\n";
         for size in [1, 2, 7, 1000] {
             let mut heard = Listening::default();
-            let over = stream.as_bytes().chunks(size).filter(|part| heard.hear(part)).count();
+            let over = stream
+                .as_bytes()
+                .chunks(size)
+                .filter(|part| heard.hear(part))
+                .count();
             assert_eq!(over, 1);
             let expected = Answer {
                 text: "Héllo".to_owned(),

@@ -103,16 +103,18 @@ impl<'a> Request<'a> {
     /// # Errors
     /// It is none: why, without its values.
     pub fn read(text: &'a str) -> Result<Self, String> {
-        let shape: Shape<'a> = serde_json::from_str(text).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => {
-                "the body must be a JSON object with a list of messages, each name once".to_owned()
-            }
-            _ => format!(
-                "the body is no JSON (line {}, column {})",
-                error.line(),
-                error.column()
-            ),
-        })?;
+        let shape: Shape<'a> =
+            serde_json::from_str(text).map_err(|error| match error.classify() {
+                serde_json::error::Category::Data => {
+                    "the body must be a JSON object with a list of messages, each name once"
+                        .to_owned()
+                }
+                _ => format!(
+                    "the body is no JSON (line {}, column {})",
+                    error.line(),
+                    error.column()
+                ),
+            })?;
         // Both are parts of the same text.
         let place = |part: &RawValue| part.get().as_ptr().addr() - text.as_ptr().addr();
         let model = shape.model.and_then(|model| {
@@ -129,7 +131,10 @@ impl<'a> Request<'a> {
             Some(Value::String(word)) if !word.trim().is_empty() => Some(word),
             _ => None,
         };
-        let session = shape.metadata.as_ref().and_then(|all| all.get("session_id"));
+        let session = shape
+            .metadata
+            .as_ref()
+            .and_then(|all| all.get("session_id"));
         Ok(Self {
             text,
             model,
@@ -207,21 +212,28 @@ mod tests {
             panic!("{request:?}");
         };
         assert!(system.is_setup() && user.is_user());
-        assert_eq!((user.text.as_str(), &user.other), ("a\nb", &vec!["image_url".to_owned()]));
+        assert_eq!(
+            (user.text.as_str(), &user.other),
+            ("a\nb", &vec!["image_url".to_owned()])
+        );
         assert_eq!(assistant.calls, ["f"]);
         assert_eq!(request.sent(None, None), ASKED);
         assert_eq!(request.sent(Some("asked"), None), ASKED);
         let sent = request.sent(Some("o\"n"), Some((1, "b\"l\n")));
-        let expected = ASKED
-            .replace(r#""asked""#, r#""o\"n""#)
-            .replace(r#"{"content":[{"#, r#"{"content":"b\"l\n","role":"user"},{"content":[{"#);
+        let expected = ASKED.replace(r#""asked""#, r#""o\"n""#).replace(
+            r#"{"content":[{"#,
+            r#"{"content":"b\"l\n","role":"user"},{"content":[{"#,
+        );
         assert_eq!(sent, expected);
     }
 
     #[test]
     fn a_model_is_put_in_where_none_is_named() {
         let request = Request::read(r#"{"messages":[]}"#).unwrap();
-        assert_eq!(request.sent(Some("m"), Some((3, "x"))), r#"{"model":"m","messages":[]}"#);
+        assert_eq!(
+            request.sent(Some("m"), Some((3, "x"))),
+            r#"{"model":"m","messages":[]}"#
+        );
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Keeps the person's messages; `turn`: the id of the question. Goes on when nobody waits for it.
     pub(super) fn keep_asked(&self, turn: &str, messages: &[Message]) -> JoinHandle<bool> {
-        let own = messages.iter().filter(|one| one.is_user() && !is_block(&one.text));
+        let own = messages
+            .iter()
+            .filter(|one| one.is_user() && !is_block(&one.text));
         let mut all = Vec::new();
         for (at, message) in own.enumerate() {
             let mut metadata = Map::new();

@@ -165,8 +165,11 @@ impl Plan {
     fn of(messages: &[Message]) -> Option<Self> {
         let own = |one: &Message| one.is_user() && !is_block(&one.text);
         let newest = messages.iter().rposition(own)?;
-        let before = messages[..newest].iter().rposition(|one| !one.is_user() && !one.is_setup());
-        let tools = |one: &Message| one.role == "tool" || one.role == "function" || !one.calls.is_empty();
+        let before = messages[..newest]
+            .iter()
+            .rposition(|one| !one.is_user() && !one.is_setup());
+        let tools =
+            |one: &Message| one.role == "tool" || one.role == "function" || !one.calls.is_empty();
         Some(Self {
             newest,
             begin: before.map_or(0, |at| at + 1),
@@ -237,15 +240,24 @@ impl Proxy {
         let user = by.memory_of.clone().or_else(|| request.user.clone());
         let app = asked.app.or_else(|| self.app_of(by));
         let given = asked.session.or_else(|| request.session.clone());
-        let names = [("Jarkeeper-App", &app), ("Jarkeeper-Session", &given), ("user", &user)];
+        let names = [
+            ("Jarkeeper-App", &app),
+            ("Jarkeeper-Session", &given),
+            ("user", &user),
+        ];
         for (what, name) in names {
-            let checked = name.as_deref().map_or(Ok(()), |name| crate::memory::check_name(what, name));
+            let checked = name
+                .as_deref()
+                .map_or(Ok(()), |name| crate::memory::check_name(what, name));
             checked.map_err(ProxyError::Invalid)?;
         }
         let (key, turn) = self.turn(by, &request, &plan, [&user, &app, &given]).await;
         note.session = Some(turn.session.clone());
         let block = match reads {
-            true => self.recall(by, user.as_deref(), &request, &key, &turn, note).await,
+            true => {
+                self.recall(by, user.as_deref(), &request, &key, &turn, note)
+                    .await
+            }
             false => None,
         };
         let sent = request.sent(model, block.as_deref().map(|block| (plan.newest, block)));
@@ -256,9 +268,10 @@ impl Proxy {
             session: turn.session.clone(),
             app,
         });
-        let keeping = keeper.as_ref().filter(|_| !plan.continued).map(|keeper| {
-            keeper.keep_asked(&turn.id, &request.messages[plan.begin..=plan.newest])
-        });
+        let keeping = keeper
+            .as_ref()
+            .filter(|_| !plan.continued)
+            .map(|keeper| keeper.keep_asked(&turn.id, &request.messages[plan.begin..=plan.newest]));
         let keep = async {
             match keeping {
                 None => Done::Off,
@@ -321,7 +334,11 @@ impl Proxy {
         turn: &Turn,
         note: &mut Note,
     ) -> Option<String> {
-        if request.messages.iter().any(|one| one.is_user() && is_block(&one.text)) {
+        if request
+            .messages
+            .iter()
+            .any(|one| one.is_user() && is_block(&one.text))
+        {
             // The caller has seen to it.
             return None;
         }
@@ -421,7 +438,9 @@ impl Proxy {
 
 /// The headers that are passed on.
 fn passed(headers: &HeaderMap) -> HeaderMap {
-    let pass = |name: &HeaderName| PASSED.contains(&name.as_str()) || name.as_str().contains("ratelimit");
+    let pass =
+        |name: &HeaderName| PASSED.contains(&name.as_str()) || name.as_str().contains("ratelimit");
     let all = headers.iter().filter(|(name, _)| pass(name));
-    all.map(|(name, value)| (name.clone(), value.clone())).collect()
+    all.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }

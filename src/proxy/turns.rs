@@ -60,7 +60,9 @@ impl Turns {
     pub(super) fn find(&self, key: &Key, continued: bool) -> Option<Turn> {
         let patience = if continued { TOOLS } else { RETRY };
         let mut all = self.all();
-        let turn = all.get_mut(key).filter(|turn| turn.seen.elapsed() < patience)?;
+        let turn = all
+            .get_mut(key)
+            .filter(|turn| turn.seen.elapsed() < patience)?;
         turn.seen = Instant::now();
         Some(turn.clone())
     }
@@ -152,12 +154,26 @@ mod tests {
 
     #[test]
     fn what_sets_a_conversation_up_does_not_make_it_another_one() {
-        let talk = [said("system", "It is noon"), said("user", "a"), said("assistant", "b ")];
-        let later = [said("developer", "x"), said("user", "a"), said("assistant", "b")];
+        let talk = [
+            said("system", "It is noon"),
+            said("user", "a"),
+            said("assistant", "b "),
+        ];
+        let later = [
+            said("developer", "x"),
+            said("user", "a"),
+            said("assistant", "b"),
+        ];
         let word = |all: &[Message]| Said::default().and(all).word();
         assert_eq!(word(&talk), word(&later));
-        assert_ne!(word(&talk), word(&[said("user", "ab"), said("assistant", "")]));
-        assert_eq!(word(&talk), Said::default().and(&talk[..2]).and(&talk[2..]).word());
+        assert_ne!(
+            word(&talk),
+            word(&[said("user", "ab"), said("assistant", "")])
+        );
+        assert_eq!(
+            word(&talk),
+            Said::default().and(&talk[..2]).and(&talk[2..]).word()
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -45,7 +45,8 @@ impl Words {
         }
         let (own, others) = (self.all(), other.all());
         let long = own.len() >= WITHIN || self.0.chars().count() > 12;
-        let slips = own.len() >= WITHIN && others.windows(own.len()).any(|part| is_slip(&own, part));
+        let slips =
+            own.len() >= WITHIN && others.windows(own.len()).any(|part| is_slip(&own, part));
         (long && other.0.contains(&self.0)) || slips
     }
 }
@@ -85,7 +86,10 @@ mod tests {
         assert!(same("I like tea.", "i LIKE tea!!"));
         assert!(same("Ｉ like\u{200b} tea", "I like tea"));
         assert!(same("I like tea", "Ann: I like tea, with milk"));
-        assert!(same("My favorite colour is teal", "Well, my favourite colour is teal"));
+        assert!(same(
+            "My favorite colour is teal",
+            "Well, my favourite colour is teal"
+        ));
         assert!(same("我去年住在东京", "我去年住在东京。"));
         assert!(same("我去年住在东京", "是的，我去年住在东京，"));
     }

@@ -101,14 +101,23 @@ impl<'a> Filling<'a> {
         if self.chosen.is_empty() {
             return None;
         }
-        self.chosen.sort_by_key(|one| (one.item.at(), number(&one.item)));
+        self.chosen
+            .sort_by_key(|one| (one.item.at(), number(&one.item)));
         let (mut lines, mut citations) = (String::new(), Vec::new());
         for (at, one) in self.chosen.iter().enumerate() {
             let n = at + 1;
-            let _ = write!(lines, "\n{}\n{}", line(&one.item, one.again, n, self.now), one.quoted);
+            let _ = write!(
+                lines,
+                "\n{}\n{}",
+                line(&one.item, one.again, n, self.now),
+                one.quoted
+            );
             citations.push(citation(&one.item, n));
         }
-        Some((frame(self.now, self.nonce, &lines, self.template), citations))
+        Some((
+            frame(self.now, self.nonce, &lines, self.template),
+            citations,
+        ))
     }
 }
 
@@ -155,7 +164,9 @@ fn frame(
 
 /// Whether a text is a block of ours, whole: from whichever request.
 pub(crate) fn is_block(text: &str) -> bool {
-    spans(text).iter().any(|(begin, end)| text[..*begin].len() + text[*end..].len() < 4096)
+    spans(text)
+        .iter()
+        .any(|(begin, end)| text[..*begin].len() + text[*end..].len() < 4096)
 }
 
 /// A text without the blocks of ours that it repeats.
@@ -197,7 +208,10 @@ fn line(item: &Item, again: usize, n: usize, now: DateTime<FixedOffset>) -> Stri
         ago(at.date_naive(), now.date_naive())
     );
     let mut add = |what: &str, text: Option<&str>| {
-        if let Some(text) = text.map(|text| name(text, NAME)).filter(|text| !text.is_empty()) {
+        if let Some(text) = text
+            .map(|text| name(text, NAME))
+            .filter(|text| !text.is_empty())
+        {
             let _ = write!(line, ", {what}\"{text}\"");
         }
     };
@@ -217,7 +231,11 @@ fn line(item: &Item, again: usize, n: usize, now: DateTime<FixedOffset>) -> Stri
         Item::Fact(one) => {
             line.push_str(", noted from what was said");
             if let Some(end) = one.valid_until {
-                let _ = write!(line, ", until {}", end.with_timezone(now.offset()).format("%Y-%m-%d"));
+                let _ = write!(
+                    line,
+                    ", until {}",
+                    end.with_timezone(now.offset()).format("%Y-%m-%d")
+                );
             }
         }
     }
@@ -268,9 +286,22 @@ mod tests {
     fn days_are_said_as_people_say_them() {
         let now = NaiveDate::from_ymd_opt(2024, 5, 7).unwrap();
         let of = |days: i64| ago(now - chrono::TimeDelta::days(days), now);
-        assert_eq!((of(0).as_str(), of(1).as_str(), of(-1).as_str()), ("today", "yesterday", "tomorrow"));
-        assert_eq!((of(13), of(21), of(100)), ("13 days ago".into(), "3 weeks ago".into(), "3 months ago".into()));
-        assert_eq!((of(800), of(-5)), ("2 years ago".into(), "in 5 days".into()));
+        assert_eq!(
+            (of(0).as_str(), of(1).as_str(), of(-1).as_str()),
+            ("today", "yesterday", "tomorrow")
+        );
+        assert_eq!(
+            (of(13), of(21), of(100)),
+            (
+                "13 days ago".into(),
+                "3 weeks ago".into(),
+                "3 months ago".into()
+            )
+        );
+        assert_eq!(
+            (of(800), of(-5)),
+            ("2 years ago".into(), "in 5 days".into())
+        );
     }
 
     #[test]
@@ -278,7 +309,10 @@ mod tests {
         let now = chrono::Utc::now().fixed_offset();
         let block = frame(now, "00112233aabbccdd", "\n[1] x\n| y", None);
         assert!(is_block(&block) && is_block(&format!("Known:\n{block}\n")));
-        assert!(!is_block("<memories:1> </memories:1>") && !is_block("<memories:00112233aabbccdd> and on"));
+        assert!(
+            !is_block("<memories:1> </memories:1>")
+                && !is_block("<memories:00112233aabbccdd> and on")
+        );
         assert_eq!(without_blocks(&format!("a\n\n{block}\n\nb")), "a\n\nb");
         assert_eq!(without_blocks("no block"), "no block");
     }

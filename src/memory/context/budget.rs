@@ -54,7 +54,8 @@ mod tests {
 
     #[test]
     fn a_head_never_has_more_than_it_may() {
-        let text = "Ein längerer Satz, der 1234 Zeichen hat: 我去年住在东京 🙂 and on it goes. ".repeat(20);
+        let text = "Ein längerer Satz, der 1234 Zeichen hat: 我去年住在东京 🙂 and on it goes. "
+            .repeat(20);
         for most in [0, 1, 5, 50, 300] {
             let (head, whole) = head(&text, most);
             assert!(!whole && tokens(head) <= most, "{most} {head}");

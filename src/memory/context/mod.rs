@@ -169,7 +169,9 @@ impl Memory {
             .await?;
         }
         let Some(question) = question(&ask.messages) else {
-            return Ok(Context::nothing("there is no message of the user to ask with"));
+            return Ok(Context::nothing(
+                "there is no message of the user to ask with",
+            ));
         };
         let query = Query {
             text: question,
@@ -288,7 +290,9 @@ fn choose(found: Found, known: &[Words], most: usize) -> Vec<(Item, usize)> {
                 continue;
             }
             // Of two that say the same the longer one is shown, and of two as long the newer one.
-            let place = chosen.iter().position(|(_, other, _)| words.is_in(other) || other.is_in(&words));
+            let place = chosen
+                .iter()
+                .position(|(_, other, _)| words.is_in(other) || other.is_in(&words));
             let Some(at) = place else {
                 if chosen.len() < most {
                     chosen.push((item, words, 0));
@@ -304,7 +308,10 @@ fn choose(found: Found, known: &[Words], most: usize) -> Vec<(Item, usize)> {
             }
         }
     }
-    chosen.into_iter().map(|(item, _, again)| (item, again)).collect()
+    chosen
+        .into_iter()
+        .map(|(item, _, again)| (item, again))
+        .collect()
 }
 
 /// A hit, and the turn that it cannot be understood without: behind one that only asks the answer, before a short one what it
@@ -379,16 +386,27 @@ mod tests {
             question(&all).unwrap()
         };
         assert!(talk("And when?").starts_with("Where did Ann buy the cello?\n"));
-        assert_eq!(talk("Which colour has my bicycle now?"), "Which colour has my bicycle now?");
+        assert_eq!(
+            talk("Which colour has my bicycle now?"),
+            "Which colour has my bicycle now?"
+        );
         assert_eq!(question(&[said("assistant", "hi")]), None);
-        assert!(question(&[said("user", &"wort ".repeat(10_000))]).unwrap().len() <= 2 * END + 1);
+        assert!(
+            question(&[said("user", &"wort ".repeat(10_000))])
+                .unwrap()
+                .len()
+                <= 2 * END + 1
+        );
     }
 
     #[test]
     fn a_template_has_one_place_and_no_code() {
         let new = |text: &str| Template::new(text.to_owned());
         let filled = new("{date} {x} {memories}!").unwrap();
-        assert_eq!(filled.filled("a {date} {memories}", "D"), "D {x} a {date} {memories}!");
+        assert_eq!(
+            filled.filled("a {date} {memories}", "D"),
+            "D {x} a {date} {memories}!"
+        );
         for wrong in ["", "{memories}{memories}", "{date}{date}{memories}"] {
             assert!(new(wrong).is_err(), "{wrong}");
         }

@@ -21,13 +21,18 @@ async fn run(mut command: Command, house: &House) -> Output {
 }
 
 fn script(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it/support")
+        .join(name)
 }
 
 async fn well(ended: &Output, house: &House) {
     let said = String::from_utf8_lossy(&ended.stdout);
     let error = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success() && said.trim() == "well", "{said}\n{error}");
+    assert!(
+        ended.status.success() && said.trim() == "well",
+        "{said}\n{error}"
+    );
     // The key of the caller never went to the model, and no stream is left open.
     for (headers, body) in house.model.bodies() {
         assert!(!body.contains(&house.key) && !format!("{headers:?}").contains(&house.key));
@@ -43,7 +48,9 @@ async fn openais_python_client_plain_streaming_tools_errors_cuts_and_a_hundred_a
     };
     let house = House::new().await;
     let mut command = Command::new(python);
-    command.arg(script("openai_check.py")).arg(format!("{}/v1", house.api.base));
+    command
+        .arg(script("openai_check.py"))
+        .arg(format!("{}/v1", house.api.base));
     well(&run(command, &house).await, &house).await;
 }
 

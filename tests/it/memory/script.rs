@@ -32,7 +32,9 @@ fn the_script_shows_it_end_to_end_and_leaves_nothing_behind() {
         assert!(said.contains(part), "{part}:\n{said}\n{error}");
     }
     assert!(!said.contains("jk_"), "no key is shown:\n{said}");
-    let left: Vec<_> = std::fs::read_dir(root.path().join("tmp")).unwrap().collect();
+    let left: Vec<_> = std::fs::read_dir(root.path().join("tmp"))
+        .unwrap()
+        .collect();
     assert!(left.is_empty(), "{left:?}");
     let place = root.path().to_str().unwrap().to_owned();
     let ours = |process: &Process| process.arguments.iter().any(|one| one.contains(&place));

@@ -88,7 +88,8 @@ pub(crate) fn last_chunk() -> Value {
 }
 
 /// The models, as they are listed.
-pub(crate) const MODELS: &str = r#"{"object":"list", "data":[{"id":"m","object":"model"}],"more":1}"#;
+pub(crate) const MODELS: &str =
+    r#"{"object":"list", "data":[{"id":"m","object":"model"}],"more":1}"#;
 
 async fn models(State(seen): State<Arc<Seen>>, headers: HeaderMap) -> Response {
     seen.bodies.lock().unwrap().push((headers, String::new()));
@@ -116,7 +117,10 @@ fn whole(message: &Value, reason: &str) -> Response {
 }
 
 fn stream(events: impl IntoIterator<Item = Value>) -> Response {
-    let mut text: String = events.into_iter().map(|event| format!("data: {event}\n\n")).collect();
+    let mut text: String = events
+        .into_iter()
+        .map(|event| format!("data: {event}\n\n"))
+        .collect();
     text.push_str("data: [DONE]\n\n");
     ([("content-type", "text/event-stream")], text).into_response()
 }
@@ -174,7 +178,10 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
         word => (word.to_owned(), rest.to_owned()),
     };
     if !streams && end == "say" {
-        return whole(&json!({ "role": "assistant", "content": words, "refusal": null }), "stop");
+        return whole(
+            &json!({ "role": "assistant", "content": words, "refusal": null }),
+            "stop",
+        );
     }
     seen.open.fetch_add(1, Ordering::SeqCst);
     let open = Open(Arc::clone(&seen));
@@ -191,8 +198,15 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
                 "say" => {
                     let used = json!({ "id": "c1", "object": "chat.completion.chunk", "created": 5, "model": "m", "choices": [],
                         "usage": { "prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3 } });
-                    let used = if usage { format!("data: {used}\n\n") } else { String::new() };
-                    let event = format!(": the end\n\ndata: {}\n\n{used}data: [DONE]\n\n", last_chunk());
+                    let used = if usage {
+                        format!("data: {used}\n\n")
+                    } else {
+                        String::new()
+                    };
+                    let event = format!(
+                        ": the end\n\ndata: {}\n\n{used}data: [DONE]\n\n",
+                        last_chunk()
+                    );
                     Some((Ok(event), None))
                 }
                 "cut" => {
