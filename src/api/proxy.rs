@@ -1,7 +1,7 @@
 //! `/v1/chat/completions`: an API as OpenAI's, in which the model remembers. Refusals have OpenAI's shape there.
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -10,7 +10,7 @@ use axum::{Extension, Json};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use super::chat::{ChatRequest, Completion};
@@ -32,8 +32,18 @@ const REFUSAL: usize = 64 << 10;
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
-        .routes(guarded(Scope::MemoryWrite, routes!(complete)))
+        .routes(guarded(Scope::MemoryWrite, prompt(routes!(complete))))
         .routes(guarded(Scope::MemoryRead, routes!(models)))
+}
+
+/// With the limit of the guard for prompts, and no lower one.
+fn prompt(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
+    let (schemas, paths, methods) = routes;
+    (
+        schemas,
+        paths,
+        methods.layer(DefaultBodyLimit::max(super::limits::PROMPT)),
+    )
 }
 
 /// Why not, as OpenAI's API says it.

@@ -273,12 +273,18 @@ fn known(messages: &[Message]) -> Vec<Words> {
 
 /// What of the hits is shown, the best first, and how often each was said besides.
 fn choose(found: Found, known: &[Words], most: usize) -> Vec<(Item, usize)> {
-    let best = found.hits.first().map_or(0.0, |hit| hit.score.total);
+    // What stands in the prompt already fits best, and says nothing of how well the others fit.
+    let mut best = None;
     let mut chosen: Vec<(Item, Words, usize)> = Vec::new();
     // A turn may be a hit and a neighbour of others.
     let mut seen = HashSet::new();
     for hit in found.hits {
-        if chosen.len() >= most || hit.score.total < best * WORTH {
+        let words = Words::of(hit.item.text());
+        if words.is_empty() || known.iter().any(|one| words.is_in(one)) {
+            continue;
+        }
+        let total = hit.score.total;
+        if chosen.len() >= most || total < *best.get_or_insert(total) * WORTH {
             break;
         }
         for item in with_neighbour(hit) {
