@@ -37,7 +37,7 @@ const STATE: usize = 64 << 20;
 /// Bytes of a body that is a document, whatever its kind; texts may have fewer.
 const DOCUMENT: usize = 16 << 20;
 /// Bytes of a chat for a model: prompts hold whole documents, and pictures.
-const PROMPT: usize = 32 << 20;
+pub(super) const PROMPT: usize = 32 << 20;
 /// Bytes of a form.
 const FORM: usize = 16 << 10;
 /// Most bodies at once that are larger than [`BODY`].

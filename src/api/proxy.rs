@@ -1,7 +1,7 @@
 //! `/v1/chat/completions`: an API as OpenAI's, in which the model remembers. Refusals have OpenAI's shape there.
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -10,7 +10,7 @@ use axum::{Extension, Json};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use super::chat::{ChatRequest, Completion};
@@ -32,8 +32,18 @@ const REFUSAL: usize = 64 << 10;
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
-        .routes(guarded(Scope::MemoryWrite, routes!(complete)))
+        .routes(guarded(Scope::MemoryWrite, prompt(routes!(complete))))
         .routes(guarded(Scope::MemoryRead, routes!(models)))
+}
+
+/// With the limit of the guard for prompts, and no lower one.
+fn prompt(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
+    let (schemas, paths, methods) = routes;
+    (
+        schemas,
+        paths,
+        methods.layer(DefaultBodyLimit::max(super::limits::PROMPT)),
+    )
 }
 
 /// Why not, as OpenAI's API says it.
@@ -85,7 +95,7 @@ async fn complete(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Problem> {
     let text = |name: HeaderName| -> Result<Option<String>, Problem> {
         let value = headers
@@ -107,6 +117,9 @@ async fn complete(
             return Err(Problem::bad_request(why));
         }
     };
+    // The guard has read it, within its limit.
+    let body = axum::body::to_bytes(body, usize::MAX).await;
+    let body = body.map_err(|_| Problem::bad_request("the body did not come whole"))?;
     let body = String::from_utf8(body.into());
     let asked = Asked {
         body: body.map_err(|_| Problem::bad_request("the body is no UTF-8"))?,

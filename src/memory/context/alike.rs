@@ -45,11 +45,13 @@ impl Words {
         }
         let (own, others) = (self.all(), other.all());
         let long = own.len() >= WITHIN || self.0.chars().count() > 12;
-        (long && other.0.contains(&self.0)) || is_slip(&own, &others)
+        let slips =
+            own.len() >= WITHIN && others.windows(own.len()).any(|part| is_slip(&own, part));
+        (long && other.0.contains(&self.0)) || slips
     }
 }
 
-/// Whether each word is the same, but for a letter in long ones. Numbers are never nearly the same.
+/// Whether each word of as many is the same, but for a letter in long ones. Numbers are never nearly the same.
 fn is_slip(a: &[&str], b: &[&str]) -> bool {
     let near = |(a, b): (&&str, &&str)| {
         a == b
@@ -59,7 +61,7 @@ fn is_slip(a: &[&str], b: &[&str]) -> bool {
                 && !b.contains(char::is_numeric)
                 && strsim::levenshtein(a, b) <= 1
     };
-    a.len() >= WITHIN && a.len() == b.len() && a.iter().zip(b).all(near)
+    a.iter().zip(b).all(near)
 }
 
 fn is_mark(c: char) -> bool {
@@ -86,7 +88,7 @@ mod tests {
         assert!(same("I like tea", "Ann: I like tea, with milk"));
         assert!(same(
             "My favorite colour is teal",
-            "My favourite colour is teal"
+            "Well, my favourite colour is teal"
         ));
         assert!(same("我去年住在东京", "我去年住在东京。"));
         assert!(same("我去年住在东京", "是的，我去年住在东京，"));

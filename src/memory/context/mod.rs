@@ -6,6 +6,8 @@ mod block;
 mod budget;
 mod plain;
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, FixedOffset, Local, Utc};
 
 use super::interaction::{user_of, work};
@@ -272,13 +274,24 @@ fn known(messages: &[Message]) -> Vec<Words> {
 
 /// What of the hits is shown, the best first, and how often each was said besides.
 fn choose(found: Found, known: &[Words], most: usize) -> Vec<(Item, usize)> {
-    let best = found.hits.first().map_or(0.0, |hit| hit.score.total);
+    // What stands in the prompt already fits best, and says nothing of how well the others fit.
+    let mut best = None;
     let mut chosen: Vec<(Item, Words, usize)> = Vec::new();
+    // A turn may be a hit and a neighbour of others.
+    let mut seen = HashSet::new();
     for hit in found.hits {
-        if chosen.len() >= most || hit.score.total < best * WORTH {
+        let words = Words::of(hit.item.text());
+        if words.is_empty() || known.iter().any(|one| words.is_in(one)) {
+            continue;
+        }
+        let total = hit.score.total;
+        if chosen.len() >= most || total < *best.get_or_insert(total) * WORTH {
             break;
         }
         for item in with_neighbour(hit) {
+            if !seen.insert(number(&item)) {
+                continue;
+            }
             let words = Words::of(item.text());
             if words.is_empty() || known.iter().any(|one| words.is_in(one)) {
                 continue;
@@ -294,13 +307,11 @@ fn choose(found: Found, known: &[Words], most: usize) -> Vec<(Item, usize)> {
                 continue;
             };
             let (own, others, again) = &mut chosen[at];
-            if number(own) != number(&item) {
-                let longer = others.is_in(&words) && !words.is_in(others);
-                let newer = words.is_in(others) && others.is_in(&words) && item.at() > own.at();
-                *again += 1;
-                if longer || newer {
-                    (*own, *others) = (item, words);
-                }
+            let longer = others.is_in(&words) && !words.is_in(others);
+            let newer = words.is_in(others) && others.is_in(&words) && item.at() > own.at();
+            *again += 1;
+            if longer || newer {
+                (*own, *others) = (item, words);
             }
         }
     }

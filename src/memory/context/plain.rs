@@ -130,7 +130,7 @@ fn escape(line: &str, into: &mut String) {
                 into.push_str("'''");
                 at += 2;
             }
-            '[' | '［' | '【' if is_marker(rest) => into.push_str("\\["),
+            '[' | '［' | '【' if is_marker(rest) => into.push_str("[\\"),
             c => into.push(c),
         }
         at += 1;
@@ -279,7 +279,7 @@ mod tests {
             "[ system ]",
         ] {
             assert!(
-                harmless(text).starts_with("\\["),
+                harmless(text).starts_with("[\\"),
                 "{text}: {}",
                 harmless(text)
             );

@@ -12,6 +12,11 @@ mod learning;
 mod library;
 mod mending;
 mod pdf;
+mod clients;
+mod context;
+mod injected;
+mod proxy;
+mod script;
 mod searching;
 mod tools;
 

@@ -1,4 +1,6 @@
-//! A model's server with dials: what the newest message says is what it does.
+//! A model's server with dials: what the newest message says is what it does. `say WORDS` says them, `echo` says the whole prompt
+//! as JSON, `tool NAME` calls a tool, `status N` fails, `cut`, `stop` and `ends` break off, `slow` says nothing, and whatever else
+//! goes on and on.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +12,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 /// An OpenAI-compatible server on loopback.
@@ -24,6 +26,7 @@ pub(crate) struct Model {
 #[derive(Default)]
 struct Seen {
     requests: Mutex<Vec<(Option<String>, Value)>>,
+    bodies: Mutex<Vec<(HeaderMap, String)>>,
     /// Streams that somebody still reads.
     open: AtomicUsize,
     script: Option<Script>,
@@ -94,6 +97,7 @@ impl Model {
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
             .route("/v1/embeddings", post(embed))
+            .route("/v1/models", get(models))
             .with_state(Arc::clone(&seen));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { base, seen, server }
@@ -112,6 +116,11 @@ impl Model {
     /// Every text that was embedded so far, in order.
     pub(crate) fn embedded(&self) -> Vec<String> {
         self.seen.embedded.lock().unwrap().clone()
+    }
+
+    /// What was asked so far, byte for byte, with its headers.
+    pub(crate) fn bodies(&self) -> Vec<(HeaderMap, String)> {
+        self.seen.bodies.lock().unwrap().clone()
     }
 
     /// How many streams somebody still reads.
@@ -147,12 +156,48 @@ pub(crate) fn last_chunk() -> Value {
         "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] })
 }
 
+/// The models, as they are listed.
+pub(crate) const MODELS: &str =
+    r#"{"object":"list", "data":[{"id":"m","object":"model"}],"more":1}"#;
+
+async fn models(State(seen): State<Arc<Seen>>, headers: HeaderMap) -> Response {
+    seen.bodies.lock().unwrap().push((headers, String::new()));
+    ([("content-type", "application/json")], MODELS).into_response()
+}
+
+/// The text of a message.
+pub(crate) fn text(message: &Value) -> String {
+    match &message["content"] {
+        Value::Array(parts) => {
+            let texts = parts.iter().filter_map(|part| part["text"].as_str());
+            texts.collect::<Vec<_>>().join("\n")
+        }
+        content => content.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+/// A completion that comes whole.
+fn whole(message: &Value, reason: &str) -> Response {
+    let body = json!({ "id": "c1", "object": "chat.completion", "created": 5, "model": "m", "odd": [1, null],
+        "choices": [{ "index": 0, "message": message, "finish_reason": reason }],
+        "usage": { "prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3 } });
+    let headers = [("x-request-id", "req-1"), ("set-cookie", "a=b")];
+    (headers, axum::Json(body)).into_response()
+}
+
+fn stream(events: impl IntoIterator<Item = Value>) -> Response {
+    let mut text: String = events
+        .into_iter()
+        .map(|event| format!("data: {event}\n\n"))
+        .collect();
+    text.push_str("data: [DONE]\n\n");
+    ([("content-type", "text/event-stream")], text).into_response()
+}
+
 async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -> Response {
+    let raw = String::from_utf8(body.to_vec()).unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
-    let text = body["messages"].as_array().unwrap().last().unwrap()["content"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let text = text(body["messages"].as_array().unwrap().last().unwrap());
     let proof = headers.get("authorization");
     let proof = proof.map(|proof| proof.to_str().unwrap().to_owned());
     if let Some(script) = &seen.script {
@@ -160,17 +205,58 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
         seen.requests.lock().unwrap().push((proof, body));
         return (StatusCode::from_u16(status).unwrap(), axum::Json(answer)).into_response();
     }
+    let streams = body["stream"] == true;
+    let usage = body["stream_options"]["include_usage"] == true;
+    let prompt = body["messages"].to_string();
     seen.requests.lock().unwrap().push((proof, body));
+    seen.bodies.lock().unwrap().push((headers, raw));
     let (word, rest) = text.split_once(' ').unwrap_or((&text, ""));
     let (end, words) = match word {
         "status" => {
             let status = StatusCode::from_u16(rest.parse().unwrap()).unwrap();
-            let body = "{\"error\":{\"message\":\"sk-secret at 10.0.0.7\"}}";
-            return (status, body).into_response();
+            let body = "{\"error\":{\"message\":\"sk-secret at 10.0.0.7\",\"type\":\"own\",\"code\":\"own\"}}";
+            let headers = [
+                ("content-type", "application/json"),
+                ("retry-after", "7"),
+                ("x-request-id", "req-1"),
+                ("x-ratelimit-remaining-requests", "0"),
+            ];
+            return (status, headers, body).into_response();
         }
         "json" => return axum::Json(json!({ "choices": [] })).into_response(),
+        "slow" => {
+            tokio::time::sleep(Duration::from_secs(600)).await;
+            return StatusCode::OK.into_response();
+        }
+        "tool" => {
+            let call = json!({ "id": "call-1", "type": "function", "function": { "name": rest, "arguments": "{\"a\": 1}" } });
+            if !streams {
+                let message = json!({ "role": "assistant", "content": null, "tool_calls": [call] });
+                return whole(&message, "tool_calls");
+            }
+            let delta = |delta: Value, reason: Value| {
+                json!({ "id": "c1", "object": "chat.completion.chunk", "created": 5, "model": "m",
+                    "choices": [{ "index": 0, "delta": delta, "finish_reason": reason }] })
+            };
+            let begin = json!({ "role": "assistant", "content": null, "tool_calls": [{ "index": 0, "id": "call-1", "type": "function",
+                "function": { "name": rest, "arguments": "" } }] });
+            let more = |part: &str| json!({ "tool_calls": [{ "index": 0, "function": { "arguments": part } }] });
+            return stream([
+                delta(begin, Value::Null),
+                delta(more("{\"a\":"), Value::Null),
+                delta(more(" 1}"), Value::Null),
+                delta(json!({}), json!("tool_calls")),
+            ]);
+        }
+        "echo" => ("say".to_owned(), prompt),
         word => (word.to_owned(), rest.to_owned()),
     };
+    if !streams && end == "say" {
+        return whole(
+            &json!({ "role": "assistant", "content": words, "refusal": null }),
+            "stop",
+        );
+    }
     seen.open.fetch_add(1, Ordering::SeqCst);
     let open = Open(Arc::clone(&seen));
     let words: VecDeque<String> = words.split_inclusive(' ').map(str::to_owned).collect();
@@ -184,7 +270,17 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
             }
             match end.as_str() {
                 "say" => {
-                    let event = format!(": the end\n\ndata: {}\n\ndata: [DONE]\n\n", last_chunk());
+                    let used = json!({ "id": "c1", "object": "chat.completion.chunk", "created": 5, "model": "m", "choices": [],
+                        "usage": { "prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3 } });
+                    let used = if usage {
+                        format!("data: {used}\n\n")
+                    } else {
+                        String::new()
+                    };
+                    let event = format!(
+                        ": the end\n\ndata: {}\n\n{used}data: [DONE]\n\n",
+                        last_chunk()
+                    );
                     Some((Ok(event), None))
                 }
                 "cut" => {
@@ -193,6 +289,8 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
                     Some((Err(std::io::Error::other("cut")), None))
                 }
                 "stop" => None,
+                // Whole, and without the last event.
+                "ends" => Some((Ok(format!("data: {}\n\n", last_chunk())), None)),
                 // On and on.
                 _ => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
