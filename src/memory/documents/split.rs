@@ -111,9 +111,9 @@ fn structured(text: &str, title: Option<String>) -> Vec<Piece> {
         let end = begin + chunk.len();
         // Those before it, and those with which it begins.
         let mut body = begin;
-        while let Some(next) =
-            ahead.next_if(|next| next.begin < body || is_blank(text, body, next.begin))
-        {
+        while let Some(next) = ahead.next_if(|next| {
+            next.begin < end && (next.begin < body || is_blank(text, body, next.begin))
+        }) {
             enter(&mut path, next);
             body = body.max(next.end);
         }
