@@ -130,12 +130,15 @@ fn path(name: &str, user: Option<&str>, more: &[(&str, &str)]) -> String {
 
 fn line(document: &Value) -> String {
     let word = |name: &str| document[name].as_str().unwrap_or_default();
+    let passages = match document["passages"].as_u64() {
+        Some(1) => "1 passage".to_owned(),
+        count => format!("{} passages", count.unwrap_or_default()),
+    };
     format!(
-        "{}  {}  {} bytes, {} passages{}",
+        "{}  {}  {} bytes, {passages}{}",
         word("name"),
         word("kind"),
         document["size"],
-        document["passages"],
         match word("origin") {
             "folder" => ", from the folder",
             _ => "",

@@ -11,6 +11,7 @@ mod claims;
 mod clients;
 mod devices;
 mod documents;
+mod documents_kept;
 mod events;
 mod export;
 mod instance_search;

@@ -32,10 +32,18 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, String> {
         return Err("this is no PDF: it does not begin as one".to_owned());
     }
     let broken = |what: &str| format!("this PDF cannot be read ({what}): {WAY_OUT}");
-    let mut document = Document::load_mem(bytes)
-        .map_err(|_| broken("its structure is broken, or it is not whole"))?;
-    if document.is_encrypted() && document.decrypt("").is_err() {
-        return Err("this PDF is encrypted: save it without a password first, for example with qpdf --decrypt".to_owned());
+    let encrypted = || {
+        Err("this PDF is encrypted: save it without a password first, for example with qpdf --decrypt".to_owned())
+    };
+    let mut document = match Document::load_mem(bytes) {
+        Ok(document) => document,
+        Err(_) if bytes.windows(8).any(|part| part == b"/Encrypt") => return encrypted(),
+        Err(_) => return Err(broken("its structure is broken, or it is not whole")),
+    };
+    // One that anybody may read was decrypted already.
+    let is_locked = document.trailer.get(b"Encrypt").is_ok() && !document.was_encrypted();
+    if is_locked && document.decrypt("").is_err() {
+        return encrypted();
     }
     if document.get_pages().is_empty() {
         return Err(broken("it has no pages"));

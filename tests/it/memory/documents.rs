@@ -86,7 +86,7 @@ async fn a_document_is_found_by_its_passages_with_their_headings_and_places() {
     );
     let place = |name: &str| {
         usize::try_from(
-            hit[name]
+            hit["document"][name]
                 .as_u64()
                 .unwrap_or_else(|| panic!("{name}: {hit:#}")),
         )
@@ -224,7 +224,7 @@ async fn a_page_and_a_pdf_come_back_byte_for_byte_and_are_found_by_their_text() 
         hit["text"].as_str().unwrap().contains("cat (Tiger\\Lily)"),
         "{found:#}"
     );
-    assert_eq!(hit["page"], 3, "{hit:#}");
+    assert_eq!(hit["document"]["page"], 3, "{hit:#}");
     assert!(texts(&search(&api, json!({ "query": "sneakers" })).await)[0].contains("30\u{a0}days"));
     for gone in ["navword", "scriptword"] {
         assert!(texts(&search(&api, json!({ "query": gone })).await).is_empty());
@@ -399,7 +399,7 @@ fn the_command_keeps_shows_and_deletes() {
     assert_eq!(put.code, Some(0), "{put:?}");
     assert!(
         put.out
-            .contains("notes one.md  text/markdown  22 bytes, 1 passages"),
+            .contains("notes one.md  text/markdown  21 bytes, 1 passage\n"),
         "{put:?}"
     );
     let list = root
