@@ -33,7 +33,8 @@ mod tests {
     }
 
     #[test]
-    fn what_means_the_same_is_near_also_in_another_language_and_what_has_no_known_word_means_nothing() {
+    fn what_means_the_same_is_near_also_in_another_language_and_what_has_no_known_word_means_nothing()
+     {
         let opened = open().unwrap();
         let Kind::Table(table) = opened.kind else {
             panic!("it is a table");
