@@ -10,6 +10,7 @@
 mod audit;
 mod failed;
 mod leases;
+mod memory;
 mod pipe;
 mod reading;
 mod registering;

@@ -19,6 +19,9 @@ mod instances;
 mod interactions;
 mod keys;
 mod learned;
+mod learned_change;
+mod learned_reading;
+mod learned_turns;
 mod leases;
 mod loads;
 mod memory_blocks;
@@ -29,8 +32,12 @@ mod people;
 mod presence;
 mod profiles;
 mod schema;
+mod spaces;
+mod take_out;
 mod tokens;
+mod turns;
 mod vectors;
+mod versions;
 mod visits;
 mod webhooks;
 
@@ -47,7 +54,7 @@ pub use audit::{AuditRow, AuditSearch};
 pub use claims::{BehindRow, ClaimRow, Claimed};
 pub use clients::{ClientRow, Forget};
 pub use devices::{Asked, DeviceRow};
-pub use documents::{DocumentRow, Kept, Room};
+pub use documents::{Deleted, DocumentRow, Kept, NewDocument, Room, Unsplit};
 pub use events::{EventRow, EventSpan};
 pub use export::{EXPORT, ExportPage, ExportTable};
 pub use instance_search::InstanceSearch;
@@ -57,18 +64,24 @@ pub use instances::{
 };
 pub use interactions::{Added, InteractionRow, NewInteraction, Place};
 pub use keys::KeyRow;
-pub use learned::LearnedRow;
+pub use learned::{CURRENT, LearnedRow, LearnedVersionRow, OUTDATED, REJECTED, REPLACED};
+pub use learned_change::{Mended, Stated};
+pub use learned_reading::{
+    Confirmed, NewFact, ReadTurn, Reading, ReadingState, Unread, UnreadSpace, UnreadTurn,
+};
 pub use leases::LeaseRow;
 pub use loads::{GivenRow, LoadRow, LoadUpdate};
 pub use memory_blocks::{Entry, LEARNED, PASSAGE, Posting};
 pub use memory_index::{Indexed, MemoryRead, NameKind, Terms};
 pub use memory_rules::{RULES, Remake};
-pub use passages::PassageRow;
+pub use passages::{NewPassage, PassageRow, passage_text};
 pub use people::{AccountRow, PersonRow, PersonUpdate};
 pub use presence::PresenceRow;
 pub use profiles::{Counts, ProfileRow, ProfileUpdate};
+pub use spaces::{Contents, NoRoom, Quota, SpaceRow};
 pub use tokens::{FoundToken, GrantRow, LiveGrantRow, Taken, TokenKind, TokenRow};
 pub use vectors::{Embedded, Unembedded, Vector};
+pub use versions::{Edited, VersionRow};
 pub use visits::VisitKind;
 pub use webhooks::{DeliveryRow, TriedRow, WebhookRow};
 
