@@ -51,7 +51,7 @@ pub(super) async fn open(
             ("dimension", size.as_bytes()),
         ]),
         dimension,
-        kind: Kind::Http(server),
+        kind: Kind::Http(Box::new(server)),
     })
 }
 

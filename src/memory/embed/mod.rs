@@ -50,7 +50,7 @@ enum Kind {
     /// Milliseconds.
     Onnx(Arc<onnx::Onnx>),
     /// However long a server takes.
-    Http(http::Server),
+    Http(Box<http::Server>),
 }
 
 /// A model that was opened, before the store has numbered it.

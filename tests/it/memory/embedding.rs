@@ -9,7 +9,7 @@ use jarkeeper::store::{MemoryRead, Store, Vector};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{add, daemon};
+use super::{add, search, texts};
 use crate::support::model::{ABOUT, Model};
 use crate::support::oauth::Carries as _;
 use crate::support::process::{Daemon, Root};
@@ -142,6 +142,21 @@ async fn a_table_gives_each_entry_its_meaning_in_the_transaction_of_its_row_and_
         [Some(true), Some(false), Some(true), None]
     );
     assert_eq!(read.waiting, 0);
+    // What shares no word with the question is found by what it means, and the answer says by what it was found.
+    let found = search(&api, json!({ "user_id": "ada", "query": "Which animal?" })).await;
+    assert_eq!(found["signals"], json!(["lexical", "semantic"]), "{found}");
+    assert_eq!(
+        texts(&found)[..2]
+            .iter()
+            .filter(|text| said[0] == **text || said[2] == **text)
+            .count(),
+        2,
+        "{found}"
+    );
+    assert!(
+        found["warnings"].as_array().is_none_or(Vec::is_empty),
+        "{found}"
+    );
     let nothing = |vectors: &[Vec<u8>]| vectors.iter().flatten().all(|byte| *byte == 0);
     for (left, id) in [3, 2, 1, 0].into_iter().zip(&ids) {
         let (gone, _) =
@@ -158,7 +173,9 @@ async fn a_table_gives_each_entry_its_meaning_in_the_transaction_of_its_row_and_
 
 #[tokio::test]
 async fn the_table_that_is_built_in_finds_what_shares_no_word() {
-    let (root, _daemon, api) = daemon();
+    let root = Root::new();
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
     let said = [
         "We adopted a kitten last week",
         "The invoice is due on Monday",
@@ -171,6 +188,12 @@ async fn the_table_that_is_built_in_finds_what_shares_no_word() {
         (&json!("table"), &json!(3)),
         "{now}"
     );
+    let found = search(
+        &api,
+        json!({ "user_id": "ada", "query": "Which pets do they own?" }),
+    )
+    .await;
+    assert_eq!(texts(&found)[0], said[0], "{found}");
     let scales: Vec<Vec<u8>> = rows(&root, "SELECT substr(vectors, 137, 4) FROM memory_vectors");
     // The third is of a script that the table does not know: it was asked, and that is known.
     assert_eq!(scales, [(-1.0_f32).to_le_bytes().to_vec()]);
@@ -245,6 +268,19 @@ async fn a_slow_server_is_asked_for_each_text_once_also_after_kill_9_in_the_midd
         "{middle}"
     );
     // The channel is partial, and who searches sees how much is missing.
+    let found = search(&api, json!({ "user_id": "ada", "query": "animal" })).await;
+    assert_eq!(
+        found["signals"],
+        json!(["lexical", "semantic:partial"]),
+        "{found}"
+    );
+    assert!(
+        found["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("of 400 have no vector"),
+        "{found}"
+    );
     daemon.kill();
     let done: i64 = rows(&root, "SELECT sum(count) FROM memory_vectors")[0];
     let partial = asked(&root, "ada", 0, 4);
@@ -318,6 +354,24 @@ async fn a_server_that_is_down_refuses_or_changes_its_dimension_loses_nothing() 
         "{up}"
     );
     assert!(up["last_error"].is_null(), "{up}");
+    // Slow, it is not waited for, and the answer says so; the next search does not wait at all.
+    model.embeds(|dials| dials.delay = Duration::from_secs(60));
+    for _ in 0..2 {
+        let found = search(&api, json!({ "user_id": "ada", "query": "kitten" })).await;
+        assert_eq!(
+            (&found["signals"], texts(&found)[0]),
+            (&json!(["lexical"]), "I adopted a kitten"),
+            "{found}"
+        );
+        assert!(
+            found["warnings"][0]
+                .as_str()
+                .unwrap()
+                .contains("does not answer in time"),
+            "{found}"
+        );
+    }
+    model.embeds(|dials| dials.delay = Duration::ZERO);
     // The same model at the same place, and its vectors are longer: what it says now is believed, and all is made anew.
     model.embeds(|dials| dials.dimension = 5);
     add(&api, "ada", "s", &["a song"]).await;
