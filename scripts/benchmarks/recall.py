@@ -92,7 +92,7 @@ class Ours:
 
     def __init__(self, binary, folder, how):
         self.daemon = Daemon(binary, folder, "memory:read,memory:write", **how)
-        self.names, self.signals = {}, []
+        self.names, self.signals, self.warnings = {}, {}, collections.Counter()
 
     def add(self, user):
         for begin in range(0, len(user.turns), BATCH):
@@ -102,21 +102,21 @@ class Ours:
             self.names.update(zip(ids, (turn.id for turn in part)))
         for name, text in user.documents.items():
             self.daemon.put_document(name, text, user.name)
-        self.settle(user)
+        self.settle()
 
-    def settle(self, user):
-        """Waits until what makes vectors behind our back has made them all: until nothing is warned of any more."""
+    def settle(self):
+        """Waits until what makes vectors in the background has come to everything."""
         end = time.monotonic() + SETTLED
-        asked = {"user_id": user.name, "query": user.turns[0].text, "k": 1}
-        while (found := self.daemon.post("/v1/memory/search", asked)).get("warnings"):
+        while (told := self.daemon.get("/v1/memory/status")).get("model") and told["embedded"] < told["entries"]:
             if time.monotonic() > end:
-                raise SystemExit(f"after {SETTLED} s it still warns: {found['warnings']}")
+                raise SystemExit(f"after {SETTLED} s only {told['embedded']} of {told['entries']} have a vector: {told}")
             time.sleep(0.2)
 
     def search(self, user, question):
         asked = {"user_id": user.name, "query": question.text, "k": max(KS)}
         found = self.daemon.post("/v1/memory/search", asked | ({"now": question.now} if question.now else {}))
-        self.signals = found["signals"]
+        self.signals |= dict.fromkeys(found["signals"])
+        self.warnings.update(found.get("warnings", ()))
         return [Hit(self.names.get(hit["id"]), (hit.get("document") or {}).get("name"), hit["text"]) for hit in found["hits"]]
 
     def close(self):
@@ -205,19 +205,21 @@ def show(name, told):
 
 
 def both(binary, how, users):
-    """The figures of the two ways on the same users, and what took part in ours."""
+    """The figures of the two ways on the same users, and our way, which knows what took part."""
     with tempfile.TemporaryDirectory(prefix="jarkeeper-bench-") as folder:
         ways = {"Jarkeeper": Ours(binary, Path(folder), how), "FTS5 with neighbours": Theirs()}
         try:
-            return {name: asked(way, users) for name, way in ways.items()}, ways["Jarkeeper"].signals
+            return {name: asked(way, users) for name, way in ways.items()}, ways["Jarkeeper"]
         finally:
             for way in ways.values():
                 way.close()
 
 
-def compared(figures, title, signals):
+def compared(figures, title, way):
     """Prints the head, both ways and their ratio; what they came to."""
-    print(f"{title}; signals: {', '.join(signals)}; SQLite {sqlite3.sqlite_version}\n")
+    print(f"{title}; signals: {', '.join(way.signals)}; SQLite {sqlite3.sqlite_version}\n")
+    for warning, count in way.warnings.most_common(3):
+        print(f"{count} searches warned: {warning}")
     print(f"{'':38}" + "".join(f"{what:>9}" for what in [*(f"R@{k}" for k in KS), "MRR", "ms"]))
     told = [summed(one) for one in figures.values()]
     for name, one in zip(figures, told):
@@ -230,10 +232,10 @@ def compared(figures, title, signals):
 def measure(binary, path, how):
     """A file of the form of the shared conversations."""
     users = list(conversations(path))
-    figures, signals = both(binary, how, users)
+    figures, way = both(binary, how, users)
     chosen = {name: [one for one in every if one.kind in ANSWERABLE] for name, every in figures.items()}
     count = len(chosen["Jarkeeper"])
-    mine = compared(chosen, f"{count} questions that the conversations answer ({path.name})", signals)
+    mine = compared(chosen, f"{count} questions that the conversations answer ({path.name})", way)
     for kind, name in KINDS.items():
         if some := [one for one in figures["Jarkeeper"] if one.kind == kind]:
             show(f"  Jarkeeper, {name} ({len(some)})", summed(some))
@@ -245,9 +247,9 @@ def measure(binary, path, how):
 def measure_own(binary, how):
     """The own questions, by language and by kind."""
     users = list(worlds())
-    figures, signals = both(binary, how, users)
+    figures, way = both(binary, how, users)
     count = len(figures["Jarkeeper"])
-    compared(figures, f"{count} own questions in {len(users)} languages (benches/questions)", signals)
+    compared(figures, f"{count} own questions in {len(users)} languages (benches/questions)", way)
     print(f"\n{'':24}{'':10}{'R@10':>9}{'FTS5':>9}{'MRR':>9}{'FTS5':>9}")
     groups = [(name, lambda one, code=code: one.language == code) for code, name in own.LANGUAGES.items()]
     groups += [(kind, lambda one, kind=kind: one.kind == kind) for kind in own.KINDS]
