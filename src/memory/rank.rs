@@ -27,6 +27,10 @@ const TELLS: u16 = 14;
 /// What it counts to be of the time that is asked for, or to speak of it; and how much everything else counts then.
 const DATES: f32 = 1.2;
 const DATED: f32 = 1.3;
+/// How much more the meaning counts where the words fit nothing.
+const MEANING: f32 = 2.0;
+/// What an entry that fits every word of the question gets, against what they are worth.
+const WHOLE: f32 = 1.2;
 /// A time that is less rare leads nowhere by itself: most of the memory is of it.
 const LEADS: f32 = 0.5;
 
@@ -116,7 +120,7 @@ pub(super) fn rank(
 ) -> Vec<Ranked> {
     let words = words(entries, question.words, around);
     let (of_time, time) = times(entries, question);
-    let unit = unit(entries.len(), question.words);
+    let unit = unit(entries.len(), question.words, &words);
     let near = meaning::near(question.similar, around, unit);
     let cue = question.cue.map(|(postings, factor)| {
         let mut has = vec![false; entries.len()];
@@ -205,16 +209,24 @@ fn times(entries: &[Entry], question: &Question<'_>) -> (Vec<bool>, f32) {
     (of_time, rarity(entries.len(), count))
 }
 
-/// What one step of meaning is worth in this question: its words give more in a large memory, where they are rarer.
-fn unit(entries: usize, words: &[(Vec<Posting>, f32)]) -> f32 {
+/// What one step of meaning is worth in this question: its words give more in a large memory, where they are rarer; and the worse
+/// the best of all entries fits them, the more the meaning counts. `scores`: what the words give to each entry.
+fn unit(entries: usize, words: &[(Vec<Posting>, f32)], scores: &[f32]) -> f32 {
     let there = words.iter().filter(|(term, _)| !term.is_empty());
     let rare: Vec<_> = there
         .map(|(term, counts)| counts * rarity(entries, term.len()))
         .collect();
-    match rare.is_empty() {
-        true => meaning::UNIT,
-        false => mean(&rare) * meaning::OF_WORDS,
+    if rare.is_empty() {
+        return meaning::UNIT;
     }
+    let nowhere = words.iter().filter(|(term, _)| term.is_empty());
+    let all = rare.iter().sum::<f32>()
+        + nowhere
+            .map(|(_, counts)| counts * rarity(entries, 0))
+            .sum::<f32>();
+    let best = scores.iter().copied().fold(0.0, f32::max);
+    let fits = (best / (WHOLE * all.max(f32::MIN_POSITIVE))).min(1.0);
+    mean(&rare) * meaning::OF_WORDS * (1.0 + MEANING * (1.0 - fits))
 }
 
 /// One more than the greatest number of a session: numbers are given one after the other, so a list serves as a table.
