@@ -23,6 +23,7 @@ use crate::mcp;
 use crate::memory::Memory;
 use crate::pool::Pool;
 use crate::profiles::Profiles;
+use crate::proxy::Proxy;
 use crate::registry::Registry;
 use crate::renewal::{Queue, Renewer, schedule};
 use crate::session::files::DaemonLock;
@@ -111,7 +112,7 @@ pub async fn serve(
     let mut orphans = Orphans::default();
     let again = Arc::new(Notify::new());
     let door = door(&app, &sole, &root).await?;
-    let loops = Loops::start(&door);
+    let loops = Loops::start(&door, &root);
     let (served, tools) = open(&door, &sole, &root, &settings.config.api).await?;
     let (mut newest, watcher) = watch::start(root.clone(), overrides, environment(), settings)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
@@ -200,8 +201,11 @@ async fn door(app: &App, sole: &Sole, root: &Path) -> anyhow::Result<api::Door> 
     let pool = Pool::open(store.clone(), renewer.clone(), events.clone(), Utc::now)?;
     let webhooks = Webhooks::new(store.clone(), events.clone(), renewer.clone(), Utc::now)?;
     let registry = Registry::open(store.clone(), Utc::now).await?;
-    let memory = Memory::new(store.clone(), Llm::new(renewer.clone()), Utc::now);
+    let llm = Llm::new(renewer.clone());
+    let memory = Memory::new(store.clone(), llm.clone(), Utc::now);
     memory.bring_up().await?;
+    let proxy = Proxy::new(memory.clone(), llm, store.clone(), Utc::now)
+        .context("the system gives no random numbers")?;
     let loads = Loads::new(
         store.clone(),
         registry.clone(),
@@ -225,6 +229,7 @@ async fn door(app: &App, sole: &Sole, root: &Path) -> anyhow::Result<api::Door> 
         loads,
         profiles,
         memory,
+        proxy,
         health,
         metrics: Metrics::default(),
         traces,
@@ -242,7 +247,7 @@ struct Loops {
 }
 
 impl Loops {
-    fn start(door: &api::Door) -> Self {
+    fn start(door: &api::Door, root: &Path) -> Self {
         let presence = door.registry.presence().clone();
         let renewer = door.queue.renewer();
         let (metrics, traces, health) = (
@@ -265,6 +270,12 @@ impl Loops {
                 tokio::spawn(door.loads.clone().keep_connected()),
                 tokio::spawn(presence.keep(door.store.clone())),
                 tokio::spawn(door.memory.clone().sweep()),
+                tokio::spawn(documents(
+                    door.memory.clone(),
+                    root.to_owned(),
+                    door.settings.clone(),
+                )),
+                tokio::spawn(door.memory.clone().learn()),
                 tokio::spawn(door.memory.embedder().clone().fill()),
             ],
         }
@@ -277,6 +288,18 @@ impl Loops {
             tracing::warn!("the last events were not kept in time");
         }
     }
+}
+
+/// Splits what was not split yet, and keeps what lies in the folder of documents.
+async fn documents(
+    memory: Memory,
+    root: PathBuf,
+    settings: tokio::sync::watch::Receiver<Arc<Settings>>,
+) {
+    if let Err(error) = memory.split_waiting().await {
+        tracing::warn!("some documents are not found yet; the next start tries again: {error}");
+    }
+    memory.watch_documents(root, settings).await;
 }
 
 /// Opens the door.

@@ -25,6 +25,7 @@ pub mod mcp;
 pub mod memory;
 pub mod pool;
 pub mod profiles;
+pub mod proxy;
 pub mod registry;
 pub mod renewal;
 pub mod seal;

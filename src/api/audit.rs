@@ -31,7 +31,7 @@ const DOINGS: [&str; 2] = ["signin.callback", CONNECT];
 /// A doing that gives nothing that outlasts it: it has one line, at its end.
 const CONNECT: &str = "instances.connect";
 /// Operations that only look, although their method does not say so.
-const ASKING: [&str; 1] = ["memory.search"];
+const ASKING: [&str; 3] = ["memory.adk.search", "memory.context", "memory.search"];
 /// Operations that look, and give what opens a session: their lines stay as long as those of changes.
 const GIVING: [&str; 2] = ["sessions.state.get", "sessions.artefacts.get"];
 /// What the names of operations begin with that change who may do what.

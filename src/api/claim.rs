@@ -111,6 +111,12 @@ async fn claim(
         Ok(claimed) => {
             // Loads that came along have another person now.
             door.loads.look_again();
+            // And documents another memory, in which they are found when this is answered.
+            if let Err(error) = door.memory.split_waiting().await {
+                tracing::warn!(
+                    "documents that came with a claim are not found yet; the next start tries again: {error}"
+                );
+            }
             Ok(Json(claimed.into()))
         }
         Err(RegistryError::Refused(_)) => Err(nobody()),

@@ -34,10 +34,16 @@ const AT_SOCKET: usize = 512;
 const BODY: usize = 1 << 20;
 /// Bytes of a body that is a state.
 const STATE: usize = 64 << 20;
+/// Bytes of a body that is a document, whatever its kind; texts may have fewer.
+const DOCUMENT: usize = 16 << 20;
+/// Bytes of a chat for a model: prompts hold whole documents, and pictures.
+const PROMPT: usize = 32 << 20;
 /// Bytes of a form.
 const FORM: usize = 16 << 10;
 /// Most bodies at once that are larger than [`BODY`].
 const LARGE: usize = 2;
+/// The same of chats for a model, which are answered slowly.
+const LARGE_PROMPTS: usize = 16;
 /// Longest wait until there is a place for one more.
 const LARGE_WAIT: Duration = Duration::from_secs(10);
 /// Levels of arrays and objects in JSON.
@@ -70,6 +76,7 @@ pub(super) struct Limits {
     network: Semaphore,
     socket: Semaphore,
     large: Arc<Semaphore>,
+    prompts: Arc<Semaphore>,
     failures: Rate<IpAddr>,
     own_failures: Rate<IpAddr>,
     asked: Rate<IpAddr>,
@@ -85,6 +92,7 @@ impl Default for Limits {
             network: Semaphore::new(UNDER_WAY),
             socket: Semaphore::new(AT_SOCKET),
             large: Arc::new(Semaphore::new(LARGE)),
+            prompts: Arc::new(Semaphore::new(LARGE_PROMPTS)),
             failures: Rate::new(FAILURES),
             own_failures: Rate::new(OWN_FAILURES),
             asked: Rate::new(ASKED),
@@ -199,7 +207,11 @@ impl Limits {
         }
         let large = match accepted.limit > BODY && length.is_none_or(|length| length > BODY) {
             true => {
-                let place = Arc::clone(&self.large).acquire_owned();
+                let places = match accepted.limit {
+                    PROMPT => &self.prompts,
+                    _ => &self.large,
+                };
+                let place = Arc::clone(places).acquire_owned();
                 let place = timeout(LARGE_WAIT, place).await.map_err(|_| busy())?;
                 // It closes only with the daemon.
                 place.ok()
@@ -298,6 +310,8 @@ impl Accepted {
     pub(super) fn of(method: &Method, path: &str, kinds: Vec<String>) -> Self {
         let limit = match (kinds.as_slice(), method) {
             (_, &Method::PUT) if path.ends_with("/state") => STATE,
+            (_, &Method::PUT) if path.starts_with("/v1/documents/") => DOCUMENT,
+            (_, &Method::POST) if path == "/v1/chat/completions" => PROMPT,
             ([form], _) if form == "application/x-www-form-urlencoded" => FORM,
             _ => BODY,
         };

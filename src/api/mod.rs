@@ -74,6 +74,7 @@ use crate::loads::Loads;
 use crate::memory::Memory;
 use crate::pool::Pool;
 use crate::profiles::Profiles;
+use crate::proxy::Proxy;
 use crate::registry::Registry;
 use crate::renewal::Queue;
 use crate::store::Store;
@@ -111,6 +112,8 @@ pub struct Door {
     pub profiles: Profiles,
     /// What people's memories hold.
     pub memory: Memory,
+    /// Chats on their way to the model.
+    pub proxy: Proxy,
     /// Whether everything is in order.
     pub health: Health,
     /// Numbers.
@@ -266,6 +269,7 @@ pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     // What is around a router's routes does not change where they lead; so this one stands around the router.
     let router = Router::new()
         .fallback_service(router)
+        .layer(from_fn(proxy::shape))
         .layer(from_fn(contract::envelope));
     (router, document)
 }

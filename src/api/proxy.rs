@@ -1,9 +1,264 @@
-//! `/v1/chat/completions`: an API as OpenAI's, in which the model remembers.
+//! `/v1/chat/completions`: an API as OpenAI's, in which the model remembers. Refusals have OpenAI's shape there.
 
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Door;
+use super::chat::{ChatRequest, Completion};
+use super::{Door, Problem, guarded};
+use crate::identity::{Principal, Scope};
+use crate::llm::Unanswered;
+use crate::proxy::{Answered, Asked, Body as Answer, Done, Note, ProxyError, Use};
+
+/// What the memory shall do, and did.
+const MEMORY: HeaderName = HeaderName::from_static("jarkeeper-memory");
+/// Which application asks.
+const APP: HeaderName = HeaderName::from_static("jarkeeper-app");
+/// In which session.
+const SESSION: HeaderName = HeaderName::from_static("jarkeeper-session");
+/// Paths at which clients of OpenAI's API ask.
+const PATHS: [&str; 3] = ["/v1/chat/completions", "/v1/models", "/v1/responses"];
+/// Largest refusal that is put into another shape, bytes.
+const REFUSAL: usize = 64 << 10;
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
+        .routes(guarded(Scope::MemoryWrite, routes!(complete)))
+        .routes(guarded(Scope::MemoryRead, routes!(models)))
+}
+
+/// Why not, as OpenAI's API says it.
+#[derive(Serialize, ToSchema)]
+struct Refused {
+    error: ErrorView,
+}
+
+/// What happened.
+#[derive(Serialize, ToSchema)]
+struct ErrorView {
+    /// What happened here, and the way out.
+    message: String,
+    /// What kind of error it is, in OpenAI's words.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What kind of problem it is, in ours; the model's server may have its own words.
+    code: Option<String>,
+    /// The HTTP status, where Jarkeeper itself refuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+}
+
+/// The models of the model's server, as it lists them.
+#[derive(Serialize, ToSchema)]
+struct Models {
+    /// `list`.
+    object: String,
+    #[schema(value_type = Vec<Object>)]
+    data: Vec<Value>,
+}
+
+/// Passes a chat on to the model of `[llm]`, with what is remembered of the person in a message before its newest question, and
+/// keeps that question and the answer. Everything else goes both ways as it is, streams event by event.
+///
+/// The header `Jarkeeper-Memory` asks for less (`off`, `read`, `write`), `Jarkeeper-Session` names the session and `Jarkeeper-App`
+/// the application; the answer's `Jarkeeper-Memory` says what was done. Whose memory it is: that of the credentials, else of
+/// `user` in the request, else the caller's own. Recalling needs the scope memory:read too.
+#[utoipa::path(post, path = "/v1/chat/completions", operation_id = "chat.completions", tag = "memory",
+    request_body = ChatRequest,
+    responses(
+        (status = 200, body = Completion, description = "with stream: text/event-stream, whose events hold chat.completion.chunk"),
+        (status = 400, body = Refused), (status = 403, body = Refused),
+        (status = 502, body = Refused, description = "the model's server cannot be reached, or hung up"),
+        (status = 503, body = Refused, description = "no model is set up"),
+        (status = 504, body = Refused, description = "the model's server says nothing"),
+    ))]
+async fn complete(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let text = |name: HeaderName| -> Result<Option<String>, Problem> {
+        let value = headers
+            .get(&name)
+            .map(|value| String::from_utf8(value.as_bytes().to_vec()));
+        let wrong = |_| Problem::bad_request(format!("the header {name} is no text"));
+        Ok(value
+            .transpose()
+            .map_err(wrong)?
+            .filter(|text| !text.trim().is_empty()))
+    };
+    let usage = match text(MEMORY)?.as_deref() {
+        None | Some("on") => Use::On,
+        Some("off") => Use::Off,
+        Some("read") => Use::Read,
+        Some("write") => Use::Write,
+        Some(_) => {
+            let why = "the header Jarkeeper-Memory is on, off, read or write";
+            return Err(Problem::bad_request(why));
+        }
+    };
+    let body = String::from_utf8(body.into());
+    let asked = Asked {
+        body: body.map_err(|_| Problem::bad_request("the body is no UTF-8"))?,
+        app: text(APP)?,
+        session: text(SESSION)?,
+        usage,
+    };
+    let (note, answered) = door.proxy.chat(&principal, asked).await;
+    let mut answer = match answered {
+        Ok(answered) => passed(answered),
+        Err(error) => Problem::from(error).into_response(),
+    };
+    if let Ok(note) = HeaderValue::from_str(&told(&note)) {
+        answer.headers_mut().insert(MEMORY, note);
+    }
+    Ok(answer)
+}
+
+/// Lists the models, as the model's server does.
+#[utoipa::path(get, path = "/v1/models", operation_id = "chat.models", tag = "memory",
+    responses((status = 200, body = Models), (status = 502, body = Refused), (status = 503, body = Refused),
+        (status = 504, body = Refused)))]
+async fn models(State(door): State<Door>) -> Result<Response, Problem> {
+    Ok(passed(door.proxy.models().await?))
+}
+
+fn passed(answered: Answered) -> Response {
+    let body = match answered.body {
+        Answer::Whole(bytes) => Body::from(bytes),
+        Answer::Stream(stream) => Body::from_stream(stream),
+    };
+    let mut answer = Response::new(body);
+    *answer.status_mut() = answered.status;
+    *answer.headers_mut() = answered.headers;
+    answer
+}
+
+/// What the memory did, as the header says it.
+fn told(note: &Note) -> String {
+    let mut told = match note.recall {
+        Done::Yes => format!("recalled={}", note.recalled),
+        Done::Off => "recalled=off".to_owned(),
+        Done::Failed => "recalled=failed".to_owned(),
+    };
+    told += match note.keep {
+        Done::Yes => "; kept=yes",
+        Done::Off => "; kept=off",
+        Done::Failed => "; kept=failed",
+    };
+    if let Some(session) = &note.session {
+        let encoded = url::form_urlencoded::byte_serialize(session.as_bytes());
+        told.push_str("; session=");
+        told.extend(encoded);
+    }
+    told
+}
+
+impl From<ProxyError> for Problem {
+    fn from(error: ProxyError) -> Self {
+        let why =
+            |status, word: &str, title: &str, detail: &str| Self::new(status, word, title, detail);
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        match error {
+            ProxyError::Invalid(why) => Self::bad_request(why),
+            ProxyError::Memory(error) => error.into(),
+            ProxyError::Unanswered(Unanswered::NotSetUp) => {
+                let detail = "no model is set up here: set [llm] url to an API as OpenAI's";
+                why(unavailable, "no-model", "No model", detail)
+            }
+            ProxyError::Unanswered(Unanswered::NoKey) => {
+                let detail = "the key of the model's server ([llm] key) cannot be read; Jarkeeper's log says why";
+                why(unavailable, "no-model-key", "No key", detail)
+            }
+            ProxyError::Unanswered(Unanswered::TimedOut) => {
+                let detail = "the model's server took the request and says nothing ([llm] silence)";
+                why(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    "model-silent",
+                    "The model says nothing",
+                    detail,
+                )
+            }
+            ProxyError::Unanswered(Unanswered::HungUp) => {
+                let detail = "the model's server hung up before its answer was whole";
+                why(
+                    StatusCode::BAD_GATEWAY,
+                    "model-hung-up",
+                    "The model hung up",
+                    detail,
+                )
+            }
+            ProxyError::Unanswered(Unanswered::Unreachable | Unanswered::NoTls) => {
+                let detail = "the model's server ([llm] url) cannot be reached";
+                why(
+                    StatusCode::BAD_GATEWAY,
+                    "model-unreachable",
+                    "No way to the model",
+                    detail,
+                )
+            }
+            ProxyError::Elsewhere | ProxyError::TooLarge => {
+                let detail = error.to_string();
+                why(
+                    StatusCode::BAD_GATEWAY,
+                    "model-failed",
+                    "The model failed",
+                    &detail,
+                )
+            }
+        }
+    }
+}
+
+/// Gives our own refusals the shape of OpenAI's API where its clients ask. Stands around everything else.
+pub(super) async fn shape(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let Some(path) = PATHS.into_iter().find(|one| *one == path) else {
+        return next.run(request).await;
+    };
+    let answer = next.run(request).await;
+    let kind = answer.headers().get(CONTENT_TYPE);
+    if kind.is_none_or(|kind| kind != "application/problem+json") {
+        return answer;
+    }
+    let (parts, body) = answer.into_parts();
+    let problem = axum::body::to_bytes(body, REFUSAL)
+        .await
+        .unwrap_or_default();
+    let problem: Value = serde_json::from_slice(&problem).unwrap_or_default();
+    let word = |name: &str| problem.get(name).and_then(Value::as_str);
+    let message = match (path, parts.status) {
+        ("/v1/responses", StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
+            "the Responses API is not spoken here; use /v1/chat/completions (chat.completions of OpenAI's clients)"
+        }
+        _ => word("detail").unwrap_or("it was refused"),
+    };
+    let kind = match parts.status {
+        StatusCode::UNAUTHORIZED => "authentication_error",
+        StatusCode::FORBIDDEN => "permission_error",
+        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+        status if status.is_client_error() => "invalid_request_error",
+        _ => "server_error",
+    };
+    let code = word("type").and_then(|kind| kind.rsplit(':').next());
+    let error = json!({ "error": { "message": message, "type": kind, "param": null, "code": code,
+        "status": parts.status.as_u16() } });
+    let mut shaped = (parts.status, Json(error)).into_response();
+    for (name, value) in &parts.headers {
+        if name != CONTENT_TYPE && name != CONTENT_LENGTH {
+            shaped.headers_mut().append(name, value.clone());
+        }
+    }
+    *shaped.extensions_mut() = parts.extensions;
+    shaped
 }

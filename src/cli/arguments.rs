@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{key, load, model, passkey, profile, secret, sites, state};
+use super::{document, key, load, memory_verbs, model, passkey, profile, secret, sites, state};
 
 /// Keeps logged-in sessions fresh for agents, jobs and scripts.
 #[derive(Parser)]
@@ -107,6 +107,12 @@ pub(super) enum Verb {
     /// Works on your loads: workspaces, one of them the current one
     #[command(subcommand)]
     Load(load::LoadVerb),
+    /// Works on memories: what was said, kept word for word and found again
+    #[command(subcommand)]
+    Memory(memory_verbs::MemoryVerb),
+    /// Works on the documents of your memory
+    #[command(subcommand)]
+    Document(document::DocumentVerb),
     /// Registers a load, and prints the password of its instance, this once
     Register(load::Registration),
     /// Prints a link that signs you in in a browser, as the owner
@@ -137,6 +143,12 @@ pub(super) enum Verb {
         /// The sites of one file, in the order of its name; none or `all`: every file
         #[arg(long = "site_list", value_name = "SITE", num_args = 0..)]
         site_list: Vec<String>,
+    },
+    /// Reads the text out of a document at standard input: what the daemon starts for each
+    #[command(name = "read-document", hide = true)]
+    ReadDocument {
+        /// Its media type
+        kind: String,
     },
     /// Prints the completions of a shell
     Completions {

@@ -73,13 +73,55 @@ impl Daemon {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Result<Value, Refusal>, Stop> {
+        let body = body.map(|body| ("application/json", body.to_string().into_bytes()));
+        self.answer_to(method, path, body).await
+    }
+
+    /// Asks with a body that is not JSON.
+    ///
+    /// # Errors
+    /// The problem's own words.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: Vec<u8>,
+    ) -> Result<Value, Stop> {
+        let answer = self.answer_to(method, path, Some((kind, body))).await?;
+        Ok(answer?)
+    }
+
+    /// The bytes of an answer that is not JSON.
+    ///
+    /// # Errors
+    /// The problem's own words.
+    pub(super) async fn fetch(&self, path: &str) -> Result<Vec<u8>, Stop> {
+        let gone = |_| Stop::Told(1, "the daemon does not answer, or broke off".to_owned());
+        let request = self.client.get(format!("http://localhost{path}"));
+        let answer = request.send().await.map_err(gone)?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(gone)?;
+        match status.is_success() {
+            true => Ok(body.into()),
+            false => {
+                let value = serde_json::from_slice(&body).unwrap_or_default();
+                Err(refusal(status, &value).into())
+            }
+        }
+    }
+
+    async fn answer_to(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> Result<Result<Value, Refusal>, Stop> {
         let mut request = self
             .client
             .request(method, format!("http://localhost{path}"));
-        if let Some(body) = body {
-            request = request
-                .header("content-type", "application/json")
-                .body(body.to_string());
+        if let Some((kind, body)) = body {
+            request = request.header("content-type", kind).body(body);
         }
         let gone = |_| Stop::Told(1, "the daemon does not answer".to_owned());
         let answer = request.send().await.map_err(gone)?;
@@ -90,14 +132,18 @@ impl Daemon {
         if status.is_success() {
             return Ok(Ok(value));
         }
-        let said = value["detail"].as_str();
-        let said = said.map_or_else(|| format!("the daemon answers {status}"), str::to_owned);
-        let code = match status {
-            StatusCode::NOT_FOUND => 5,
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::FORBIDDEN => 2,
-            _ => 1,
-        };
-        let reason = value["reason"].as_str().map(str::to_owned);
-        Ok(Err(Refusal { code, said, reason }))
+        Ok(Err(refusal(status, &value)))
     }
+}
+
+fn refusal(status: StatusCode, problem: &Value) -> Refusal {
+    let said = problem["detail"].as_str();
+    let said = said.map_or_else(|| format!("the daemon answers {status}"), str::to_owned);
+    let code = match status {
+        StatusCode::NOT_FOUND => 5,
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::FORBIDDEN => 2,
+        _ => 1,
+    };
+    let reason = problem["reason"].as_str().map(str::to_owned);
+    Refusal { code, said, reason }
 }

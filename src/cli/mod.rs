@@ -11,13 +11,18 @@ mod code;
 mod daemon;
 mod demo;
 mod doctor;
+mod document;
 mod explain;
+mod facts;
 mod import_recording;
 mod key;
 mod load;
 mod log;
 mod login;
 mod mcp;
+mod memory;
+mod memory_import;
+mod memory_verbs;
 mod model;
 mod named;
 mod passkey;
@@ -53,6 +58,9 @@ use stop::Stop;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     harden();
+    if let Verb::ReadDocument { kind } = &arguments.verb {
+        return crate::memory::extract_here(kind);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -143,7 +151,9 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
         }
         Verb::Key(verb) => key::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Profile(verb) => profile::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::Document(verb) => document::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Load(verb) => load::run(&Files::open(&root.join(".auth"))?, verb, json).await,
+        Verb::Memory(verb) => memory::run(&Files::open(&root.join(".auth"))?, verb, json).await,
         Verb::Register(wanted) => {
             load::register(&Files::open(&root.join(".auth"))?, wanted, json).await
         }
@@ -244,7 +254,7 @@ async fn run(arguments: Arguments) -> Result<(), Stop> {
             })
             .await
         }
-        Verb::Demo { .. } | Verb::Completions { .. } => Ok(()),
+        Verb::Demo { .. } | Verb::Completions { .. } | Verb::ReadDocument { .. } => Ok(()),
     }
 }
 

@@ -229,6 +229,10 @@ pub(super) fn probe_timeout<'de, D: Deserializer<'de>>(
     length(deserializer, 1, 5 * 60)
 }
 
+pub(super) fn silence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeDelta, D::Error> {
+    length(deserializer, 1, 60 * 60)
+}
+
 pub(super) fn contexts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     number(deserializer, 1, 32).map(|number| number as usize)
 }

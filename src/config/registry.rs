@@ -1,5 +1,8 @@
 //! `[registry]` and `[llm]`: where instances are registered, and who answers when one is talked to.
 
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
 use serde::de::{self, Deserialize, Deserializer};
 use url::Url;
 
@@ -32,7 +35,7 @@ impl Default for RegistryConfig {
 }
 
 /// `[llm]`.
-#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LlmConfig {
     /// Base of an OpenAI-compatible API, like `http://127.0.0.1:11434/v1`; `None`: there is none. `https`, or `http` on this
@@ -44,6 +47,32 @@ pub struct LlmConfig {
     pub key: Option<Source>,
     /// The model that is asked, whatever the caller names; `None`: what the caller names.
     pub model: Option<String>,
+    /// What some of the names that callers name mean here; it comes before `model`.
+    pub models: BTreeMap<String, String>,
+    /// How long the server may say nothing. 1 s to 1 h.
+    #[serde(deserialize_with = "super::load::silence")]
+    pub silence: TimeDelta,
+}
+
+impl Default for LlmConfig {
+    fn default() -> Self {
+        Self {
+            url: None,
+            key: None,
+            model: None,
+            models: BTreeMap::new(),
+            // What clients of this API wait by themselves.
+            silence: TimeDelta::minutes(10),
+        }
+    }
+}
+
+impl LlmConfig {
+    /// The model that is asked where a caller names this one; `None`: just that.
+    pub fn model_for(&self, asked: Option<&str>) -> Option<&str> {
+        let named = asked.and_then(|asked| self.models.get(asked));
+        named.or(self.model.as_ref()).map(String::as_str)
+    }
 }
 
 /// Of a registry: a scheme, a host and a port.

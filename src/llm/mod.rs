@@ -1,13 +1,16 @@
 //! The model's server of `[llm]`: an API as OpenAI's, which answers.
 //!
-//! Owns: how it is called, and what of its failures may be told. Door: [`Llm`]. May touch: the network. What is asked and what
-//! becomes of the answer is decided above.
+//! Owns: how it is called, what of its failures may be told, and what a request and an answer of a chat say. Door: [`Llm`],
+//! [`Request`], [`Listening`]. May touch: the network. What is asked and what becomes of the answer is decided above.
 
+mod answer;
+mod request;
 mod sse;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, Method, Response, Url};
 use secrecy::ExposeSecret as _;
@@ -17,12 +20,14 @@ use crate::source::Source;
 use crate::vault;
 use crate::watch::Settings;
 
+pub use answer::{Answer, Listening};
+pub use request::{Message, Request};
 pub(crate) use sse::Events;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// A server that says nothing for so long has stopped answering.
-const SILENCE: Duration = Duration::from_secs(120);
+/// Longest silence in an answer, whatever `[llm] silence` says and whoever reads it.
+const SILENCE: Duration = Duration::from_secs(60 * 60);
 
 /// Why there is no answer. The words name no address and hold nothing that the server said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +44,7 @@ pub enum Unanswered {
     /// Nobody listens there.
     #[error("its model's server cannot be reached")]
     Unreachable,
-    /// It took the request, and was silent for two minutes.
+    /// It took the request, and was silent for longer than `[llm] silence`.
     #[error("its model's server says nothing")]
     TimedOut,
     /// The connection ended too early.
@@ -95,6 +100,35 @@ impl Llm {
             .await
     }
 
+    /// Gets what is at a path below `[llm] url`.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub async fn get(&self, path: &[&str]) -> Result<Response, Unanswered> {
+        let settings = self.settings();
+        let llm = &settings.config.llm;
+        let base = llm.url.as_ref().ok_or(Unanswered::NotSetUp)?;
+        let to = below(base, path);
+        self.call(Method::GET, to, None, llm.key.as_ref()).await
+    }
+
+    /// How long the server may say nothing.
+    fn silence(&self) -> Duration {
+        let silence = self.settings().config.llm.silence;
+        silence.to_std().unwrap_or_default()
+    }
+
+    /// The next bytes of an answer; `None`: it is over.
+    ///
+    /// # Errors
+    /// `TimedOut`, `HungUp`.
+    pub async fn next(&self, answer: &mut Response) -> Result<Option<Bytes>, Unanswered> {
+        match tokio::time::timeout(self.silence(), answer.chunk()).await {
+            Ok(part) => part.map_err(|error| Unanswered::of(&error)),
+            Err(_) => Err(Unanswered::TimedOut),
+        }
+    }
+
     /// Calls a URL of an API as OpenAI's, with the key that a source gives.
     ///
     /// # Errors
@@ -123,7 +157,10 @@ impl Llm {
             })?;
             call = call.bearer_auth(key.expose_secret());
         }
-        call.send().await.map_err(|error| Unanswered::of(&error))
+        match tokio::time::timeout(self.silence(), call.send()).await {
+            Ok(answer) => answer.map_err(|error| Unanswered::of(&error)),
+            Err(_) => Err(Unanswered::TimedOut),
+        }
     }
 }
 

@@ -148,17 +148,22 @@ async fn answer(
     let kind = answer.headers().get(CONTENT_TYPE);
     let streams = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     match streams {
-        true => pass_on(answer, id, out).await,
+        true => pass_on(llm, answer, id, out).await,
         false => Err("its model's server does not answer with a stream of events".to_owned()),
     }
 }
 
-async fn pass_on(mut answer: Response, id: &str, out: &mpsc::Sender<String>) -> Result<(), String> {
+async fn pass_on(
+    llm: &Llm,
+    mut answer: Response,
+    id: &str,
+    out: &mpsc::Sender<String>,
+) -> Result<(), String> {
     let mut events = Events::new(EVENT);
-    while let Some(part) = answer
-        .chunk()
+    while let Some(part) = llm
+        .next(&mut answer)
         .await
-        .map_err(|error| Unanswered::of(&error).to_string())?
+        .map_err(|error| error.to_string())?
     {
         let came = events.take(&part);
         let came = came.map_err(|_| "its model's server sends too long an event".to_owned())?;

@@ -14,8 +14,12 @@ use crate::store::AuditRow;
 const SUBJECT: usize = 100;
 
 /// What a call is about, as its arguments say.
-pub(super) fn subject(arguments: Option<&JsonObject>) -> Option<String> {
-    let about = ["session", "lease", "site", "load"];
+pub(super) fn subject(tool: &str, arguments: Option<&JsonObject>) -> Option<String> {
+    // What is called a session in a memory is a text of people, which does not belong here.
+    let about: &[&str] = match tool.ends_with("_memory") || tool.ends_with("_memories") {
+        true => &["id"],
+        false => &["session", "lease", "site", "load"],
+    };
     let about = about
         .iter()
         .find_map(|name| arguments?.get(*name)?.as_str())?;

@@ -10,6 +10,8 @@
 mod audit;
 mod failed;
 mod leases;
+mod memory;
+mod memory_shapes;
 mod pipe;
 mod reading;
 mod registering;

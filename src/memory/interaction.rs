@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::documents::BARE_BYTES;
 use super::embed::Model;
 use super::entry::{indexed, terms};
 use super::query::Filter;
@@ -11,7 +12,7 @@ use super::search::filtered;
 use super::{Memory, MemoryError};
 use crate::identity::Principal;
 use crate::ids;
-use crate::store::{Added, Entry, InteractionRow, NewInteraction, Place, StoreError};
+use crate::store::{Added, Entry, InteractionRow, NewInteraction, Place, Quota, StoreError};
 
 /// Most interactions that are added at once.
 pub const BATCH: usize = 1000;
@@ -21,14 +22,22 @@ const TEXT: usize = 64 << 10;
 const NAME: usize = 255;
 /// Largest metadata, bytes of JSON.
 const METADATA: usize = 8 << 10;
-/// Most interactions of one user.
-const MOST: u32 = 1_000_000;
+/// How much one user may have.
+pub(super) const QUOTA: Quota = Quota {
+    entries: 1_000_000,
+    bytes: 1 << 30,
+    bare_bytes: BARE_BYTES,
+};
 /// Longest name of a speaker in front of a text.
 const CALLED: usize = 40;
-/// How many that are over are deleted at once.
-const SWEPT: u32 = 500;
-/// How often the memory looks for what is over.
-const SWEEP: std::time::Duration = std::time::Duration::from_secs(30);
+/// A part of what was said, by the numbers of interactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Those before this one, the newest first.
+    Before(Option<u32>),
+    /// Those behind this one, the oldest first.
+    After(Option<u32>),
+}
 
 impl Memory {
     /// Keeps what was said in a user's memory, all of it or nothing, in this order. When it is answered it is on the disk and
@@ -60,17 +69,21 @@ impl Memory {
         })
         .await??;
         let person = by.person.to_string();
-        match self.store.add_interactions(person, user, new, MOST).await? {
+        match self
+            .store
+            .add_interactions(person, user, new, QUOTA)
+            .await?
+        {
             Added::Ids(ids) => {
                 self.embedder.wake();
                 Ok(ids)
             }
             Added::Conflict(at) => Err(MemoryError::Conflict(at)),
-            Added::Full => Err(MemoryError::Crowded),
+            Added::Full(why) => Err(why.into()),
         }
     }
 
-    /// What was said, the newest first; those before the number `before`.
+    /// What was said, in the order in which it came or the other way round.
     ///
     /// # Errors
     /// `Invalid`, `Foreign`; the store cannot be read.
@@ -79,7 +92,7 @@ impl Memory {
         by: &Principal,
         user: Option<&str>,
         filter: Filter,
-        before: Option<u32>,
+        part: Part,
         limit: usize,
     ) -> Result<Vec<Interaction>, MemoryError> {
         let (user, person) = (user_of(by, user)?, by.person.clone());
@@ -88,14 +101,15 @@ impl Memory {
             let Some((read, entries)) = filtered(&store, &person, &user, &[], &filter)? else {
                 return Ok(Vec::new());
             };
-            let behind = |entry: &&Entry| before.is_none_or(|before| entry.doc < before);
-            let docs: Vec<u32> = entries
-                .iter()
-                .rev()
-                .filter_map(|at| read.entries.get(*at))
-                .filter(behind)
-                .map(|entry| entry.doc)
-                .collect();
+            let here = entries.iter().filter_map(|at| read.entries.get(*at));
+            let docs = here.map(|entry| entry.doc).filter(|doc| match part {
+                Part::Before(before) => before.is_none_or(|before| *doc < before),
+                Part::After(after) => after.is_none_or(|after| *doc > after),
+            });
+            let mut docs: Vec<u32> = docs.collect();
+            if let Part::Before(_) = part {
+                docs.reverse();
+            }
             let mut found = Vec::new();
             // What is over, or has not the metadata, is known only by its row.
             for docs in docs.chunks(limit.max(1)) {
@@ -139,41 +153,13 @@ impl Memory {
         Ok(())
     }
 
-    fn row(&self, by: &Principal, id: &str) -> Result<InteractionRow, MemoryError> {
+    pub(super) fn row(&self, by: &Principal, id: &str) -> Result<InteractionRow, MemoryError> {
         let user = by.memory_of.as_deref();
         let found = self.store.interaction(by.person.as_str(), user, id)?;
         let now = (self.clock)();
         found
             .filter(|row| is_current(row, now))
             .ok_or_else(|| unknown(id))
-    }
-
-    /// Deletes what is over, again and again. Until then it is found by nothing.
-    pub async fn sweep(self) {
-        let mut clock = tokio::time::interval(SWEEP);
-        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            clock.tick().await;
-            if let Err(error) = self.sweep_once().await {
-                tracing::warn!("what is over in memories was not deleted: {error}");
-            }
-        }
-    }
-
-    async fn sweep_once(&self) -> Result<(), StoreError> {
-        let mut any = false;
-        loop {
-            let over = self.store.interactions_over((self.clock)(), SWEPT)?;
-            if over.is_empty() {
-                break;
-            }
-            let all = over.into_iter().map(|row| row.place).collect();
-            any |= self.store.delete_interactions(all, terms).await? > 0;
-        }
-        if any {
-            self.store.write_back().await;
-        }
-        Ok(())
     }
 }
 
@@ -203,7 +189,7 @@ pub(super) async fn work<T: Send + 'static>(
 }
 
 /// Whether it is a name: not empty, in one line, not too long.
-pub(super) fn one_line(what: &str, text: &str) -> Result<(), String> {
+pub(crate) fn one_line(what: &str, text: &str) -> Result<(), String> {
     let length = text.chars().take(NAME + 1).count();
     match text.trim().is_empty() || length > NAME || text.contains(char::is_control) {
         true => Err(format!(
@@ -214,7 +200,7 @@ pub(super) fn one_line(what: &str, text: &str) -> Result<(), String> {
 }
 
 /// Checks it and makes its row and what the index must know.
-fn prepare(
+pub(super) fn prepare(
     user: &str,
     said: Said,
     now: DateTime<Utc>,
@@ -273,6 +259,8 @@ fn prepare(
         occurred_at,
         created_at: now,
         expires_at: said.expires_at,
+        version: 1,
+        updated_at: None,
     };
     let indexed = indexed(&row.text, entry, model);
     Ok(NewInteraction {
@@ -295,7 +283,7 @@ pub(super) fn called(text: &str) -> Option<String> {
     fits.then(|| name.to_owned())
 }
 
-fn unknown(id: &str) -> MemoryError {
+pub(super) fn unknown(id: &str) -> MemoryError {
     MemoryError::UnknownInteraction(id.chars().take(40).collect())
 }
 

@@ -54,10 +54,16 @@ pub struct Learned {
     pub valid_from: Option<DateTime<Utc>>,
     /// Until when it was so.
     pub valid_until: Option<DateTime<Utc>>,
-    /// `current`, `replaced` or `rejected`.
+    /// Since when it is so, or when the newest of its turns was said.
+    pub at: DateTime<Utc>,
+    /// `current`, `replaced`, `rejected` or `outdated`.
     pub state: String,
+    /// The id of the fact that took its place.
+    pub replaced_by: Option<String>,
     /// From 1.
     pub version: u32,
+    /// The model that read it; `None`: a person stated or mended it.
+    pub model: Option<String>,
     /// Ids of the turns that it was read out of.
     pub sources: Vec<String>,
     /// When it was read.
@@ -87,12 +93,13 @@ impl Item {
         }
     }
 
-    /// When it was said; of a document when it was last replaced; of a fact since when it is so, or when it was read.
+    /// When it was said; of a document when it was last replaced; of a fact since when it is so, or when the newest of
+    /// its turns was said.
     pub fn at(&self) -> DateTime<Utc> {
         match self {
             Self::Interaction(one) => one.occurred_at,
             Self::Passage(one) => one.updated_at,
-            Self::Fact(one) => one.valid_from.unwrap_or(one.created_at),
+            Self::Fact(one) => one.at,
         }
     }
 }
@@ -114,6 +121,8 @@ pub(super) fn fetch<'a>(
             }
             LEARNED => {
                 let rows = store.learned_at(space, &one)?.into_iter();
+                // With the last of its turns it goes too.
+                let rows = rows.filter(|row| row.expires_at.is_none_or(|end| end > now));
                 items.extend(rows.map(|row| Item::Fact(learned(row))));
             }
             _ => {
@@ -148,8 +157,11 @@ pub(super) fn learned(row: LearnedRow) -> Learned {
         text: row.text,
         valid_from: row.valid_from,
         valid_until: row.valid_until,
+        at: row.at,
         state: row.state,
+        replaced_by: row.replaced_by,
         version: row.version,
+        model: row.model,
         sources: row.sources,
         created_at: row.created_at,
         updated_at: row.updated_at,

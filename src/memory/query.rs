@@ -116,6 +116,21 @@ pub struct Score {
 }
 
 impl Filter {
+    /// Whether it lets everything through.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            session,
+            role,
+            app,
+            kind,
+            since,
+            until,
+            metadata,
+        } = self;
+        let names = session.is_none() && app.is_none() && metadata.is_none();
+        names && role.is_none() && kind.is_none() && since.is_none() && until.is_none()
+    }
+
     /// Whether the names in it are names.
     pub(super) fn check(&self) -> Result<(), MemoryError> {
         for (what, name) in [("session", &self.session), ("app", &self.app)] {

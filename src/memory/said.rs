@@ -96,6 +96,10 @@ pub struct Interaction {
     pub created_at: DateTime<Utc>,
     /// When it goes away.
     pub expires_at: Option<DateTime<Utc>>,
+    /// From 1; each change makes the next one.
+    pub version: u32,
+    /// When it was last changed.
+    pub updated_at: Option<DateTime<Utc>>,
     /// Its number in its user's memory.
     pub number: u32,
 }
@@ -118,12 +122,17 @@ pub(super) fn shown(row: InteractionRow) -> Interaction {
         session: row.session,
         app: row.app,
         text: row.text,
-        metadata: row
-            .metadata
-            .and_then(|json| serde_json::from_str(&json).ok()),
+        metadata: object(row.metadata),
         occurred_at: row.occurred_at,
         created_at: row.created_at,
         expires_at: row.expires_at,
+        version: row.version,
+        updated_at: row.updated_at,
         number: row.place.doc,
     }
+}
+
+/// Metadata as they are kept.
+pub(super) fn object(json: Option<String>) -> Option<Map<String, Value>> {
+    json.and_then(|json| serde_json::from_str(&json).ok())
 }

@@ -33,7 +33,7 @@ impl Profiles {
 }
 
 impl Export {
-    /// The next piece; `None`: that was all. Each is a few rows, so at most a few megabytes.
+    /// The next piece; `None`: that was all. Each is a few rows; the largest is one document as it came, 16 MiB in Base64.
     ///
     /// # Errors
     /// The store cannot be read: what was given so far is not whole.

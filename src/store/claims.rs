@@ -157,8 +157,13 @@ fn merge(connection: &Connection, from: &str, claim: &ClaimRow) -> rusqlite::Res
         .execute((from, into, &claim.ceiling))?;
     for sql in [
         "UPDATE documents SET name = substr(name, 1, 230) || ' (' || id || ')'
-         WHERE person = ?1 AND name IN (SELECT name FROM documents WHERE person = ?2)",
-        "UPDATE documents SET person = ?2 WHERE person = ?1",
+         WHERE person = ?1 AND EXISTS (SELECT 1 FROM documents AS own WHERE own.person = ?2
+           AND own.user = iif(documents.user = ?1, ?2, documents.user) AND own.name = documents.name)",
+        // A memory that the person has already cannot take in another one's numbers: those documents are split again there.
+        "UPDATE OR IGNORE memory_spaces SET person = ?2, user = iif(user = ?1, ?2, user) WHERE person = ?1",
+        "UPDATE documents SET rules = 0 WHERE person = ?1 AND ?2 IS NOT NULL AND id IN
+           (SELECT document FROM passages JOIN memory_spaces ON memory_spaces.id = space WHERE person = ?1)",
+        "UPDATE documents SET person = ?2, user = iif(user = ?1, ?2, user) WHERE person = ?1",
         "UPDATE loads SET name = substr(name, 1, 200) || ' (' || id || ')'
          WHERE person = ?1 AND name IN (SELECT name FROM loads WHERE person = ?2)",
         "UPDATE loads SET is_current = 0

@@ -1,40 +1,83 @@
-//! Documents.
+//! Documents: as they came, their texts, and with them their passages in the index.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension as _, Row, named_params};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
+use super::memory_index::Terms;
+use super::passages::{self, NewPassage};
 use super::people::is_bare;
-use super::{Store, StoreError, millis, time};
+use super::{Store, StoreError, millis, spaces, time};
 
 /// A document, without its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentRow {
     /// Its id.
     pub id: String,
+    /// In whose memory it is.
+    pub user: String,
     /// What its person calls it.
     pub name: String,
-    /// Media type of the text.
+    /// Media type of what came.
     pub kind: String,
     /// Length of the text, bytes.
     pub bytes: u64,
+    /// Length of what came, bytes.
+    pub size: u64,
+    /// Its path below the watched folder; `None`: it was uploaded.
+    pub origin: Option<String>,
+    /// How many passages of it can be found.
+    pub passages: u64,
     /// When it was first kept.
     pub created_at: DateTime<Utc>,
-    /// When its text was last replaced.
+    /// When it was last replaced.
     pub updated_at: DateTime<Utc>,
+}
+
+/// A document to be kept.
+#[derive(Debug, Clone)]
+pub struct NewDocument {
+    /// Its id, where it is new.
+    pub id: String,
+    /// In whose memory.
+    pub user: String,
+    /// What its person calls it.
+    pub name: String,
+    /// Media type of what came.
+    pub kind: &'static str,
+    /// Its text.
+    pub text: String,
+    /// What came, where that is not its text.
+    pub original: Option<Vec<u8>>,
+    /// Its path below the watched folder; `None`: it was uploaded.
+    pub origin: Option<String>,
+    /// SHA-256 of what came.
+    pub hash: [u8; 32],
+    /// By which rules it was split.
+    pub rules: u32,
+    /// Now: also the time of its passages' entries.
+    pub at: DateTime<Utc>,
+    /// Its passages.
+    pub passages: Vec<NewPassage>,
 }
 
 /// What became of a document that was to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kept {
-    /// It is there; `new`: it was not before.
+    /// It is there.
     Yes {
         /// As it is now.
         row: DocumentRow,
         /// Whether there was none of this name.
         new: bool,
+        /// Whether another one was there, which is gone now.
+        replaced: bool,
     },
+    /// One of this name is there that came another way: from the watched folder, or uploaded.
+    Owned,
     /// The person has as many as one may have.
     Full,
+    /// The user's memory would have more entries than it may.
+    Crowded,
     /// Together with this one they would be larger than they may be.
     NoRoom {
         /// How many bytes they would have.
@@ -44,161 +87,414 @@ pub enum Kept {
     },
 }
 
+/// What became of a document that was to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is gone; its id.
+    Yes(String),
+    /// It is the watched folder's.
+    Owned,
+    /// There is none.
+    No,
+}
+
 /// How much a person may keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// Documents.
     pub documents: u64,
-    /// Bytes of all their texts.
+    /// Bytes of all of them: texts, and what came where that is not the text.
     pub bytes: u64,
     /// The same of a person who was only made for an instance.
     pub bare_bytes: u64,
+    /// Entries of one user's memory.
+    pub entries: u32,
+}
+
+/// A document that was not split by the rules of today.
+#[derive(Debug, Clone)]
+pub struct Unsplit {
+    /// Its row.
+    pub row: DocumentRow,
+    /// Whose it is.
+    pub person: String,
+    /// Its text.
+    pub text: String,
 }
 
 // `octet_length` reads no text.
-const DOCUMENT: &str =
-    "SELECT id, name, kind, octet_length(text), created_at, updated_at FROM documents";
+const DOCUMENT: &str = "SELECT id, user, name, kind, octet_length(text), coalesce(octet_length(original), octet_length(text)), origin,
+       (SELECT count(*) FROM passages WHERE document = documents.id), created_at, updated_at
+     FROM documents";
 
 impl Store {
-    /// How many documents a person has.
+    /// How many documents are in a person's own memory.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn document_count(&self, person: &str) -> Result<u64, StoreError> {
         self.read(|connection| {
             let count: i64 = connection
-                .prepare_cached("SELECT count(*) FROM documents WHERE person = ?1")?
+                .prepare_cached("SELECT count(*) FROM documents WHERE person = ?1 AND user = ?1")?
                 .query_row([person], |row| row.get(0))?;
             Ok(count.unsigned_abs())
         })
     }
 
-    /// Keeps a text under a name; one that is there is replaced and keeps its id. `row.id`: of a new one. `most`: how much
-    /// a person may have. `is_taken`: the person is not there any more.
+    /// Keeps a document under its name, with its passages; one that is there is replaced whole and keeps its id. Nothing is
+    /// done where the same came before. `most`: how much a person may have. `has_folder`: documents of the watched folder
+    /// are replaced by that alone. `is_taken`: the person is not there any more.
     ///
     /// # Errors
     /// It cannot be written.
     pub async fn put_document(
         &self,
         person: String,
-        row: DocumentRow,
-        text: String,
+        new: NewDocument,
         most: Room,
+        has_folder: bool,
+        terms: Terms,
     ) -> Result<Kept, StoreError> {
-        self.write(move |connection| {
-            let room = match is_bare(connection, &person)? {
-                true => most.bare_bytes,
-                false => most.bytes,
-            };
-            let (others, bytes): (i64, i64) = connection
-                .prepare_cached(
-                    "SELECT count(*), coalesce(sum(octet_length(text)), 0) FROM documents WHERE person = ?1 AND name <> ?2",
-                )?
-                .query_row((&person, &row.name), |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let would = bytes.unsigned_abs().saturating_add(text.len() as u64);
-            if would > room {
-                return Ok(Kept::NoRoom { would, room });
-            }
-            let replaced = connection
-                .prepare_cached(
-                    "UPDATE documents SET kind = :kind, text = :text, updated_at = :at
-                     WHERE person = :person AND name = :name",
-                )?
-                .execute(named_params! {
-                    ":person": person, ":name": row.name, ":kind": row.kind, ":text": text,
-                    ":at": millis(row.updated_at),
-                })?;
-            if replaced == 0 {
-                if others.unsigned_abs() >= most.documents {
-                    return Ok(Kept::Full);
-                }
-                connection
-                    .prepare_cached(
-                        "INSERT INTO documents (id, person, name, kind, text, created_at, updated_at)
-                         VALUES (:id, :person, :name, :kind, :text, :at, :at)",
-                    )?
-                    .execute(named_params! {
-                        ":id": row.id, ":person": person, ":name": row.name, ":kind": row.kind, ":text": text,
-                        ":at": millis(row.created_at),
-                    })?;
-            }
-            let row = connection
-                .prepare_cached(&format!("{DOCUMENT} WHERE person = ?1 AND name = ?2"))?
-                .query_row((&person, &row.name), document_row)?;
-            Ok(Kept::Yes { row, new: replaced == 0 })
-        })
-        .await
+        self.write(move |connection| put(connection, &person, new, most, has_folder, terms))
+            .await
     }
 
-    /// A person's documents by name, those behind `after`, without their texts.
+    /// A user's documents by name, those behind `after`, without their texts.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn documents(
         &self,
         person: &str,
+        user: &str,
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<DocumentRow>, StoreError> {
         self.read(|connection| {
             connection
                 .prepare_cached(&format!(
-                    "{DOCUMENT} WHERE person = ?1 AND name > ?2 ORDER BY name LIMIT ?3"
+                    "{DOCUMENT} WHERE person = ?1 AND user = ?2 AND name > ?3 ORDER BY name LIMIT ?4"
                 ))?
                 // No name is empty.
-                .query_map((person, after.unwrap_or_default(), limit), document_row)?
+                .query_map((person, user, after.unwrap_or_default(), limit), document_row)?
                 .collect()
         })
     }
 
-    /// A document with its text.
+    /// A document and its text; where `original`, what came in its place.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn document(
         &self,
         person: &str,
+        user: &str,
         name: &str,
-    ) -> Result<Option<(DocumentRow, String)>, StoreError> {
+        original: bool,
+    ) -> Result<Option<(DocumentRow, Vec<u8>)>, StoreError> {
         self.read(|connection| {
-            connection
+            let found = connection
+                .prepare_cached(&format!(
+                    "{DOCUMENT} WHERE person = ?1 AND user = ?2 AND name = ?3"
+                ))?
+                .query_row((person, user, name), document_row)
+                .optional()?;
+            let Some(row) = found else { return Ok(None) };
+            let bytes = connection
                 .prepare_cached(
-                    "SELECT id, name, kind, octet_length(text), created_at, updated_at, text FROM documents
-                     WHERE person = ?1 AND name = ?2",
+                    "SELECT iif(?2, coalesce(original, CAST(text AS BLOB)), CAST(text AS BLOB)) FROM documents WHERE id = ?1",
                 )?
-                .query_row((person, name), |row| Ok((document_row(row)?, row.get(6)?)))
-                .optional()
+                .query_row((&row.id, original), |row| row.get(0))
+                .optional()?;
+            Ok(bytes.map(|bytes| (row, bytes)))
         })
     }
 
-    /// Deletes a document; its id, where it was there.
+    /// Deletes a document, with its passages. `has_folder`: not where it is the watched folder's.
     ///
     /// # Errors
     /// It cannot be written.
     pub async fn delete_document(
         &self,
         person: String,
+        user: String,
         name: String,
-    ) -> Result<Option<String>, StoreError> {
+        has_folder: bool,
+        terms: Terms,
+    ) -> Result<Deleted, StoreError> {
         self.write(move |connection| {
+            let Some(there) = find(connection, &person, &user, &name)? else {
+                return Ok(Deleted::No);
+            };
+            if has_folder && there.origin.is_some() {
+                return Ok(Deleted::Owned);
+            }
+            passages::of(connection, &there.id, there.at, terms)?.take_out(connection)?;
+            connection
+                .prepare_cached("DELETE FROM documents WHERE id = ?1")?
+                .execute([&there.id])?;
+            Ok(Deleted::Yes(there.id))
+        })
+        .await
+    }
+
+    /// The documents of the watched folder in a user's memory: name, and SHA-256 of what came.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn folder_documents(
+        &self,
+        person: &str,
+        user: &str,
+    ) -> Result<Vec<(String, Option<Vec<u8>>)>, StoreError> {
+        self.read(|connection| {
             connection
                 .prepare_cached(
-                    "DELETE FROM documents WHERE person = ?1 AND name = ?2 RETURNING id",
+                    "SELECT name, hash FROM documents WHERE person = ?1 AND user = ?2 AND origin IS NOT NULL",
                 )?
-                .query_row((person, name), |row| row.get(0))
-                .optional()
+                .query_map([person, user], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+
+    /// A document that was not split by these rules; `None`: all were.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn unsplit_document(&self, rules: u32) -> Result<Option<Unsplit>, StoreError> {
+        self.read(|connection| {
+            let found: Option<(String, String, String)> = connection
+                .prepare_cached("SELECT id, person, text FROM documents WHERE rules < ?1 LIMIT 1")?
+                .query_row([rules], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
+            let Some((id, person, text)) = found else {
+                return Ok(None);
+            };
+            let row = connection
+                .prepare_cached(&format!("{DOCUMENT} WHERE id = ?1"))?
+                .query_row([id], document_row)
+                .optional()?;
+            Ok(row.map(|row| Unsplit { row, person, text }))
+        })
+    }
+
+    /// Gives a document other passages, where it is still as it was. Where its user's memory has no room for them, it gets
+    /// none. Whether they could be found from now on.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn split_document(
+        &self,
+        was: Unsplit,
+        rules: u32,
+        all: Vec<NewPassage>,
+        most: Room,
+        terms: Terms,
+    ) -> Result<bool, StoreError> {
+        self.write(move |connection| {
+            let id = was.row.id;
+            let at = millis(was.row.updated_at);
+            let as_it_was = connection
+                .prepare_cached(
+                    "UPDATE documents SET rules = ?3 WHERE id = ?1 AND updated_at = ?2 AND rules < ?3",
+                )?
+                .execute((&id, at, rules))?;
+            if as_it_was == 0 {
+                return Ok(true);
+            }
+            replace(connection, (&was.person, &was.row.user), &id, at, all, most, terms)
         })
         .await
     }
 }
 
+/// What is there under a name.
+struct There {
+    id: String,
+    origin: Option<String>,
+    hash: Option<Vec<u8>>,
+    kind: String,
+    at: i64,
+    rules: u32,
+}
+
+fn find(
+    connection: &Connection,
+    person: &str,
+    user: &str,
+    name: &str,
+) -> rusqlite::Result<Option<There>> {
+    connection
+        .prepare_cached(
+            "SELECT id, origin, hash, kind, updated_at, rules FROM documents WHERE person = ?1 AND user = ?2 AND name = ?3",
+        )?
+        .query_row([person, user, name], |row| {
+            Ok(There {
+                id: row.get(0)?,
+                origin: row.get(1)?,
+                hash: row.get(2)?,
+                kind: row.get(3)?,
+                at: row.get(4)?,
+                rules: row.get(5)?,
+            })
+        })
+        .optional()
+}
+
+fn put(
+    connection: &Connection,
+    person: &str,
+    mut new: NewDocument,
+    most: Room,
+    has_folder: bool,
+    terms: Terms,
+) -> rusqlite::Result<Kept> {
+    let there = find(connection, person, &new.user, &new.name)?;
+    let yes = |id: &str, new, replaced| {
+        let row = connection
+            .prepare_cached(&format!("{DOCUMENT} WHERE id = ?1"))?
+            .query_row([id], document_row)?;
+        Ok(Kept::Yes { row, new, replaced })
+    };
+    if let Some(there) = &there {
+        let another_way = there.origin.is_some() != new.origin.is_some();
+        if another_way && (has_folder || new.origin.is_some()) {
+            return Ok(Kept::Owned);
+        }
+        let same = there.hash.as_deref() == Some(&new.hash) && there.kind == new.kind;
+        if same && there.origin == new.origin && there.rules == new.rules {
+            return yes(&there.id, false, false);
+        }
+    }
+    if let Some(no) = no_room(connection, person, &new, most)? {
+        return Ok(no);
+    }
+    let at = millis(new.at);
+    let id = there
+        .as_ref()
+        .map_or_else(|| new.id.clone(), |there| there.id.clone());
+    let old_at = there.as_ref().map_or(at, |there| there.at);
+    // The passages first, while the row still tells the time of the old ones.
+    if there.is_none() {
+        connection
+            .prepare_cached(
+                "INSERT INTO documents (id, person, user, name, kind, text, created_at, updated_at)
+                 VALUES (:id, :person, :user, :name, '', '', :at, :at)",
+            )?
+            .execute(named_params! {
+                ":id": id, ":person": person, ":user": new.user, ":name": new.name, ":at": at,
+            })?;
+    }
+    let all = std::mem::take(&mut new.passages);
+    if !replace(
+        connection,
+        (person, &new.user),
+        &id,
+        old_at,
+        all,
+        most,
+        terms,
+    )? {
+        if there.is_none() {
+            connection
+                .prepare_cached("DELETE FROM documents WHERE id = ?1")?
+                .execute([&id])?;
+        }
+        return Ok(Kept::Crowded);
+    }
+    connection
+        .prepare_cached(
+            "UPDATE documents SET kind = :kind, text = :text, original = :original, origin = :origin, hash = :hash, rules = :rules,
+               updated_at = :at
+             WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": id, ":kind": new.kind, ":text": new.text, ":original": new.original, ":origin": new.origin,
+            ":hash": new.hash, ":rules": new.rules, ":at": at,
+        })?;
+    yes(&id, there.is_none(), there.is_some())
+}
+
+/// Why there is no room for a document beside the person's others.
+fn no_room(
+    connection: &Connection,
+    person: &str,
+    new: &NewDocument,
+    most: Room,
+) -> rusqlite::Result<Option<Kept>> {
+    let room = match is_bare(connection, person)? {
+        true => most.bare_bytes,
+        false => most.bytes,
+    };
+    let (others, bytes): (i64, i64) = connection
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(octet_length(text) + coalesce(octet_length(original), 0)), 0)
+             FROM documents WHERE person = ?1 AND NOT (user = ?2 AND name = ?3)",
+        )?
+        .query_row((person, &new.user, &new.name), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let own = new.text.len() + new.original.as_ref().map_or(0, Vec::len);
+    let would = bytes.unsigned_abs().saturating_add(own as u64);
+    if would > room {
+        return Ok(Some(Kept::NoRoom { would, room }));
+    }
+    let full = others.unsigned_abs() >= most.documents;
+    Ok(full.then_some(Kept::Full))
+}
+
+/// Puts passages in the place of those that a document has from an earlier time; `false`: there is no room, and nothing was done.
+fn replace(
+    connection: &Connection,
+    (person, user): (&str, &str),
+    id: &str,
+    old_at: i64,
+    all: Vec<NewPassage>,
+    most: Room,
+    terms: Terms,
+) -> rusqlite::Result<bool> {
+    let old = passages::of(connection, id, old_at, terms)?;
+    if !all.is_empty() {
+        let more = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        let mut space = spaces::open(connection, person, user)?;
+        let less = passages::count(connection, id)?;
+        let would = (space.count.saturating_sub(less)).saturating_add(more);
+        if would > most.entries {
+            spaces::shrink(connection, space.id, 0, 0)?;
+            return Ok(false);
+        }
+        // Before the old ones go: a space that is empty for a moment would go with them.
+        passages::add(connection, &mut space, id, all)?;
+    }
+    old.take_out(connection)?;
+    Ok(true)
+}
+
+/// Deletes every document of a user; how many there were. Their passages' rows go with them, and their entries with the blocks of
+/// the space, which whoever calls this deletes.
+#[expect(dead_code, reason = "who deletes all of a user's memory calls it")]
+pub(super) fn drop_all(
+    connection: &Connection,
+    person: &str,
+    user: &str,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached("DELETE FROM documents WHERE person = ?1 AND user = ?2")?
+        .execute([person, user])
+}
+
 fn document_row(row: &Row<'_>) -> rusqlite::Result<DocumentRow> {
+    let length = |at: usize| row.get::<_, i64>(at).map(i64::unsigned_abs);
     Ok(DocumentRow {
         id: row.get(0)?,
-        name: row.get(1)?,
-        kind: row.get(2)?,
-        bytes: row.get::<_, i64>(3)?.unsigned_abs(),
-        created_at: time(row.get(4)?),
-        updated_at: time(row.get(5)?),
+        user: row.get(1)?,
+        name: row.get(2)?,
+        kind: row.get(3)?,
+        bytes: length(4)?,
+        size: length(5)?,
+        origin: row.get(6)?,
+        passages: length(7)?,
+        created_at: time(row.get(8)?),
+        updated_at: time(row.get(9)?),
     })
 }

@@ -25,7 +25,7 @@ pub struct ExportTable {
 }
 
 /// Every table. No hash, no sealed value, no salt.
-pub const EXPORT: [ExportTable; 11] = [
+pub const EXPORT: [ExportTable; 13] = [
     ExportTable {
         name: "profile",
         single: true,
@@ -70,7 +70,7 @@ pub const EXPORT: [ExportTable; 11] = [
         name: "documents",
         single: false,
         page: 1,
-        sql: "SELECT rowid, id, name, kind, text, created_at, updated_at FROM documents
+        sql: "SELECT rowid, id, user, name, kind, text, original, origin, created_at, updated_at FROM documents
               WHERE person = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3",
     },
     ExportTable {
@@ -79,10 +79,43 @@ pub const EXPORT: [ExportTable; 11] = [
         page: 50,
         // The place is a space and a number in it.
         sql: "SELECT (space << 32) + doc, interactions.id, user, role, speaker, session, app, text, metadata AS metadata_json,
-                occurred_at, created_at, expires_at
+                occurred_at, created_at, expires_at, version, interactions.updated_at,
+                (SELECT json_group_array(json_object('version', old.version, 'text', old.text, 'metadata', json(old.metadata),
+                   'replaced_at', strftime('%Y-%m-%dT%H:%M:%fZ', old.replaced_at / 1000.0, 'unixepoch')))
+                 FROM interaction_versions AS old WHERE old.space = interactions.space AND old.doc = interactions.doc)
+                 AS versions_json
               FROM memory_spaces JOIN interactions ON space = memory_spaces.id
-              WHERE person = ?1 AND memory_spaces.id >= ?2 >> 32 AND (space > ?2 >> 32 OR doc > ?2 & 4294967295)
+              WHERE person = ?1 AND user >= ' ' AND memory_spaces.id >= ?2 >> 32 AND (space > ?2 >> 32 OR doc > ?2 & 4294967295)
               ORDER BY memory_spaces.id, doc LIMIT ?3",
+    },
+    ExportTable {
+        name: "facts",
+        single: false,
+        page: 50,
+        sql: "SELECT (space << 32) + doc, learned.id, user, text, state, version, model, replaced_by,
+                strftime('%Y-%m-%dT%H:%M:%fZ', valid_from / 1000.0, 'unixepoch') AS valid_from,
+                strftime('%Y-%m-%dT%H:%M:%fZ', valid_until / 1000.0, 'unixepoch') AS valid_until,
+                (SELECT json_group_array(interactions.id) FROM learned_sources JOIN interactions
+                   ON interactions.space = learned_sources.space AND interactions.doc = source
+                 WHERE learned_sources.space = learned.space AND learned_sources.doc = learned.doc) AS sources_json,
+                created_at, updated_at
+              FROM memory_spaces JOIN learned ON space = memory_spaces.id
+              WHERE person = ?1 AND user >= ' ' AND memory_spaces.id >= ?2 >> 32 AND (space > ?2 >> 32 OR doc > ?2 & 4294967295)
+              ORDER BY memory_spaces.id, doc LIMIT ?3",
+    },
+    ExportTable {
+        name: "fact_versions",
+        single: false,
+        page: 50,
+        // The place is that of the fact; all versions of one come together.
+        sql: "SELECT (learned.space << 32) + learned.doc, fact, json_group_array(json_object('version', learned_versions.version,
+                'text', learned_versions.text, 'model', learned_versions.model,
+                'valid_from', strftime('%Y-%m-%dT%H:%M:%fZ', learned_versions.valid_from / 1000.0, 'unixepoch'),
+                'valid_until', strftime('%Y-%m-%dT%H:%M:%fZ', learned_versions.valid_until / 1000.0, 'unixepoch'),
+                'replaced_at', strftime('%Y-%m-%dT%H:%M:%fZ', replaced_at / 1000.0, 'unixepoch')) ORDER BY learned_versions.version) AS versions_json
+              FROM memory_spaces JOIN learned ON space = memory_spaces.id JOIN learned_versions ON fact = learned.id
+              WHERE person = ?1 AND user >= ' ' AND memory_spaces.id >= ?2 >> 32 AND (space > ?2 >> 32 OR doc > ?2 & 4294967295)
+              GROUP BY memory_spaces.id, doc ORDER BY memory_spaces.id, doc LIMIT ?3",
     },
     ExportTable {
         name: "keys",

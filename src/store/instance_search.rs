@@ -56,15 +56,13 @@ impl Store {
         self.read(|connection| match search.words.is_empty() {
             true => kept_count(connection, search),
             false => {
-                let all = InstanceSearch {
-                    below: None,
-                    ..search.clone()
-                };
-                let (places, mut values) = by_words(&all);
-                values.push(i64::try_from(COUNTED).unwrap_or(i64::MAX).into());
+                // In no order: that alone costs a quarter less.
+                let most = i64::try_from(COUNTED).unwrap_or(i64::MAX);
                 let count: i64 = connection
-                    .prepare_cached(&format!("SELECT count(*) FROM ({places} LIMIT ?)"))?
-                    .query_row(params_from_iter(values), |row| row.get(0))?;
+                    .prepare_cached(
+                        "SELECT count(*) FROM (SELECT rowid FROM instance_index WHERE instance_index MATCH ?1 LIMIT ?2)",
+                    )?
+                    .query_row((all_words(search), most), |row| row.get(0))?;
                 Ok(count.unsigned_abs())
             }
         })
@@ -95,8 +93,8 @@ fn plain(search: &InstanceSearch) -> (String, Vec<Value>) {
     (sql + " ORDER BY seq DESC", values)
 }
 
-/// From the index of words, which knows persons and statuses too.
-fn by_words(search: &InstanceSearch) -> (String, Vec<Value>) {
+/// What the index of words is asked, which knows persons and statuses too.
+fn all_words(search: &InstanceSearch) -> String {
     let mut all = search.words.clone();
     if let Some(person) = &search.person {
         all.push(format!("p{person}"));
@@ -105,8 +103,13 @@ fn by_words(search: &InstanceSearch) -> (String, Vec<Value>) {
     if !statuses.is_empty() {
         all.push(format!("({})", statuses.join(" OR ")));
     }
+    all.join(" AND ")
+}
+
+/// From the index of words.
+fn by_words(search: &InstanceSearch) -> (String, Vec<Value>) {
     let values = vec![
-        all.join(" AND ").into(),
+        all_words(search).into(),
         search.below.unwrap_or(i64::MAX).into(),
     ];
     let sql = "SELECT rowid FROM instance_index WHERE instance_index MATCH ? AND rowid < ? ORDER BY rowid DESC";

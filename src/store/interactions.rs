@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
+use super::learned_turns::leave_turn;
+use super::memory_blocks::Entry;
 use super::memory_index::{Indexed, NameKind, Terms, append, cut, use_name};
-use super::memory_rules::RULES;
+use super::spaces::{self, NoRoom, Quota};
 use super::{Store, StoreError, millis, time};
 
 /// An interaction.
@@ -36,6 +38,10 @@ pub struct InteractionRow {
     pub created_at: DateTime<Utc>,
     /// When it goes away.
     pub expires_at: Option<DateTime<Utc>>,
+    /// From 1; each change makes the next one.
+    pub version: u32,
+    /// When it was last changed.
+    pub updated_at: Option<DateTime<Utc>>,
 }
 
 /// Where an interaction is.
@@ -66,15 +72,15 @@ pub enum Added {
     /// The one at this place has the idempotency key of another text. None was kept.
     Conflict(usize),
     /// The memory would have more than it may. None was kept.
-    Full,
+    Full(NoRoom),
 }
 
-const INTERACTION: &str = "SELECT id, space, doc, role, speaker, session, app, text, metadata, occurred_at, created_at, expires_at,
-       (SELECT user FROM memory_spaces WHERE memory_spaces.id = space)
+pub(super) const INTERACTION: &str = "SELECT id, space, doc, role, speaker, session, app, text, metadata, occurred_at, created_at, expires_at,
+       (SELECT user FROM memory_spaces WHERE memory_spaces.id = space), version, updated_at
      FROM interactions";
 
 impl Store {
-    /// Keeps interactions of one user, all or none, in this order. `most`: how many a user may have. `is_taken`: the person
+    /// Keeps interactions of one user, all or none, in this order. `most`: how much a user may have. `is_taken`: the person
     /// is not there any more.
     ///
     /// # Errors
@@ -84,7 +90,7 @@ impl Store {
         person: String,
         user: String,
         all: Vec<NewInteraction>,
-        most: u32,
+        most: Quota,
     ) -> Result<Added, StoreError> {
         self.write(move |connection| add(connection, &person, &user, all, most))
             .await
@@ -104,7 +110,7 @@ impl Store {
             connection
                 .prepare_cached(&format!(
                     "{INTERACTION} WHERE id = ?1 AND space IN
-                       (SELECT id FROM memory_spaces WHERE person = ?2 AND (?3 IS NULL OR user = ?3))"
+                       (SELECT id FROM memory_spaces WHERE person = ?2 AND user >= ' ' AND (?3 IS NULL OR user = ?3))"
                 ))?
                 .query_row((id, person, user), interaction_row)
                 .optional()
@@ -142,8 +148,25 @@ impl Store {
     ) -> Result<Vec<InteractionRow>, StoreError> {
         self.read(|connection| {
             connection
-                .prepare_cached(&format!("{INTERACTION} WHERE expires_at <= ?1 LIMIT ?2"))?
+                .prepare_cached(&format!(
+                    "{INTERACTION} WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2"
+                ))?
                 .query_map((millis(now), limit), interaction_row)?
+                .collect()
+        })
+    }
+
+    /// The numbers of a space's interactions that are over.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn over_in(&self, space: i64, now: DateTime<Utc>) -> Result<Vec<u32>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT doc FROM interactions WHERE expires_at <= ?1 AND space = ?2",
+                )?
+                .query_map((millis(now), space), |row| row.get(0))?
                 .collect()
         })
     }
@@ -159,54 +182,29 @@ impl Store {
     ) -> Result<usize, StoreError> {
         self.write(move |connection| {
             let mut deleted = 0;
-            for Place { space, doc } in all {
-                let gone: Option<(String, i64)> = connection
-                    .prepare_cached(
-                        "DELETE FROM interactions WHERE space = ?1 AND doc = ?2 RETURNING text, occurred_at",
-                    )?
-                    .query_row((space, doc), |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()?;
-                let Some((text, at)) = gone else { continue };
-                deleted += 1;
-                cut(connection, space, doc, &terms(&text, at))?;
-                connection
-                    .prepare_cached(
-                        "UPDATE memory_spaces SET count = count - 1, bytes = bytes - ?2 WHERE id = ?1",
-                    )?
-                    .execute((space, i64::try_from(text.len()).unwrap_or(i64::MAX)))?;
-                // An empty memory leaves not even the name of its user.
-                connection
-                    .prepare_cached("DELETE FROM memory_spaces WHERE id = ?1 AND count = 0")?
-                    .execute([space])?;
+            for place in all {
+                deleted += usize::from(remove(connection, place, terms)?);
             }
             Ok(deleted)
         })
         .await
     }
-}
 
-/// A space as it is before something is added.
-struct Space {
-    id: i64,
-    next_doc: u32,
-    next_name: u32,
-    count: u32,
-}
-
-fn space(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Option<Space>> {
-    connection
-        .prepare_cached(
-            "SELECT id, next_doc, next_name, count FROM memory_spaces WHERE person = ?1 AND user = ?2",
-        )?
-        .query_row([person, user], |row| {
-            Ok(Space {
-                id: row.get(0)?,
-                next_doc: row.get(1)?,
-                next_name: row.get(2)?,
-                count: row.get(3)?,
-            })
+    /// Hides interactions of a space in one transaction: they are over, so nothing finds them, and whoever deletes what is over
+    /// deletes them.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn end_interactions(&self, space: i64, docs: Vec<u32>) -> Result<(), StoreError> {
+        self.write(move |connection| {
+            let mut end = connection.prepare_cached(
+                "UPDATE interactions SET expires_at = 0 WHERE space = ?1 AND doc = ?2",
+            )?;
+            docs.iter()
+                .try_for_each(|doc| end.execute((space, doc)).map(drop))
         })
-        .optional()
+        .await
+    }
 }
 
 fn add(
@@ -214,24 +212,28 @@ fn add(
     person: &str,
     user: &str,
     all: Vec<NewInteraction>,
-    most: u32,
+    most: Quota,
 ) -> rusqlite::Result<Added> {
-    let found = space(connection, person, user)?;
+    let found = spaces::find(connection, person, user)?;
     let before = match known(connection, found.as_ref(), &all)? {
         Ok(before) => before,
         Err(at) => return Ok(Added::Conflict(at)),
     };
-    let new = u32::try_from(before.iter().filter(|id| id.is_none()).count()).unwrap_or(u32::MAX);
-    let count = found.as_ref().map_or(0, |space| space.count);
-    if count.saturating_add(new) > most {
-        return Ok(Added::Full);
+    let new = || all.iter().zip(&before).filter(|(_, id)| id.is_none());
+    let count = u32::try_from(new().count()).unwrap_or(u32::MAX);
+    let bytes = new().map(|(one, _)| one.row.text.len() as u64).sum();
+    if count > 0
+        && let Err(why) =
+            spaces::has_room(connection, person, found.as_ref(), (count, bytes), most)?
+    {
+        return Ok(Added::Full(why));
     }
     let mut space = match found {
         Some(space) => space,
-        None if new == 0 => return Ok(Added::Ids(Vec::new())),
-        None => make(connection, person, user)?,
+        None if count == 0 => return Ok(Added::Ids(Vec::new())),
+        None => spaces::open(connection, person, user)?,
     };
-    let (mut ids, mut indexed, mut bytes) = (Vec::new(), Vec::new(), 0_i64);
+    let (mut ids, mut indexed) = (Vec::new(), Vec::new());
     for (mut one, before) in all.into_iter().zip(before) {
         if let Some(id) = before {
             ids.push((id, false));
@@ -239,47 +241,70 @@ fn add(
         }
         let (at, doc) = (space.id, space.next_doc);
         space.next_doc += 1;
-        let next = &mut space.next_name;
-        let row = &one.row;
-        let mut name =
-            |kind, name: &Option<String>| use_name(connection, at, kind, name.as_deref(), next);
         let entry = &mut one.indexed.entry;
-        entry.session = name(NameKind::Session, &row.session)?;
-        entry.speaker = name(NameKind::Speaker, &row.speaker)?;
-        entry.app = name(NameKind::App, &row.app)?;
+        use_names(connection, at, &one.row, entry, &mut space.next_name)?;
         entry.doc = doc;
         insert(connection, at, doc, &one)?;
-        bytes += i64::try_from(one.row.text.len()).unwrap_or_default();
         ids.push((one.row.id, true));
         indexed.push(one.indexed);
     }
     append(connection, space.id, &indexed)?;
-    connection
-        .prepare_cached(
-            "UPDATE memory_spaces SET next_doc = ?2, next_name = ?3, count = count + ?4, bytes = bytes + ?5 WHERE id = ?1",
-        )?
-        .execute((space.id, space.next_doc, space.next_name, new, bytes))?;
+    spaces::grow(connection, &space, count, bytes)?;
     Ok(Added::Ids(ids))
 }
 
-fn make(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Space> {
-    connection
+/// Gives an entry the numbers of its row's names.
+pub(super) fn use_names(
+    connection: &Connection,
+    space: i64,
+    row: &InteractionRow,
+    entry: &mut Entry,
+    next: &mut u32,
+) -> rusqlite::Result<()> {
+    let mut name =
+        |kind, name: &Option<String>| use_name(connection, space, kind, name.as_deref(), next);
+    entry.session = name(NameKind::Session, &row.session)?;
+    entry.speaker = name(NameKind::Speaker, &row.speaker)?;
+    entry.app = name(NameKind::App, &row.app)?;
+    Ok(())
+}
+
+/// Deletes an interaction with all that it said before, what the index knows of it, and the facts that it alone supports; whether
+/// it was there. `terms`: those of a text.
+pub(super) fn remove(
+    connection: &Connection,
+    Place { space, doc }: Place,
+    terms: Terms,
+) -> rusqlite::Result<bool> {
+    let older: i64 = connection
         .prepare_cached(
-            "INSERT INTO memory_spaces (person, user, next_doc, next_name, count, rules) VALUES (?1, ?2, 0, 1, 0, ?3)",
+            "SELECT coalesce(sum(octet_length(text)), 0) FROM interaction_versions WHERE space = ?1 AND doc = ?2",
         )?
-        .execute((person, user, RULES))?;
-    Ok(Space {
-        id: connection.last_insert_rowid(),
-        next_doc: 0,
-        next_name: 1,
-        count: 0,
-    })
+        .query_row((space, doc), |row| row.get(0))?;
+    leave_turn(connection, space, doc, terms)?;
+    let gone: Option<(String, i64)> = connection
+        .prepare_cached(
+            "DELETE FROM interactions WHERE space = ?1 AND doc = ?2 RETURNING text, occurred_at",
+        )?
+        .query_row((space, doc), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((text, at)) = gone else {
+        return Ok(false);
+    };
+    cut(connection, space, doc, &terms(&text, at))?;
+    spaces::shrink(
+        connection,
+        space,
+        1,
+        text.len() as u64 + older.unsigned_abs(),
+    )?;
+    Ok(true)
 }
 
 /// The ids of those that were kept before, or come twice here; the place of one that has another's key.
 fn known(
     connection: &Connection,
-    space: Option<&Space>,
+    space: Option<&spaces::Space>,
     all: &[NewInteraction],
 ) -> rusqlite::Result<Result<Vec<Option<String>>, usize>> {
     let mut here: HashMap<&str, &InteractionRow> = HashMap::new();
@@ -301,7 +326,10 @@ fn known(
             None => None,
             Some(space) => connection
                 .prepare_cached(
-                    "SELECT id, role = ?3 AND text = ?4 FROM interactions WHERE space = ?1 AND once = ?2",
+                    // What it said at first is still the same text, also after it was mended.
+                    "SELECT id, role = ?3 AND (text = ?4 OR EXISTS (SELECT 1 FROM interaction_versions AS old
+                       WHERE old.space = interactions.space AND old.doc = interactions.doc AND old.text = ?4))
+                     FROM interactions WHERE space = ?1 AND once = ?2",
                 )?
                 .query_row((space.id, once, &row.role, &row.text), |row| {
                     Ok((row.get(0)?, row.get(1)?))
@@ -343,7 +371,7 @@ fn insert(
         .map(drop)
 }
 
-fn interaction_row(row: &Row<'_>) -> rusqlite::Result<InteractionRow> {
+pub(super) fn interaction_row(row: &Row<'_>) -> rusqlite::Result<InteractionRow> {
     Ok(InteractionRow {
         id: row.get(0)?,
         place: Place {
@@ -360,5 +388,7 @@ fn interaction_row(row: &Row<'_>) -> rusqlite::Result<InteractionRow> {
         created_at: time(row.get(10)?),
         expires_at: row.get::<_, Option<i64>>(11)?.map(time),
         user: row.get(12)?,
+        version: row.get(13)?,
+        updated_at: row.get::<_, Option<i64>>(14)?.map(time),
     })
 }

@@ -1,7 +1,7 @@
 //! The shape of the index in blobs: pure functions from and to bytes.
 //!
-//! Both kinds only grow at their end, so that one more interaction is one append to a few short rows; an interaction that is
-//! deleted is cut out of the postings and overwritten with zeros among the entries.
+//! Both kinds grow at their end, so that one more interaction is one append to a few short rows; an interaction that is deleted is
+//! cut out of the postings and overwritten with zeros among the entries, and one that was changed is put back at its place.
 
 /// Interactions of one block of postings.
 pub(super) const POSTINGS: u32 = 1024;
@@ -77,6 +77,15 @@ pub(super) fn without(doc: u32, bytes: &[u8]) -> Vec<u8> {
     let entries = bytes.as_chunks::<POSTING>().0.iter();
     let kept = entries.filter(|entry| u32::from(u16::from_le_bytes(**entry) >> 6) != own);
     kept.flatten().copied().collect()
+}
+
+/// The block with one more posting, where it belongs; of the same interaction it had none.
+pub(super) fn with(posting: [u8; POSTING], bytes: &[u8]) -> Vec<u8> {
+    let entries = bytes.as_chunks::<POSTING>().0;
+    let at =
+        entries.partition_point(|entry| u16::from_le_bytes(*entry) < u16::from_le_bytes(posting));
+    let (before, behind) = entries.split_at(at);
+    [before, &[posting], behind].concat().concat()
 }
 
 /// The block of entries in which an interaction is, and its place there.
@@ -174,7 +183,14 @@ mod tests {
             let all: Vec<_> = entries.iter().map(|(doc, often)| Posting { doc: *doc, often: *often }).collect();
             prop_assert_eq!(&read(&bytes), &all);
             let left: Vec<_> = all.into_iter().filter(|one| one.doc != cut).collect();
-            prop_assert_eq!(read(&without(cut, &bytes)), left);
+            let short = without(cut, &bytes);
+            prop_assert_eq!(read(&short), left);
+            // What is put back stands where it stood.
+            let back = match entries.get(&cut) {
+                Some(often) => with(posting(cut, *often).1, &short),
+                None => short,
+            };
+            prop_assert_eq!(back, bytes);
         }
 
         #[test]

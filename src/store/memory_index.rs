@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::memory_blocks::{
-    ENTRY, Entry, Posting, cut_entry, find_entry, place, posting, read_entries, read_postings,
-    without, write_entry,
+    ENTRY, Entry, PASSAGE, Posting, cut_entry, find_entry, place, posting, read_entries,
+    read_postings, with, without, write_entry,
 };
 use super::{Store, StoreError, Vector, vectors};
 
@@ -19,6 +19,8 @@ pub enum NameKind {
     Speaker = 2,
     /// An application or agent.
     App = 3,
+    /// A document, by its id.
+    Document = 4,
 }
 
 /// What ranking needs of a space.
@@ -192,9 +194,12 @@ pub(super) fn append(connection: &Connection, space: i64, all: &[Indexed]) -> ru
     for (block, entries) in entries {
         let mut bytes = entry_block(connection, space, block)?.unwrap_or_default();
         for entry in entries {
+            let at = place(entry.doc).1 * ENTRY;
             // Where everything before it was deleted, the block begins with holes.
-            bytes.resize(place(entry.doc).1 * ENTRY, 0);
-            bytes.extend(write_entry(entry));
+            if bytes.len() < at + ENTRY {
+                bytes.resize(at + ENTRY, 0);
+            }
+            bytes[at..at + ENTRY].copy_from_slice(&write_entry(entry));
         }
         connection
             .prepare_cached(
@@ -209,6 +214,31 @@ pub(super) fn append(connection: &Connection, space: i64, all: &[Indexed]) -> ru
     vectors::put(connection, space, &meant.collect::<Vec<_>>())
 }
 
+/// Puts an entry back whose number was given before, after it was cut out: its terms go where they belong in their blocks.
+pub(super) fn put_back(connection: &Connection, space: i64, one: Indexed) -> rusqlite::Result<()> {
+    for (term, often) in &one.terms {
+        let (block, posting) = posting(one.entry.doc, *often);
+        let docs: Option<Vec<u8>> = connection
+            .prepare_cached(
+                "SELECT docs FROM memory_index WHERE space = ?1 AND term = ?2 AND block = ?3",
+            )?
+            .query_row((space, term, block), |row| row.get(0))
+            .optional()?;
+        let docs = with(posting, &docs.unwrap_or_default());
+        connection
+            .prepare_cached(
+                "INSERT INTO memory_index (space, term, block, docs) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET docs = excluded.docs",
+            )?
+            .execute((space, term, block, docs))?;
+    }
+    let rest = Indexed {
+        terms: Vec::new(),
+        ..one
+    };
+    append(connection, space, &[rest])
+}
+
 fn entry_block(
     connection: &Connection,
     space: i64,
@@ -220,23 +250,38 @@ fn entry_block(
         .optional()
 }
 
-/// Takes an interaction out of the index: its terms, its entry, and names that nothing else has.
+/// Takes an entry out of the index: its terms, its entry, and names that nothing else has.
 pub(super) fn cut(
     connection: &Connection,
     space: i64,
     doc: u32,
     terms: &[(String, u8)],
 ) -> rusqlite::Result<()> {
-    vectors::cut(connection, space, doc)?;
-    let (block, _) = posting(doc, 1);
-    for (term, _) in terms {
+    cut_all(connection, space, &[(doc, terms)])
+}
+
+/// The same of many, each block of a term touched once.
+pub(super) fn cut_all(
+    connection: &Connection,
+    space: i64,
+    all: &[(u32, &[(String, u8)])],
+) -> rusqlite::Result<()> {
+    let mut postings: BTreeMap<(&str, u32), Vec<u32>> = BTreeMap::new();
+    for (doc, terms) in all {
+        let (block, _) = posting(*doc, 1);
+        for (term, _) in *terms {
+            postings.entry((term, block)).or_default().push(*doc);
+        }
+    }
+    for ((term, block), cut) in postings {
         let docs: Option<Vec<u8>> = connection
             .prepare_cached(
                 "SELECT docs FROM memory_index WHERE space = ?1 AND term = ?2 AND block = ?3",
             )?
             .query_row((space, term, block), |row| row.get(0))
             .optional()?;
-        let left = without(doc, &docs.unwrap_or_default());
+        let docs = docs.unwrap_or_default();
+        let left = cut.into_iter().fold(docs, |docs, doc| without(doc, &docs));
         let (sql, left) = match left.is_empty() {
             true => (
                 "DELETE FROM memory_index WHERE space = ?1 AND term = ?2 AND block = ?3 AND ?4 IS NULL",
@@ -250,12 +295,25 @@ pub(super) fn cut(
         let mut statement = connection.prepare_cached(sql)?;
         statement.execute((space, term, block, left))?;
     }
+    for (doc, _) in all {
+        vectors::cut(connection, space, *doc)?;
+        take_entry(connection, space, *doc)?;
+    }
+    Ok(())
+}
+
+/// Takes an entry away, and the names that nothing else has.
+fn take_entry(connection: &Connection, space: i64, doc: u32) -> rusqlite::Result<()> {
     let (block, _) = place(doc);
     let Some(mut bytes) = entry_block(connection, space, block)? else {
         return Ok(());
     };
     if let Some(entry) = find_entry(doc, &bytes) {
-        leave_name(connection, space, NameKind::Session, entry.session)?;
+        let session = match entry.kind {
+            PASSAGE => NameKind::Document,
+            _ => NameKind::Session,
+        };
+        leave_name(connection, space, session, entry.session)?;
         leave_name(connection, space, NameKind::Speaker, entry.speaker)?;
         leave_name(connection, space, NameKind::App, entry.app)?;
     }

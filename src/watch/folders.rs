@@ -76,7 +76,7 @@ impl Folders {
     }
 }
 
-fn unwatchable(path: &Path, error: &notify::Error) -> Diagnostic {
+pub(super) fn unwatchable(path: &Path, error: &notify::Error) -> Diagnostic {
     let help = match &error.kind {
         notify::ErrorKind::MaxFilesWatch => "raise the limit: sysctl fs.inotify.max_user_watches",
         // EMFILE, 24: the limit of instances is told in no better way.

@@ -1,9 +1,11 @@
-//! The one watcher of files: `config.toml` and `sites/`, read again when they change; the last good value stays.
+//! The one watcher of files: `config.toml` and `sites/`, read again when they change; the last good value stays. And [`Tree`],
+//! which tells whoever keeps a folder of files that something in it may have changed.
 //!
 //! Owns: when to read again. Door: [`read`], [`start`]. It looks at folders, not at files: an editor that saves by rename, a
 //! folder made later and a file behind a link are all seen.
 
 mod folders;
+mod tree;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::config::{self, Config, Diagnostic, Overrides};
 use crate::sites::{self, Recipes};
 use folders::Folders;
+
+pub use tree::{FolderId, Tree};
 
 /// Quiet that must follow a change before files are read: an editor's save is several changes.
 const QUIET: Duration = Duration::from_millis(200);

@@ -25,10 +25,10 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 /// Which interactions count. What is left out lets all through.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SearchFilters {
+pub(in crate::api) struct SearchFilters {
     /// Of this session.
     #[schema(min_length = 1, max_length = 255)]
-    session: Option<String>,
+    pub(in crate::api) session: Option<String>,
     /// Of this role.
     role: Option<RoleWord>,
     /// Of this application or agent.
@@ -42,6 +42,20 @@ struct SearchFilters {
     until: Option<DateTime<Utc>>,
     /// Whose metadata has each of these members with the same value; at least one.
     metadata: Option<Map<String, Value>>,
+}
+
+impl From<SearchFilters> for Filter {
+    fn from(filters: SearchFilters) -> Self {
+        Self {
+            session: filters.session,
+            role: filters.role.map(Role::from),
+            app: filters.app,
+            since: filters.since,
+            until: filters.until,
+            metadata: filters.metadata,
+            kind: filters.kind.map(Kind::from),
+        }
+    }
 }
 
 /// A question to a memory.
@@ -83,13 +97,23 @@ struct ScoreView {
 /// A kind of what can be found.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum KindWord {
+pub(in crate::api) enum KindWord {
     /// What was said.
     Interaction,
     /// A passage of a document.
     Document,
     /// What a model read out of what was said.
     Fact,
+}
+
+impl From<Kind> for KindWord {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Interaction => Self::Interaction,
+            Kind::Document => Self::Document,
+            Kind::Fact => Self::Fact,
+        }
+    }
 }
 
 impl From<KindWord> for Kind {
@@ -145,7 +169,8 @@ struct ItemView {
     user_id: String,
     /// Word for word.
     text: String,
-    /// When it was said; of a document when it was last replaced; of a fact since when it is so, or when it was read.
+    /// When it was said; of a document when it was last replaced; of a fact since when it is so, or when the newest
+    /// of its turns was said.
     occurred_at: DateTime<Utc>,
     /// Who speaks, as a kind; of an interaction.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -324,15 +349,7 @@ async fn search(
         most: body.k.unwrap_or(HITS),
         context: body.context.unwrap_or(0),
         now: body.now,
-        filter: Filter {
-            session: filters.session,
-            role: filters.role.map(Role::from),
-            app: filters.app,
-            since: filters.since,
-            until: filters.until,
-            metadata: filters.metadata,
-            kind: filters.kind.map(Kind::from),
-        },
+        filter: filters.into(),
     };
     let user = body.user_id.as_deref();
     let found = door.memory.search(&principal, user, query).await?;

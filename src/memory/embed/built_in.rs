@@ -1,4 +1,5 @@
-//! The table that is built in: English, 64 numbers a word. `scripts/table` makes it; `table/NOTICE` says out of what.
+//! The table that is built in: 64 numbers a word; English, and the more frequent words of Spanish, German, French, Russian, Arabic,
+//! Hindi, Chinese and Japanese. `scripts/table` makes it; `table/NOTICE` says out of what.
 
 use super::table::Table;
 use super::{Kind, Opened, fingerprint};
@@ -32,7 +33,8 @@ mod tests {
     }
 
     #[test]
-    fn what_means_the_same_is_near_and_what_has_no_english_word_means_nothing() {
+    fn what_means_the_same_is_near_also_in_another_language_and_what_has_no_known_word_means_nothing()
+     {
         let opened = open().unwrap();
         let Kind::Table(table) = opened.kind else {
             panic!("it is a table");

@@ -52,6 +52,12 @@ impl Embedder {
     }
 
     async fn pass(&self) -> Result<(), ()> {
+        let store = self.0.store.clone();
+        let first = reading(move || store.memory_spaces(0, 1)).await;
+        if first.map_err(drop)?.is_empty() {
+            // Nothing is kept yet: a model is not opened for that.
+            return Ok(());
+        }
         let model = match self.model().await {
             Ok(Some(model)) => model,
             // What was there stays: with the same model again nothing is to be done.

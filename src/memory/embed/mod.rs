@@ -97,6 +97,8 @@ struct Inner {
     opening: tokio::sync::Mutex<()>,
     wake: Notify,
     progress: RwLock<Progress>,
+    /// Until then no search waits for the server: it has just let one wait in vain.
+    slow_until: RwLock<Option<Instant>>,
 }
 
 /// What came of the settings.
@@ -181,6 +183,7 @@ impl Embedder {
             opening: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             progress: RwLock::default(),
+            slow_until: RwLock::default(),
         }))
     }
 
@@ -198,13 +201,9 @@ impl Embedder {
 
     /// What a question means. Answers within a second or two, whatever a server does.
     pub async fn meant(&self, text: &str) -> Meant {
-        let asked = self.ask(text);
         let asked = match self.config() {
-            EmbedderConfig::Http { .. } => match tokio::time::timeout(PATIENCE, asked).await {
-                Ok(asked) => asked,
-                Err(_) => Err("the server of the embedder does not answer in time".into()),
-            },
-            _ => asked.await,
+            EmbedderConfig::Http { .. } => self.ask_in_time(text).await,
+            _ => self.ask(text).await,
         };
         match asked {
             Ok(vector) => Meant {
@@ -215,6 +214,29 @@ impl Embedder {
                 vector: None,
                 warning: Some(why.to_string()),
             },
+        }
+    }
+
+    async fn ask_in_time(&self, text: &str) -> Result<Option<Vector>, Arc<str>> {
+        let slow = |until: Option<Instant>| {
+            *self
+                .0
+                .slow_until
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = until;
+            Err("the server of the embedder does not answer in time".into())
+        };
+        let until = *self
+            .0
+            .slow_until
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        if until.is_some_and(|until| Instant::now() < until) {
+            return slow(until);
+        }
+        match tokio::time::timeout(PATIENCE, self.ask(text)).await {
+            Ok(asked) => asked,
+            Err(_) => slow(Some(Instant::now() + AGAIN)),
         }
     }
 

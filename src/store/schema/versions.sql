@@ -7,6 +7,7 @@ CREATE TABLE interaction_versions (
     version INTEGER NOT NULL,        -- from 1
     text TEXT NOT NULL,
     metadata TEXT,
+    occurred_at INTEGER NOT NULL,
     replaced_at INTEGER NOT NULL,
     PRIMARY KEY (space, doc, version),
     FOREIGN KEY (space, doc) REFERENCES interactions (space, doc) ON DELETE CASCADE

@@ -162,7 +162,7 @@ async fn the_table_that_is_built_in_finds_what_shares_no_word() {
     let said = [
         "We adopted a kitten last week",
         "The invoice is due on Monday",
-        "東京に住んでいます",
+        "ฉันอยู่ที่กรุงเทพ",
     ];
     add(&api, "ada", "s", &said).await;
     let now = status(&api).await;

@@ -1,9 +1,19 @@
 //! What was said: kept, found, deleted.
 
+mod adk;
+mod care;
+mod commands;
+mod complaints;
+mod documents;
 mod embedding;
+mod folder;
 mod keeping;
+mod learning;
 mod library;
+mod mending;
+mod pdf;
 mod searching;
+mod tools;
 
 use reqwest::Method;
 use serde_json::{Value, json};

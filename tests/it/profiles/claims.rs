@@ -82,6 +82,14 @@ async fn a_claim_brings_along_what_the_instance_has_kept() {
         place.count("SELECT count(*) FROM loads WHERE name LIKE 'work (l2)'"),
         1
     );
+    // What came along is found in the person's memory, from the moment on that the claim was answered.
+    for (query, count) in [("alone", 1), ("instance", 1), ("ann", 1)] {
+        let body = json!({ "query": query });
+        let found = place.call(&token, Method::POST, "/v1/memory/search", Some(body));
+        let (_, found) = found.await;
+        let hits = found["hits"].as_array().unwrap();
+        assert_eq!(hits.len(), count, "{query}: {found}");
+    }
     // Who was made for it is no more.
     assert_eq!(
         place.count(&format!("SELECT count(*) FROM people WHERE id = '{own}'")),

@@ -67,7 +67,8 @@ async fn what_is_no_document_is_refused() {
         ("x", "text/plain", b"a\0b".to_vec(), 400),
         ("x", "text/plain; charset=latin-1", b"a".to_vec(), 415),
         ("x", "application/json", b"{}".to_vec(), 415),
-        ("x", "application/pdf", b"%PDF".to_vec(), 415),
+        ("x", "application/pdf", b"%PDF".to_vec(), 400),
+        ("x", "text/html", b"no page".to_vec(), 400),
         ("%20", "text/plain", b"a".to_vec(), 400),
         ("a%0Ab", "text/plain", b"a".to_vec(), 400),
         (&*"x".repeat(256), "text/plain", b"a".to_vec(), 400),
@@ -84,7 +85,8 @@ async fn documents_are_listed_page_by_page_and_are_ten_thousand_at_most() {
     change(
         &place.root,
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
-         INSERT INTO documents SELECT 'd' || i, 'ann', printf('n%05d', i), 'text/plain', 'x', 0, 0 FROM n",
+         INSERT INTO documents (id, person, user, name, kind, text, created_at, updated_at)
+         SELECT 'd' || i, 'ann', 'ann', printf('n%05d', i), 'text/plain', 'x', 0, 0 FROM n",
     );
     assert_eq!(place.keep(&ann.key, "n00000", "a").await, 201);
     let request = place.api.call(Method::PUT, "/v1/documents/more");
@@ -132,14 +134,17 @@ async fn a_memory_is_its_persons_alone() {
     assert_eq!(place.text(&ann.key, "diary").await.1, "ann's secret");
     let (_, list) = place.get(&bob.key, "/v1/documents").await;
     assert_eq!(list["documents"].as_array().unwrap().len(), 1, "{list}");
-    // A key for one user's memory reaches that one or none.
-    for (user, status) in [("ann", 200), ("bob", 403)] {
+    // A key for one user's memory reaches that one, which is the person's own or one of its applications'.
+    for (user, status, count) in [("ann", 200, 1), ("bob", 404, 0)] {
         let key = place.key("ann", json!({ "memory_of": user })).await;
         assert_eq!(place.text(&key, "diary").await.0, status, "{user}");
-        assert_eq!(place.get(&key, "/v1/documents").await.0, status, "{user}");
+        let (_, list) = place.get(&key, "/v1/documents").await;
+        assert_eq!(list["documents"].as_array().unwrap().len(), count, "{user}");
+        let other = format!("/v1/documents/diary?user_id=not-{user}");
+        assert_eq!(place.get(&key, &other).await.0, 403, "{user}");
     }
     let owners = place.key("owner", json!({ "memory_of": "ann" })).await;
-    assert_eq!(place.text(&owners, "diary").await.0, 403);
+    assert_eq!(place.text(&owners, "diary").await.0, 404);
     // And only with its scope.
     let narrow = place.key("ann", json!({ "scopes": ["memory:read"] })).await;
     assert_eq!(place.text(&narrow, "diary").await.0, 200);

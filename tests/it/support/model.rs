@@ -26,10 +26,14 @@ struct Seen {
     requests: Mutex<Vec<(Option<String>, Value)>>,
     /// Streams that somebody still reads.
     open: AtomicUsize,
+    script: Option<Script>,
     embedding: Mutex<Embedding>,
     /// Every text that was embedded, in order.
     embedded: Mutex<Vec<String>>,
 }
+
+/// Answers a request: status and body.
+type Script = Box<dyn Fn(&Value) -> (u16, Value) + Send + Sync>;
 
 /// How texts are embedded.
 #[derive(Clone)]
@@ -70,9 +74,23 @@ pub(crate) const ABOUT: [(&str, usize); 12] = [
 
 impl Model {
     pub(crate) async fn start() -> Self {
+        Self::with(None).await
+    }
+
+    /// One that answers everything as the script says.
+    pub(crate) async fn scripted(
+        script: impl Fn(&Value) -> (u16, Value) + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(Some(Box::new(script))).await
+    }
+
+    async fn with(script: Option<Script>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/v1", listener.local_addr().unwrap());
-        let seen = Arc::<Seen>::default();
+        let seen = Arc::new(Seen {
+            script,
+            ..Seen::default()
+        });
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
             .route("/v1/embeddings", post(embed))
@@ -137,6 +155,11 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
         .to_owned();
     let proof = headers.get("authorization");
     let proof = proof.map(|proof| proof.to_str().unwrap().to_owned());
+    if let Some(script) = &seen.script {
+        let (status, answer) = script(&body);
+        seen.requests.lock().unwrap().push((proof, body));
+        return (StatusCode::from_u16(status).unwrap(), axum::Json(answer)).into_response();
+    }
     seen.requests.lock().unwrap().push((proof, body));
     let (word, rest) = text.split_once(' ').unwrap_or((&text, ""));
     let (end, words) = match word {

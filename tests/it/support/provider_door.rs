@@ -14,6 +14,7 @@ use jarkeeper::loads::Loads;
 use jarkeeper::memory::Memory;
 use jarkeeper::pool::Pool;
 use jarkeeper::profiles::Profiles;
+use jarkeeper::proxy::Proxy;
 use jarkeeper::registry::Registry;
 use jarkeeper::session::files::DaemonLock;
 use jarkeeper::source::Source;
@@ -75,7 +76,9 @@ impl House {
         let pool = Pool::open(store.clone(), renewer.clone(), events.clone(), clock).unwrap();
         let webhooks = Webhooks::new(store.clone(), events.clone(), renewer.clone(), clock);
         let registry = Registry::open(store.clone(), clock).await.unwrap();
-        let memory = Memory::new(store.clone(), Llm::new(renewer.clone()), clock);
+        let llm = Llm::new(renewer.clone());
+        let memory = Memory::new(store.clone(), llm.clone(), clock);
+        let proxy = Proxy::new(memory.clone(), llm, store.clone(), clock).unwrap();
         let loads = Loads::new(
             store.clone(),
             registry.clone(),
@@ -88,6 +91,7 @@ impl House {
             loads,
             profiles: Profiles::new(store.clone(), clock),
             memory,
+            proxy,
             events,
             pool,
             webhooks: webhooks.unwrap(),

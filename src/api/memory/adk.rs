@@ -1,0 +1,281 @@
+//! Memory in the shape that Google's Agent Development Kit calls (`BaseMemoryService`).
+
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::{Door, Problem, guarded};
+use crate::identity::{Principal, Scope};
+use crate::memory::{BATCH, Filter, Item, Query, Role, Said};
+
+/// Memories of one answer: the kit has no number of its own.
+const HITS: usize = 20;
+
+pub(super) fn routes() -> OpenApiRouter<Door> {
+    OpenApiRouter::new()
+        .routes(guarded(Scope::MemoryRead, routes!(search)))
+        .routes(guarded(Scope::MemoryWrite, routes!(add_session)))
+}
+
+/// `search_memory` of the kit.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AdkSearch {
+    /// Only what was said to this application; exactly this name.
+    #[schema(min_length = 1, max_length = 255)]
+    app_name: String,
+    /// In whose memory.
+    #[schema(min_length = 1, max_length = 255)]
+    user_id: String,
+    /// At most 8 KiB.
+    #[schema(min_length = 1, example = "Which instrument does she play?")]
+    query: String,
+}
+
+/// A part of a content; those without a text are left out.
+#[derive(Serialize, Deserialize, ToSchema)]
+struct AdkPart {
+    #[serde(default)]
+    text: Option<String>,
+    /// Whether the model only thought it: then it is not kept.
+    #[serde(default, skip_serializing)]
+    thought: Option<bool>,
+}
+
+/// What was said, in parts.
+#[derive(Serialize, Deserialize, ToSchema)]
+struct AdkContent {
+    /// `user` or `model`.
+    #[serde(default)]
+    role: Option<String>,
+    #[serde(default)]
+    parts: Option<Vec<AdkPart>>,
+}
+
+/// A memory, as the kit has it.
+#[derive(Serialize, ToSchema)]
+struct AdkMemory {
+    content: AdkContent,
+    /// Who said it.
+    author: String,
+    /// When it was said.
+    timestamp: DateTime<Utc>,
+    /// The interaction's id.
+    id: String,
+}
+
+/// What was found.
+#[derive(Serialize, ToSchema)]
+struct AdkMemories {
+    /// The best first; empty: nothing fits.
+    memories: Vec<AdkMemory>,
+}
+
+impl From<Item> for AdkMemory {
+    fn from(item: Item) -> Self {
+        let (role, author) = match &item {
+            Item::Interaction(one) => {
+                let role = match one.role {
+                    Role::User => "user",
+                    _ => "model",
+                };
+                (role, one.speaker.clone().unwrap_or_else(|| role.to_owned()))
+            }
+            Item::Passage(one) => ("user", one.name.clone()),
+            Item::Fact(_) => ("model", "memory".to_owned()),
+        };
+        let part = AdkPart {
+            text: Some(item.text().to_owned()),
+            thought: None,
+        };
+        Self {
+            content: AdkContent {
+                role: Some(role.to_owned()),
+                parts: Some(vec![part]),
+            },
+            author,
+            timestamp: item.at(),
+            id: item.id().to_owned(),
+        }
+    }
+}
+
+/// Finds what of a user's memory may answer a question, as `BaseMemoryService.search_memory` wants it: what was said to this
+/// application, and to no other.
+#[utoipa::path(post, path = "/v1/memory/adk/search", operation_id = "memory.adk.search", tag = "memory",
+    request_body = AdkSearch,
+    responses((status = 200, body = AdkMemories), (status = 400, body = Problem), (status = 403, body = Problem)))]
+async fn search(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    body: Result<Json<AdkSearch>, JsonRejection>,
+) -> Result<Json<AdkMemories>, Problem> {
+    let Json(body) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let query = Query {
+        text: body.query,
+        most: HITS,
+        filter: Filter {
+            app: Some(body.app_name),
+            ..Filter::default()
+        },
+        ..Query::default()
+    };
+    let user = Some(body.user_id.as_str());
+    let found = door.memory.search(&principal, user, query).await?;
+    let memories = found.hits.into_iter().map(|hit| hit.item.into());
+    Ok(Json(AdkMemories {
+        memories: memories.collect(),
+    }))
+}
+
+/// A time, as seconds since 1970 or in words.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+enum AdkTime {
+    /// Seconds since 1970.
+    Seconds(f64),
+    /// RFC 3339.
+    Words(DateTime<Utc>),
+}
+
+/// An event of a session. What else it has is not read.
+#[derive(Deserialize, ToSchema)]
+struct AdkEvent {
+    /// By which it is kept once.
+    #[schema(min_length = 1)]
+    id: String,
+    /// `user`, or the agent's name.
+    #[schema(min_length = 1, max_length = 255)]
+    author: String,
+    /// When it happened; now, where it is not said.
+    #[serde(default)]
+    timestamp: Option<AdkTime>,
+    /// One without any text is left out.
+    #[serde(default)]
+    content: Option<AdkContent>,
+    /// Whether it is a piece of an answer that still comes: then it is left out.
+    #[serde(default)]
+    partial: Option<bool>,
+}
+
+/// A session of the kit. What else it has is not read.
+#[derive(Deserialize, ToSchema)]
+struct AdkSession {
+    /// The application.
+    #[schema(min_length = 1, max_length = 255)]
+    app_name: String,
+    /// In whose memory.
+    #[schema(min_length = 1, max_length = 255)]
+    user_id: String,
+    /// The session.
+    #[schema(min_length = 1, max_length = 255)]
+    id: String,
+    /// In the order in which they happened.
+    events: Vec<AdkEvent>,
+}
+
+/// What became of a session.
+#[derive(Serialize, ToSchema)]
+struct AdkAdded {
+    /// Events that are kept now and were not before.
+    added: usize,
+    /// Events that were kept before.
+    known: usize,
+    /// Events without a text of their own.
+    left_out: usize,
+}
+
+/// Keeps the events of a session word for word, as `BaseMemoryService.add_session_to_memory` wants it. A session may come again as it
+/// grows: each event is kept once, by its id. At most 1 MiB at once.
+#[utoipa::path(post, path = "/v1/memory/adk/sessions", operation_id = "memory.adk.add_session", tag = "memory",
+    request_body = AdkSession,
+    responses((status = 201, body = AdkAdded), (status = 400, body = Problem), (status = 403, body = Problem),
+        (status = 409, body = Problem, description = "An event came before with another text, or the memory is full")))]
+async fn add_session(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    body: Result<Json<AdkSession>, JsonRejection>,
+) -> Result<(StatusCode, Json<AdkAdded>), Problem> {
+    let Json(session) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let all = session.events.len();
+    let mut said = Vec::new();
+    for (at, event) in session.events.into_iter().enumerate() {
+        let turn = turn(&session.app_name, &session.id, event);
+        let turn = turn.map_err(|why| Problem::bad_request(format!("events[{at}]: {why}")))?;
+        said.extend(turn);
+    }
+    let mut done = AdkAdded {
+        added: 0,
+        known: 0,
+        left_out: all - said.len(),
+    };
+    // More than fit at once are kept piece by piece: whoever sends it again keeps nothing twice.
+    while !said.is_empty() {
+        let rest = said.split_off(said.len().min(BATCH));
+        let some = std::mem::replace(&mut said, rest);
+        let kept = door
+            .memory
+            .add(&principal, Some(&session.user_id), some)
+            .await?;
+        let new = kept.iter().filter(|(_, new)| *new).count();
+        done.added += new;
+        done.known += kept.len() - new;
+    }
+    Ok((StatusCode::CREATED, Json(done)))
+}
+
+/// An event, as it is kept; `None`: it says nothing.
+fn turn(app: &str, session: &str, event: AdkEvent) -> Result<Option<Said>, String> {
+    if event.partial == Some(true) {
+        return Ok(None);
+    }
+    let parts = event.content.and_then(|content| content.parts);
+    let parts = parts.into_iter().flatten();
+    let texts = parts.filter(|part| part.thought != Some(true));
+    let text: Vec<String> = texts.filter_map(|part| part.text).collect();
+    let text = text.join("\n");
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let occurred_at = match event.timestamp {
+        None => None,
+        Some(AdkTime::Words(at)) => Some(at),
+        Some(AdkTime::Seconds(seconds)) => {
+            let millis = seconds * 1000.0;
+            // So far a double is exact.
+            let whole = (millis.abs() < 9e15).then_some(millis as i64);
+            let at = whole.and_then(DateTime::from_timestamp_millis);
+            Some(at.ok_or("timestamp is no time: give seconds since 1970")?)
+        }
+    };
+    let is_user = event.author == "user";
+    // Each of them may be as long as a name, and all together as one key.
+    let mut key = Sha256::new();
+    for part in [app, session, event.id.as_str()] {
+        key.update(part.as_bytes());
+        key.update([0]);
+    }
+    let key: String = key
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok(Some(Said {
+        text,
+        role: if is_user { Role::User } else { Role::Assistant },
+        speaker: (!is_user).then_some(event.author),
+        session: Some(session.to_owned()),
+        app: Some(app.to_owned()),
+        metadata: None,
+        occurred_at,
+        expires_at: None,
+        once: Some(format!("adk:{key}")),
+    }))
+}

@@ -1,0 +1,410 @@
+//! What a prompt is given of a memory: found by the newest question, without what already stands there, each once, dated and
+//! numbered, and quoted so that none of it can speak for anybody.
+
+mod alike;
+mod block;
+mod budget;
+mod plain;
+
+use chrono::{DateTime, FixedOffset, Local, Utc};
+
+use super::interaction::{user_of, work};
+use super::item::{self, Item};
+use super::query::{Filter, Found, Hit, Kind, Query};
+use super::search::filtered;
+use super::tokens::asked;
+use super::{Memory, MemoryError};
+use crate::identity::Principal;
+use crate::llm::Message;
+use alike::Words;
+use block::{Filling, number};
+
+pub(crate) use block::{is_block, without_blocks};
+
+/// Most that may be taken.
+pub const MOST: usize = 50;
+/// Tokens that a block may have: least and most.
+pub const TOKENS: (usize, usize) = (200, 100_000);
+/// Longest template, bytes.
+const TEMPLATE: usize = 8 << 10;
+/// What is worth less than this share of the best hit is not shown.
+const WORTH: f32 = 0.25;
+/// A question with fewer words of its own is read with the one before it.
+const OWN_WORDS: usize = 2;
+/// What of either end of a long question is asked with, characters.
+const END: usize = 1000;
+/// What of the messages is compared with what was found, from the newest on, bytes.
+const COMPARED: usize = 512 << 10;
+/// A turn that is shorter is shown with the one before it, characters.
+const SHORT: usize = 40;
+
+/// What a prompt needs.
+#[derive(Debug, Clone, Default)]
+pub struct Ask {
+    /// The prompt as it is, the oldest message first.
+    pub messages: Vec<Message>,
+    /// Most that is taken: 1 to [`MOST`].
+    pub most: usize,
+    /// Most tokens of the block, as they are estimated: [`TOKENS`].
+    pub max_tokens: usize,
+    /// The time of the question, and of which zone its dates are; `None`: now, in this machine's zone.
+    pub now: Option<DateTime<FixedOffset>>,
+    /// Which alone count.
+    pub filter: Filter,
+    /// What stands around it.
+    pub template: Option<Template>,
+    /// What makes the tags: 16 hexadecimal digits that nobody can guess; `None`: new ones.
+    pub nonce: Option<String>,
+    /// What was taken for this question before: it is taken again, as far as it is still there.
+    pub pinned: Option<Vec<(u32, usize)>>,
+}
+
+/// What a prompt is given.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Context {
+    /// The block; `None`: nothing is relevant.
+    pub block: Option<String>,
+    /// What stands in it.
+    pub citations: Vec<Citation>,
+    /// How many tokens it has, as they are estimated.
+    pub tokens: usize,
+    /// What took part in finding it.
+    pub signals: Vec<&'static str>,
+    /// Why there is none.
+    pub reason: Option<&'static str>,
+    /// The numbers of what was taken, in the order in which it was, and how often each was said besides.
+    pub taken: Vec<(u32, usize)>,
+}
+
+/// Whence a quotation is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Citation {
+    /// Its number in the block, from 1.
+    pub n: usize,
+    /// What it is.
+    pub kind: Kind,
+    /// The id under which it can be fetched; of a document the document's.
+    pub id: String,
+    /// The document's name.
+    pub document: Option<String>,
+    /// When it was said, written or noted.
+    pub occurred_at: DateTime<Utc>,
+}
+
+/// A text in which `{memories}` stands once, and `{date}` once or not at all. Nothing else in it means anything.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template(String);
+
+impl Template {
+    /// Checks it.
+    ///
+    /// # Errors
+    /// It is none, and why.
+    pub fn new(text: String) -> Result<Self, MemoryError> {
+        let count = |what: &str| text.matches(what).count();
+        let why = match (count("{memories}"), count("{date}")) {
+            _ if text.len() > TEMPLATE => format!("template has at most {TEMPLATE} bytes"),
+            (1, 0 | 1) => return Ok(Self(text)),
+            (1, _) => "{date} stands in template at most once".to_owned(),
+            _ => "{memories} stands in template exactly once".to_owned(),
+        };
+        Err(MemoryError::Invalid(why))
+    }
+
+    /// With everything in its place. What is put in is not read again.
+    fn filled(&self, memories: &str, date: &str) -> String {
+        let part = |text: &str| text.replace("{date}", date);
+        match self.0.split_once("{memories}") {
+            Some((before, behind)) => format!("{}{memories}{}", part(before), part(behind)),
+            None => memories.to_owned(),
+        }
+    }
+}
+
+impl Memory {
+    /// What a prompt is given of a user's memory.
+    ///
+    /// # Errors
+    /// `Invalid`, `Foreign`; the store cannot be read.
+    pub async fn context(
+        &self,
+        by: &Principal,
+        user: Option<&str>,
+        ask: Ask,
+    ) -> Result<Context, MemoryError> {
+        let invalid = |why: String| Err(MemoryError::Invalid(why));
+        if !(1..=MOST).contains(&ask.most) {
+            return invalid(format!("k is 1 to {MOST}"));
+        }
+        if !(TOKENS.0..=TOKENS.1).contains(&ask.max_tokens) {
+            return invalid(format!("max_tokens is {} to {}", TOKENS.0, TOKENS.1));
+        }
+        let own = user_of(by, user)?;
+        let now = ask.now.unwrap_or_else(|| {
+            let local = (self.clock)().with_timezone(&Local);
+            local.fixed_offset()
+        });
+        let nonce = match &ask.nonce {
+            Some(nonce) => nonce.clone(),
+            None => nonce()?,
+        };
+        if let Some(docs) = &ask.pinned {
+            let (store, person, docs) = (self.store.clone(), by.person.clone(), docs.clone());
+            let clock = (self.clock)();
+            return work(move || {
+                let Some((read, _)) = filtered(&store, &person, &own, &[], &Filter::default())?
+                else {
+                    return Ok(Context::nothing("what was found is not there any more"));
+                };
+                let mut items = Vec::with_capacity(docs.len());
+                for (doc, again) in docs {
+                    let at = read.entries.binary_search_by_key(&doc, |entry| entry.doc);
+                    let entry = at.ok().and_then(|at| read.entries.get(at));
+                    let item = item::fetch(&store, read.space, entry, clock)?.pop();
+                    items.extend(item.map(|item| (item, again)));
+                }
+                Ok(fill(items, &ask, now, &nonce, Vec::new()))
+            })
+            .await?;
+        }
+        let Some(question) = question(&ask.messages) else {
+            return Ok(Context::nothing(
+                "there is no message of the user to ask with",
+            ));
+        };
+        let query = Query {
+            text: question,
+            // What already stands in the prompt is often found first.
+            most: (ask.most * 3).min(120),
+            context: 1,
+            now: Some(now.to_utc()),
+            filter: ask.filter.clone(),
+        };
+        let found = self.search(by, user, query).await?;
+        work(move || {
+            if let Some(reason) = found.reason {
+                return Ok(Context::nothing(reason));
+            }
+            let signals = vec!["lexical"];
+            let known = known(&ask.messages);
+            let items = choose(found, &known, ask.most);
+            if items.is_empty() {
+                return Ok(Context {
+                    signals,
+                    ..Context::nothing("whatever was found already stands in the messages")
+                });
+            }
+            Ok(fill(items, &ask, now, &nonce, signals))
+        })
+        .await?
+    }
+
+    /// The session of the newest turn of a user whose idempotency key begins like this.
+    ///
+    /// # Errors
+    /// `Foreign`; the store cannot be read.
+    pub async fn session_behind(
+        &self,
+        by: &Principal,
+        user: Option<&str>,
+        once: String,
+    ) -> Result<Option<String>, MemoryError> {
+        let (user, person, store) = (user_of(by, user)?, by.person.clone(), self.store.clone());
+        work(move || Ok(store.session_behind(person.as_str(), &user, &once)?)).await?
+    }
+}
+
+impl Context {
+    fn nothing(reason: &'static str) -> Self {
+        Self {
+            reason: Some(reason),
+            ..Self::default()
+        }
+    }
+}
+
+/// Sixteen hexadecimal digits that nobody can guess.
+fn nonce() -> Result<String, MemoryError> {
+    let random = crate::ids::random();
+    let random = random
+        .map_err(|_| MemoryError::Invalid("the system gives no random numbers".to_owned()))?;
+    Ok(random.chars().take(16).collect())
+}
+
+/// What is asked: the newest message of the user, and where that says little by itself, the one before it too.
+fn question(messages: &[Message]) -> Option<String> {
+    let said = messages.iter().rev().filter(|one| one.is_user());
+    let mut said = said.filter(|one| !one.text.trim().is_empty() && !is_block(&one.text));
+    let newest = ends(&said.next()?.text);
+    if asked(&newest).len() >= OWN_WORDS {
+        return Some(newest);
+    }
+    Some(match said.next() {
+        Some(before) => format!("{}\n{newest}", ends(&before.text)),
+        None => newest,
+    })
+}
+
+/// Both ends of a long text: what is wanted stands at one of them.
+fn ends(text: &str) -> String {
+    let text = text.trim();
+    let count = text.chars().count();
+    if count <= 2 * END {
+        return text.to_owned();
+    }
+    let (begin, end) = (text.chars().take(END), text.chars().skip(count - END));
+    begin.chain(['\n']).chain(end).collect()
+}
+
+/// What stands in the messages, the newest first.
+fn known(messages: &[Message]) -> Vec<Words> {
+    let mut left = COMPARED;
+    let mut known = Vec::new();
+    for message in messages.iter().rev().filter(|one| !one.text.is_empty()) {
+        let Some(rest) = left.checked_sub(message.text.len()) else {
+            break;
+        };
+        left = rest;
+        known.push(Words::of(&message.text));
+    }
+    known
+}
+
+/// What of the hits is shown, the best first, and how often each was said besides.
+fn choose(found: Found, known: &[Words], most: usize) -> Vec<(Item, usize)> {
+    let best = found.hits.first().map_or(0.0, |hit| hit.score.total);
+    let mut chosen: Vec<(Item, Words, usize)> = Vec::new();
+    for hit in found.hits {
+        if chosen.len() >= most || hit.score.total < best * WORTH {
+            break;
+        }
+        for item in with_neighbour(hit) {
+            let words = Words::of(item.text());
+            if words.is_empty() || known.iter().any(|one| words.is_in(one)) {
+                continue;
+            }
+            // Of two that say the same the longer one is shown, and of two as long the newer one.
+            let place = chosen
+                .iter()
+                .position(|(_, other, _)| words.is_in(other) || other.is_in(&words));
+            let Some(at) = place else {
+                if chosen.len() < most {
+                    chosen.push((item, words, 0));
+                }
+                continue;
+            };
+            let (own, others, again) = &mut chosen[at];
+            if number(own) != number(&item) {
+                let longer = others.is_in(&words) && !words.is_in(others);
+                let newer = words.is_in(others) && others.is_in(&words) && item.at() > own.at();
+                *again += 1;
+                if longer || newer {
+                    (*own, *others) = (item, words);
+                }
+            }
+        }
+    }
+    chosen
+        .into_iter()
+        .map(|(item, _, again)| (item, again))
+        .collect()
+}
+
+/// A hit, and the turn that it cannot be understood without: behind one that only asks the answer, before a short one what it
+/// answers.
+fn with_neighbour(mut hit: Hit) -> Vec<Item> {
+    let turn = matches!(hit.item, Item::Interaction(_));
+    let text = hit.item.text().trim_end();
+    let asks = text.ends_with(['?', '？', '؟']);
+    let short = text.chars().count() < SHORT;
+    let neighbour = match (turn, asks, short) {
+        (true, true, _) if !hit.behind.is_empty() => Some(hit.behind.swap_remove(0)),
+        (true, false, true) => hit.before.pop(),
+        _ => None,
+    };
+    let neighbour = neighbour.filter(|one| matches!(one, Item::Interaction(_)));
+    std::iter::once(hit.item).chain(neighbour).collect()
+}
+
+/// The block of these, as far as they fit.
+fn fill(
+    items: Vec<(Item, usize)>,
+    ask: &Ask,
+    now: DateTime<FixedOffset>,
+    nonce: &str,
+    signals: Vec<&'static str>,
+) -> Context {
+    let mut filling = Filling::new(now, nonce, ask.template.as_ref(), ask.max_tokens);
+    let mut taken = Vec::new();
+    for (item, again) in items {
+        let doc = number(&item);
+        if filling.add(item, again) {
+            taken.push((doc, again));
+        }
+    }
+    match filling.finish() {
+        Some((block, citations)) => Context {
+            tokens: budget::tokens(&block),
+            block: Some(block),
+            citations,
+            signals,
+            reason: None,
+            taken,
+        },
+        None => Context {
+            signals,
+            ..Context::nothing("max_tokens leaves no room for what was found")
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(role: &str, text: &str) -> Message {
+        Message {
+            role: role.to_owned(),
+            text: text.to_owned(),
+            ..Message::default()
+        }
+    }
+
+    #[test]
+    fn a_question_that_says_little_is_read_with_the_one_before() {
+        let talk = |newest: &str| {
+            let all = [
+                said("system", "x"),
+                said("user", "Where did Ann buy the cello?"),
+                said("assistant", "In Cremona"),
+                said("user", newest),
+            ];
+            question(&all).unwrap()
+        };
+        assert!(talk("And when?").starts_with("Where did Ann buy the cello?\n"));
+        assert_eq!(
+            talk("Which colour has my bicycle now?"),
+            "Which colour has my bicycle now?"
+        );
+        assert_eq!(question(&[said("assistant", "hi")]), None);
+        assert!(
+            question(&[said("user", &"wort ".repeat(10_000))])
+                .unwrap()
+                .len()
+                <= 2 * END + 1
+        );
+    }
+
+    #[test]
+    fn a_template_has_one_place_and_no_code() {
+        let new = |text: &str| Template::new(text.to_owned());
+        let filled = new("{date} {x} {memories}!").unwrap();
+        assert_eq!(
+            filled.filled("a {date} {memories}", "D"),
+            "D {x} a {date} {memories}!"
+        );
+        for wrong in ["", "{memories}{memories}", "{date}{date}{memories}"] {
+            assert!(new(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Spaces: the memory of one user within its person. How much is in one, and how a whole one goes.
+//!
+//! `count` is of entries: turns, passages and facts; `bytes` is of the texts of turns, with what they said before, and of facts.
+//! Whoever adds or takes away says so in the same transaction. The texts of documents have a room of their own.
+
+use rusqlite::{Connection, OptionalExtension as _, named_params};
+
+use super::memory_rules::RULES;
+use super::people::is_bare;
+use super::{Store, StoreError};
+
+/// What the user of a space under deletion begins with. Users' names hold no control character, so none leads there; whoever
+/// looks up by an id asks for `user >= ' '`.
+const LEAVING: char = '\u{1}';
+/// Rows of short texts that go in one transaction.
+const ROWS: usize = 500;
+/// Rows of the index that go in one transaction.
+const BLOCKS: usize = 2000;
+/// Documents that go in one transaction.
+const DOCUMENTS: usize = 8;
+/// The tables that refer to a space, and how many of their rows go at once; those that refer to others stand first.
+const TABLES: [(&str, &str, usize); 7] = [
+    ("passages", "doc", ROWS),
+    ("learned", "doc", ROWS),
+    ("interactions", "doc", ROWS),
+    ("memory_vectors", "(model, block)", ROWS),
+    ("memory_index", "(term, block)", BLOCKS),
+    ("memory_entries", "block", ROWS),
+    ("memory_names", "(kind, name)", BLOCKS),
+];
+
+/// A space as it is before something is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Space {
+    pub(super) id: i64,
+    pub(super) next_doc: u32,
+    pub(super) next_name: u32,
+    /// Entries.
+    pub(super) count: u32,
+    /// Bytes of their texts.
+    pub(super) bytes: u64,
+}
+
+/// A space, as its person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpaceRow {
+    /// Whose memory it is, within the person's.
+    pub user: String,
+    /// Turns, passages and facts.
+    pub entries: u32,
+    /// Bytes of the texts of turns and facts.
+    pub bytes: u64,
+}
+
+/// How much one user may have in its memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Turns, passages and facts.
+    pub entries: u32,
+    /// Bytes of the texts of turns and facts.
+    pub bytes: u64,
+    /// The same of all users of a person who was only made for an instance, and of its documents.
+    pub bare_bytes: u64,
+}
+
+/// Why there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRoom {
+    /// The user has this many entries already, or would have more than it may.
+    Entries(u32),
+    /// The texts would have so many bytes.
+    Bytes {
+        /// How many they would have.
+        would: u64,
+        /// How many they may have.
+        room: u64,
+        /// Whether that counts for all of a person who was only made for an instance.
+        bare: bool,
+    },
+}
+
+/// What is in a memory as a whole: what its deletion takes away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Turns.
+    pub interactions: u64,
+    /// Facts.
+    pub facts: u64,
+    /// Documents.
+    pub documents: u64,
+}
+
+impl Contents {
+    /// All of it.
+    pub fn total(self) -> u64 {
+        self.interactions + self.facts + self.documents
+    }
+}
+
+/// The space of a user, where there is one.
+pub(super) fn find(
+    connection: &Connection,
+    person: &str,
+    user: &str,
+) -> rusqlite::Result<Option<Space>> {
+    connection
+        .prepare_cached(
+            "SELECT id, next_doc, next_name, count, bytes FROM memory_spaces WHERE person = ?1 AND user = ?2",
+        )?
+        .query_row([person, user], |row| {
+            Ok(Space {
+                id: row.get(0)?,
+                next_doc: row.get(1)?,
+                next_name: row.get(2)?,
+                count: row.get(3)?,
+                bytes: row.get::<_, i64>(4)?.unsigned_abs(),
+            })
+        })
+        .optional()
+}
+
+/// Makes the space of a user who has none.
+fn make(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Space> {
+    connection
+        .prepare_cached(
+            "INSERT INTO memory_spaces (person, user, next_doc, next_name, count, rules) VALUES (?1, ?2, 0, 1, 0, ?3)",
+        )?
+        .execute((person, user, RULES))?;
+    Ok(Space {
+        id: connection.last_insert_rowid(),
+        next_doc: 0,
+        next_name: 1,
+        count: 0,
+        bytes: 0,
+    })
+}
+
+/// The space of a user; it is made where there is none.
+pub(super) fn open(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Space> {
+    match find(connection, person, user)? {
+        Some(space) => Ok(space),
+        None => make(connection, person, user),
+    }
+}
+
+/// Writes the next numbers of a space, and that it has more.
+pub(super) fn grow(
+    connection: &Connection,
+    space: &Space,
+    entries: u32,
+    bytes: u64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE memory_spaces SET next_doc = :doc, next_name = :name, count = count + :entries, bytes = bytes + :bytes
+             WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": space.id, ":doc": space.next_doc, ":name": space.next_name, ":entries": entries,
+            ":bytes": i64::try_from(bytes).unwrap_or(i64::MAX),
+        })
+        .map(drop)
+}
+
+/// Writes that a space has less. An empty one leaves not even the name of its user.
+pub(super) fn shrink(
+    connection: &Connection,
+    space: i64,
+    entries: u32,
+    bytes: u64,
+) -> rusqlite::Result<()> {
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "UPDATE memory_spaces SET count = max(count - ?2, 0), bytes = max(bytes - ?3, 0) WHERE id = ?1",
+        )?
+        .execute((space, entries, bytes))?;
+    connection
+        .prepare_cached("DELETE FROM memory_spaces WHERE id = ?1 AND count = 0")?
+        .execute([space])
+        .map(drop)
+}
+
+/// Whether a user may have so much more. `space`: as it is now, where there is one.
+pub(super) fn has_room(
+    connection: &Connection,
+    person: &str,
+    space: Option<&Space>,
+    more: (u32, u64),
+    most: Quota,
+) -> rusqlite::Result<Result<(), NoRoom>> {
+    let (count, bytes) = space.map_or((0, 0), |space| (space.count, space.bytes));
+    if count.saturating_add(more.0) > most.entries {
+        return Ok(Err(NoRoom::Entries(count)));
+    }
+    let (mut would, mut room) = (bytes.saturating_add(more.1), most.bytes);
+    let bare = is_bare(connection, person)?;
+    if bare {
+        room = most.bare_bytes;
+        would = held(connection, person)?.saturating_add(more.1);
+    }
+    Ok(match would > room {
+        true => Err(NoRoom::Bytes { would, room, bare }),
+        false => Ok(()),
+    })
+}
+
+/// Bytes of all that a person keeps: turns and facts of every user, and documents.
+pub(super) fn held(connection: &Connection, person: &str) -> rusqlite::Result<u64> {
+    let bytes: i64 = connection
+        .prepare_cached(
+            "SELECT (SELECT coalesce(sum(bytes), 0) FROM memory_spaces WHERE person = ?1)
+               + (SELECT coalesce(sum(octet_length(text) + coalesce(octet_length(original), 0)), 0) FROM documents WHERE person = ?1)",
+        )?
+        .query_row([person], |row| row.get(0))?;
+    Ok(bytes.unsigned_abs())
+}
+
+fn contents(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Contents> {
+    let count = |sql: &str| -> rusqlite::Result<u64> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let count: i64 = statement.query_row([person, user], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    };
+    Ok(Contents {
+        interactions: count(
+            "SELECT count(*) FROM interactions WHERE space = (SELECT id FROM memory_spaces WHERE person = ?1 AND user = ?2)",
+        )?,
+        facts: count(
+            "SELECT count(*) FROM learned WHERE space = (SELECT id FROM memory_spaces WHERE person = ?1 AND user = ?2)",
+        )?,
+        documents: count("SELECT count(*) FROM documents WHERE person = ?1 AND user = ?2")?,
+    })
+}
+
+impl Store {
+    /// The users in a person's memory by name, those behind `after`. `only`: this one alone.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn spaces(
+        &self,
+        person: &str,
+        only: Option<&str>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<SpaceRow>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT user, count, bytes FROM memory_spaces
+                     WHERE person = ?1 AND user >= ' ' AND user > ?3 AND (?2 IS NULL OR user = ?2) ORDER BY user LIMIT ?4",
+                )?
+                .query_map((person, only, after.unwrap_or_default(), limit), |row| {
+                    Ok(SpaceRow {
+                        user: row.get(0)?,
+                        entries: row.get(1)?,
+                        bytes: row.get::<_, i64>(2)?.unsigned_abs(),
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// What is in a user's memory as a whole, and how many bytes a person who was only made for an instance keeps in all.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn contents(
+        &self,
+        person: &str,
+        user: &str,
+    ) -> Result<(Contents, Option<u64>), StoreError> {
+        self.read(|connection| {
+            let bare = is_bare(connection, person)?;
+            let held = bare.then(|| held(connection, person)).transpose()?;
+            Ok((contents(connection, person, user)?, held))
+        })
+    }
+
+    /// Takes a user's memory out of everybody's reach in one transaction, if it holds as much as is expected, and deletes it in
+    /// further ones. What is in it; whether it went.
+    ///
+    /// Where the process ends before the last one, [`Store::finish_leaving`] goes on; documents that are left then are still
+    /// there under the user's name.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn delete_memory(
+        &self,
+        person: String,
+        user: String,
+        expected: u64,
+    ) -> Result<(Contents, bool), StoreError> {
+        let begun = self.write(move |connection| {
+            let contents = contents(connection, &person, &user)?;
+            if contents.total() != expected {
+                return Ok((contents, Vec::new(), false));
+            }
+            connection
+                .prepare_cached(
+                    "UPDATE memory_spaces SET user = ?3 || id WHERE person = ?1 AND user = ?2",
+                )?
+                .execute((&person, &user, LEAVING.to_string()))?;
+            let documents: Vec<String> = connection
+                .prepare_cached("SELECT id FROM documents WHERE person = ?1 AND user = ?2")?
+                .query_map([&person, &user], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok((contents, documents, true))
+        });
+        let (contents, documents, went) = begun.await?;
+        // Passages refer to their documents, and are many: they go with the space first.
+        self.finish_leaving().await?;
+        for some in documents.chunks(DOCUMENTS) {
+            let some = some.to_vec();
+            self.write(move |connection| {
+                let mut delete =
+                    connection.prepare_cached("DELETE FROM documents WHERE id = ?1")?;
+                some.iter()
+                    .try_for_each(|id| delete.execute([id]).map(drop))
+            })
+            .await?;
+        }
+        Ok((contents, went))
+    }
+
+    /// Deletes what is left of memories that are under deletion; whether there was any.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn finish_leaving(&self) -> Result<bool, StoreError> {
+        let mut any = false;
+        loop {
+            let left = self.read(|connection| {
+                connection
+                    .prepare_cached("SELECT id FROM memory_spaces WHERE user < ' ' LIMIT 1")?
+                    .query_row([], |row| row.get(0))
+                    .optional()
+            })?;
+            let Some(space) = left else { return Ok(any) };
+            any = true;
+            for (table, key, rows) in TABLES {
+                while self
+                    .write(move |connection| some_of(connection, space, table, key, rows))
+                    .await?
+                {}
+            }
+            self.write(move |connection| {
+                connection
+                    .prepare_cached("DELETE FROM memory_spaces WHERE id = ?1")?
+                    .execute([space])
+                    .map(drop)
+            })
+            .await?;
+        }
+    }
+}
+
+/// Deletes some rows of a space; whether there may be more.
+fn some_of(
+    connection: &Connection,
+    space: i64,
+    table: &str,
+    key: &str,
+    rows: usize,
+) -> rusqlite::Result<bool> {
+    let keys = key.trim_matches(['(', ')']);
+    let deleted = connection
+        .prepare_cached(&format!(
+            "DELETE FROM {table} WHERE space = ?1 AND {key} IN (SELECT {keys} FROM {table} WHERE space = ?1 LIMIT {rows})"
+        ))?
+        .execute([space])?;
+    Ok(deleted == rows)
+}

@@ -1,0 +1,269 @@
+//! The watched folder.
+
+use std::path::PathBuf;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{pdf, search, texts};
+use crate::support::process::{Root, eventually};
+use crate::support::{Api, answer};
+
+const CONFIG: &str = "[memory]\ndocuments = \"docs\"\n";
+
+struct Place {
+    root: Root,
+    daemon: crate::support::process::Daemon,
+    api: Api,
+}
+
+impl Place {
+    fn new(config: &str, before: impl FnOnce(&Root)) -> Self {
+        let root = Root::new();
+        std::fs::write(root.path().join("config.toml"), config).unwrap();
+        before(&root);
+        let daemon = root.daemon();
+        let api = Api::of(&root, &daemon);
+        Self { root, daemon, api }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join("docs").join(name)
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    async fn list(&self) -> Value {
+        let (status, list) = answer(self.api.own(Method::GET, "/v1/documents?limit=1000")).await;
+        assert_eq!(status, 200, "{list}");
+        list
+    }
+
+    /// Waits until the list is as it shall be.
+    async fn until(&self, what: &str, mut is: impl FnMut(&Value) -> bool) -> Value {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        loop {
+            let list = self.list().await;
+            if is(&list) {
+                return list;
+            }
+            assert!(std::time::Instant::now() < end, "{what}: {list:#}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn until_names(&self, names: &[&str]) -> Value {
+        self.until(&format!("{names:?}"), |list| self::names(list) == names)
+            .await
+    }
+
+    async fn finds(&self, query: &str) -> Vec<String> {
+        let found = search(&self.api, json!({ "query": query })).await;
+        texts(&found).into_iter().map(str::to_owned).collect()
+    }
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    let documents = list["documents"].as_array().unwrap().iter();
+    documents.map(|one| one["name"].as_str().unwrap()).collect()
+}
+
+fn problem(list: &Value) -> &str {
+    list["folder"]["problem"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn what_lies_in_the_folder_is_found_and_goes_with_its_file() {
+    let mut place = Place::new(CONFIG, |root| {
+        std::fs::create_dir_all(root.path().join("docs/deep/er")).unwrap();
+        std::fs::write(root.path().join("docs/deep/er/a.md"), "# A\n\nThe bassoon.").unwrap();
+        std::fs::write(root.path().join("docs/.hidden.md"), "hidden").unwrap();
+        std::fs::write(root.path().join("docs/x.exe"), "no document").unwrap();
+    });
+    let list = place.until_names(&["deep/er/a.md"]).await;
+    assert_eq!(list["documents"][0]["origin"], "folder");
+    assert_eq!(place.finds("bassoon").await, ["# A\n\nThe bassoon."]);
+    // A new one in a new folder, one saved by rename over the old one.
+    place.write("new/b.pdf", pdf::pages(&["The rent is 900."]));
+    place.until_names(&["deep/er/a.md", "new/b.pdf"]).await;
+    let id = |list: &Value| list["documents"][0]["id"].clone();
+    place.write(".a.md.tmp", "# A\n\nThe zither.");
+    std::fs::rename(place.path(".a.md.tmp"), place.path("deep/er/a.md")).unwrap();
+    let changed = place
+        .until("the change", |now| {
+            now["documents"][0]["updated_at"] != list["documents"][0]["updated_at"]
+        })
+        .await;
+    assert_eq!(id(&changed), id(&list));
+    assert_eq!(place.finds("zither").await, ["# A\n\nThe zither."]);
+    assert!(place.finds("bassoon").await.is_empty() && !super::is_on_disk(&place.root, "bassoon"));
+    // It is the folder's: neither replaced nor deleted but there; and what was uploaded is not replaced by a file.
+    for (method, path) in [
+        (Method::PUT, "/v1/documents/deep%2Fer%2Fa.md"),
+        (Method::DELETE, "/v1/documents/new%2Fb.pdf"),
+    ] {
+        let request = place
+            .api
+            .own(method, path)
+            .header("content-type", "text/markdown")
+            .body("x");
+        let (status, refused) = answer(request).await;
+        assert_eq!(
+            (status, super::kind(&refused)),
+            (409, "came-another-way"),
+            "{refused}"
+        );
+    }
+    let request = place
+        .api
+        .own(Method::PUT, "/v1/documents/up.txt")
+        .header("content-type", "text/plain");
+    assert_eq!(answer(request.body("uploaded")).await.0, 201);
+    place.write("up.txt", "from the folder");
+    place.write(
+        "scan.pdf",
+        pdf::with(vec![pdf::stream("", b"0 0 9 9 re f")], ""),
+    );
+    let list = place
+        .until("two problems", |list| {
+            list["folder"]["files"]
+                .as_array()
+                .is_some_and(|all| all.len() == 2)
+        })
+        .await;
+    let files = list["folder"]["files"].to_string();
+    assert!(
+        files.contains("was uploaded") && files.contains("ocrmypdf"),
+        "{files}"
+    );
+    assert!(
+        place
+            .daemon
+            .hears("ocrmypdf")
+            .to_string()
+            .contains("scan.pdf")
+    );
+    assert_eq!(place.finds("uploaded").await, ["uploaded"]);
+    // Nothing is done twice: after a restart all is as it was.
+    let before = place.list().await["documents"].clone();
+    place.daemon.kill();
+    place.daemon = place.root.daemon();
+    place.api = Api::of(&place.root, &place.daemon);
+    let list = place
+        .until("the look at the start", |list| {
+            list["folder"]["files"]
+                .as_array()
+                .is_some_and(|all| all.len() == 2)
+        })
+        .await;
+    assert_eq!(list["documents"], before);
+    // What is mended is taken, what is gone goes.
+    place.write("scan.pdf", pdf::pages(&["Now with words."]));
+    std::fs::remove_file(place.path("up.txt")).unwrap();
+    std::fs::remove_dir_all(place.path("new")).unwrap();
+    let list = place
+        .until_names(&["deep/er/a.md", "scan.pdf", "up.txt"])
+        .await;
+    place
+        .until("no problem", |list| list["folder"]["files"] == json!([]))
+        .await;
+    assert!(place.finds("rent").await.is_empty(), "{list:#}");
+    // Emptied while it was watched: all of it is gone.
+    std::fs::remove_dir_all(place.path("deep")).unwrap();
+    for file in [".hidden.md", "x.exe", "scan.pdf"] {
+        std::fs::remove_file(place.path(file)).unwrap();
+    }
+    place.until_names(&["up.txt"]).await;
+}
+
+#[tokio::test]
+async fn a_folder_that_vanishes_deletes_nothing_and_the_setting_takes_effect_at_once() {
+    let mut place = Place::new("", |_| {});
+    for at in 0..3 {
+        place.write(&format!("{at}.txt"), format!("the bassoon {at}"));
+    }
+    assert_eq!(place.list().await["folder"], Value::Null);
+    place.root.save("config.toml", CONFIG);
+    let all = ["0.txt", "1.txt", "2.txt"];
+    place.until_names(&all).await;
+    // Moved away, as a disk that is not mounted.
+    std::fs::rename(place.path(""), place.root.path().join("away")).unwrap();
+    let gone = place
+        .until("it says so", |list| !problem(list).is_empty())
+        .await;
+    assert!(problem(&gone).contains("stay as they are"), "{gone:#}");
+    assert_eq!(names(&gone), all);
+    // An empty folder where it is mounted: another one.
+    std::fs::create_dir(place.path("")).unwrap();
+    let empty = place
+        .until("it says so", |list| problem(list).contains("is empty"))
+        .await;
+    assert_eq!(names(&empty), all);
+    place.daemon.kill();
+    place.daemon = place.root.daemon();
+    place.api = Api::of(&place.root, &place.daemon);
+    let empty = place
+        .until("also after the start", |list| {
+            problem(list).contains("is empty")
+        })
+        .await;
+    assert_eq!(names(&empty), all);
+    assert_eq!(place.finds("bassoon").await.len(), 3);
+    // Back again, with one less.
+    std::fs::remove_dir(place.path("")).unwrap();
+    std::fs::remove_file(place.root.path().join("away/1.txt")).unwrap();
+    std::fs::rename(place.root.path().join("away"), place.path("")).unwrap();
+    let back = place.until_names(&["0.txt", "2.txt"]).await;
+    place
+        .until("no problem", |list| problem(list).is_empty())
+        .await;
+    assert!(back["folder"].is_object());
+    // Without the setting the documents stay, and are like others.
+    place.root.save("config.toml", "");
+    place
+        .until("no folder", |list| list["folder"].is_null())
+        .await;
+    let (status, _) = answer(place.api.own(Method::DELETE, "/v1/documents/0.txt")).await;
+    assert_eq!(status, 204);
+    assert_eq!(names(&place.list().await), ["2.txt"]);
+}
+
+#[tokio::test]
+async fn a_thousand_files_at_once_are_all_found() {
+    let place = Place::new(CONFIG, |root| {
+        std::fs::create_dir(root.path().join("docs")).unwrap()
+    });
+    for at in 0..1000 {
+        place.write(
+            &format!("f{}/{at:04}.txt", at % 7),
+            format!("file number {at} has code{at}x"),
+        );
+    }
+    let list = place
+        .until("all are there", |list| names(list).len() == 1000)
+        .await;
+    assert_eq!(list["folder"]["files"], json!([]));
+    assert_eq!(
+        place.finds("code777x").await,
+        ["file number 777 has code777x"]
+    );
+    std::fs::remove_dir_all(place.path("f3")).unwrap();
+    place
+        .until("those of one folder are gone", |list| {
+            names(list).len() == 857
+        })
+        .await;
+    assert!(place.finds("code3x").await.is_empty());
+    eventually("the log says so", || {
+        place
+            .daemon
+            .log()
+            .iter()
+            .any(|line| line.to_string().contains("files are gone"))
+            .then_some(())
+    });
+}
