@@ -106,13 +106,6 @@ fn variants() -> Vec<(&'static str, Parts)> {
             },
         ),
         (
-            "without the session",
-            Parts {
-                session: false,
-                ..all
-            },
-        ),
-        (
             "without names",
             Parts {
                 names: false,

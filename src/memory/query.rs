@@ -99,15 +99,13 @@ pub struct Hit {
     pub behind: Vec<Item>,
 }
 
-/// How well something fits: `total = (lexical + session + dates + semantic) * factor`. It compares hits of one answer, and nothing else.
+/// How well something fits: `total = (lexical + dates + semantic) * factor`. It compares hits of one answer, and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
     /// All in all.
     pub total: f32,
     /// Of its words and those around it.
     pub lexical: f32,
-    /// Of its session.
-    pub session: f32,
     /// Of its time, where the question has one: it was said then, or speaks of then.
     pub dates: f32,
     /// Of its meaning and that of its neighbours, as far as it stands out.

@@ -1,8 +1,7 @@
 //! What answers a question: a pure function of what the index has.
 //!
 //! BM25 (Robertson, Zaragoza 2009) over the entries of one memory, where an entry is read with those around it: a word counts
-//! in its neighbours too, the less the farther they are, because an answer rarely repeats what the question named. The whole
-//! session adds a little. To that comes what was said in the time that the question is about, or speaks of it, and how near
+//! in its neighbours too, the less the farther they are, because an answer rarely repeats what the question named. To that comes what was said in the time that the question is about, or speaks of it, and how near
 //! the meaning is, where a model tells it. Who speaks, whether it only asks, and whether it holds the kind of answer that is
 //! wanted, multiply. Numbers were found on conversations with labelled questions; `benches/recall.rs` shows what each part adds.
 
@@ -19,8 +18,6 @@ use around::Lengths;
 const K1: f32 = 0.9;
 /// How much long entries are held against themselves.
 const B: f32 = 0.4;
-/// What the session counts.
-const SESSION: f32 = 0.2;
 /// What a turn counts whose speaker the question names.
 const NAMED: f32 = 1.6;
 /// What a turn counts that only asks.
@@ -30,6 +27,10 @@ const TELLS: u16 = 14;
 /// What it counts to be of the time that is asked for, or to speak of it; and how much everything else counts then.
 const DATES: f32 = 1.2;
 const DATED: f32 = 1.3;
+/// How much more the meaning counts where the words fit nothing.
+const MEANING: f32 = 2.0;
+/// What an entry that fits every word of the question gets, against what they are worth.
+const WHOLE: f32 = 1.2;
 /// A time that is less rare leads nowhere by itself: most of the memory is of it.
 const LEADS: f32 = 0.5;
 
@@ -59,8 +60,6 @@ pub struct Parts {
     pub cues: bool,
     /// Neighbours.
     pub neighbours: bool,
-    /// Sessions.
-    pub session: bool,
     /// Who speaks.
     pub names: bool,
     /// Whether it only asks.
@@ -77,7 +76,6 @@ impl Parts {
         dates: true,
         cues: true,
         neighbours: true,
-        session: true,
         names: true,
         questions: true,
         languages: true,
@@ -88,7 +86,6 @@ impl Parts {
         dates: false,
         cues: false,
         neighbours: false,
-        session: false,
         names: false,
         questions: false,
         languages: false,
@@ -105,8 +102,6 @@ pub(super) struct Ranked {
     pub(super) score: f32,
     /// What its words and those around it give.
     pub(super) words: f32,
-    /// What its session gives.
-    pub(super) session: f32,
     /// What its time gives.
     pub(super) dates: f32,
     /// What its meaning gives.
@@ -124,12 +119,8 @@ pub(super) fn rank(
     parts: Parts,
 ) -> Vec<Ranked> {
     let words = words(entries, question.words, around);
-    let sessions = match parts.session {
-        true => sessions(entries, question.words),
-        false => vec![0.0; numbers(entries)],
-    };
     let (of_time, time) = times(entries, question);
-    let unit = unit(entries.len(), question.words);
+    let unit = unit(entries.len(), question.words, &words);
     let near = meaning::near(question.similar, around, unit);
     let cue = question.cue.map(|(postings, factor)| {
         let mut has = vec![false; entries.len()];
@@ -144,7 +135,6 @@ pub(super) fn rank(
         if !leads {
             continue;
         }
-        let session = SESSION * sessions[index(entry.session)];
         let dates = if dated { DATES * time } else { 0.0 };
         let speaks = entry.speaker != 0 && question.named.contains(&entry.speaker);
         let asks = parts.questions
@@ -166,12 +156,11 @@ pub(super) fn rank(
             .filter(|(is, _)| *is)
             .map(|(_, factor)| factor)
             .product();
-        let score = (words[at] + session + dates + semantic) * factor;
+        let score = (words[at] + dates + semantic) * factor;
         found.push(Ranked {
             at,
             score,
             words: words[at],
-            session,
             dates,
             semantic,
             factor,
@@ -220,50 +209,24 @@ fn times(entries: &[Entry], question: &Question<'_>) -> (Vec<bool>, f32) {
     (of_time, rarity(entries.len(), count))
 }
 
-/// What one step of meaning is worth in this question: its words give more in a large memory, where they are rarer.
-fn unit(entries: usize, words: &[(Vec<Posting>, f32)]) -> f32 {
+/// What one step of meaning is worth in this question: its words give more in a large memory, where they are rarer; and the worse
+/// the best of all entries fits them, the more the meaning counts. `scores`: what the words give to each entry.
+fn unit(entries: usize, words: &[(Vec<Posting>, f32)], scores: &[f32]) -> f32 {
     let there = words.iter().filter(|(term, _)| !term.is_empty());
     let rare: Vec<_> = there
         .map(|(term, counts)| counts * rarity(entries, term.len()))
         .collect();
-    match rare.is_empty() {
-        true => meaning::UNIT,
-        false => mean(&rare) * meaning::OF_WORDS,
+    if rare.is_empty() {
+        return meaning::UNIT;
     }
-}
-
-/// What a session gives to its turns, by its number.
-fn sessions(entries: &[Entry], postings: &[(Vec<Posting>, f32)]) -> Vec<f32> {
-    let mut lengths = vec![0.0_f32; numbers(entries)];
-    for entry in entries.iter().filter(|entry| entry.session != 0) {
-        lengths[index(entry.session)] += f32::from(entry.words).max(1.0);
-    }
-    let all: Vec<_> = lengths
-        .iter()
-        .copied()
-        .filter(|length| *length > 0.0)
-        .collect();
-    let average = mean(&all);
-    let mut scores = vec![0.0_f32; lengths.len()];
-    let mut counts = vec![0.0_f32; lengths.len()];
-    let mut touched = Vec::new();
-    for (term, weight) in postings {
-        for (at, often) in located(entries, term) {
-            let session = index(entries[at].session);
-            if session != 0 {
-                if counts[session] == 0.0 {
-                    touched.push(session);
-                }
-                counts[session] += often;
-            }
-        }
-        let rare = weight * rarity(all.len(), touched.len());
-        for session in touched.drain(..) {
-            let count = std::mem::take(&mut counts[session]);
-            scores[session] += rare * saturated(count, lengths[session] / average);
-        }
-    }
-    scores
+    let nowhere = words.iter().filter(|(term, _)| term.is_empty());
+    let all = rare.iter().sum::<f32>()
+        + nowhere
+            .map(|(_, counts)| counts * rarity(entries, 0))
+            .sum::<f32>();
+    let best = scores.iter().copied().fold(0.0, f32::max);
+    let fits = (best / (WHOLE * all.max(f32::MIN_POSITIVE))).min(1.0);
+    mean(&rare) * meaning::OF_WORDS * (1.0 + MEANING * (1.0 - fits))
 }
 
 /// One more than the greatest number of a session: numbers are given one after the other, so a list serves as a table.

@@ -292,7 +292,6 @@ impl Finder<'_> {
             score: Score {
                 total: one.score,
                 lexical: one.words,
-                session: one.session,
                 dates: one.dates,
                 semantic: one.semantic,
                 factor: one.factor,

@@ -80,14 +80,12 @@ struct Search {
     now: Option<DateTime<Utc>>,
 }
 
-/// How well something fits: `total = (lexical + session + dates + semantic) * factor`. It compares hits of one answer, and nothing else.
+/// How well something fits: `total = (lexical + dates + semantic) * factor`. It compares hits of one answer, and nothing else.
 #[derive(Serialize, ToSchema)]
 struct ScoreView {
     total: f32,
     /// Of its words, and of those around it in its session.
     lexical: f32,
-    /// Of its session as a whole.
-    session: f32,
     /// Of its time, where the query has one: it was said then, or speaks of then.
     dates: f32,
     /// Of its meaning, as far as it stands out from all others.
@@ -290,7 +288,6 @@ impl From<Hit> for HitView {
             score: ScoreView {
                 total: hit.score.total,
                 lexical: hit.score.lexical,
-                session: hit.score.session,
                 dates: hit.score.dates,
                 semantic: hit.score.semantic,
                 factor: hit.score.factor,

@@ -15,8 +15,13 @@ pub(super) const LEADS: f32 = 0.5;
 pub(super) const OF_WORDS: f32 = 0.2;
 /// and where the memory has none of them.
 pub(super) const UNIT: f32 = 0.8;
-/// In a small memory nothing stands out by itself: it is measured as if these were there too.
-const OTHERS: [f32; 4] = [0.05, 0.35, 0.05, 0.35];
+/// Entries from which on a memory tells by itself how far its cosines lie apart.
+const MANY: f32 = 20.0;
+/// Until then it is as if so many others were there, as far apart as is usual,
+const OTHERS: f32 = 4.0;
+const APART: f32 = 0.15;
+/// and where there are fewer than that at all, as near as is usual.
+const NEAR: f32 = 0.2;
 
 /// What the meaning of each entry gives; empty where nothing is known of any. `unit`: what one deviation is worth.
 pub(super) fn near(similar: &[Option<f32>], around: &Around, unit: f32) -> Vec<f32> {
@@ -24,13 +29,10 @@ pub(super) fn near(similar: &[Option<f32>], around: &Around, unit: f32) -> Vec<f
     if similar.iter().all(Option::is_none) {
         return Vec::new();
     }
-    let (mean, _) = spread(known.chain(OTHERS));
+    let usual = Usual::of(known);
     let own = |at: usize| {
-        similar
-            .get(at)
-            .copied()
-            .flatten()
-            .map_or(0.0, |near| near - mean)
+        let near = similar.get(at).copied().flatten();
+        near.map_or(0.0, |near| near - usual.near)
     };
     let with = |at: usize| {
         let before = around.before(at, 1).next().map_or(0.0, own);
@@ -38,18 +40,44 @@ pub(super) fn near(similar: &[Option<f32>], around: &Around, unit: f32) -> Vec<f
         own(at) + FORTH * before + BACK * behind
     };
     let all: Vec<f32> = (0..similar.len()).map(with).collect();
-    let (mean, deviation) = spread(all.iter().copied().chain(OTHERS.map(|other| other - mean)));
-    let stands_out = |near: f32| unit * ((near - mean) / deviation - COUNTS).max(0.0);
+    let mut wide = Usual::of(all.iter().copied());
+    if usual.is_guess {
+        // They are counted from what is usual already.
+        wide.near = 0.0;
+    }
+    let stands_out = |near: f32| unit * ((near - wide.near) / wide.apart - COUNTS).max(0.0);
     all.into_iter().map(stands_out).collect()
 }
 
-/// Mean and standard deviation.
-fn spread(all: impl Iterator<Item = f32>) -> (f32, f32) {
-    let (mut count, mut sum, mut squares) = (0.0_f64, 0.0_f64, 0.0_f64);
-    for one in all.map(f64::from) {
-        (count, sum, squares) = (count + 1.0, sum + one, squares + one * one);
+/// How near the entries of a memory are to a question that has nothing to do with them.
+struct Usual {
+    near: f32,
+    /// The standard deviation.
+    apart: f32,
+    /// There are too few to tell.
+    is_guess: bool,
+}
+
+impl Usual {
+    fn of(all: impl Iterator<Item = f32>) -> Self {
+        let (mut count, mut sum, mut squares) = (0.0_f64, 0.0_f64, 0.0_f64);
+        for one in all.map(f64::from) {
+            (count, sum, squares) = (count + 1.0, sum + one, squares + one * one);
+        }
+        let count = count.max(1.0);
+        let mean = sum / count;
+        let variance = ((squares / count - mean * mean) as f32).max(0.0);
+        let (count, mean) = (count as f32, mean as f32);
+        let others = OTHERS * (1.0 - count / MANY).max(0.0);
+        let variance = (count * variance + others * APART * APART) / (count + others);
+        let is_guess = count < OTHERS;
+        Self {
+            near: match is_guess {
+                true => (count * mean + (OTHERS - count) * NEAR) / OTHERS,
+                false => mean,
+            },
+            apart: variance.max(1e-6).sqrt(),
+            is_guess,
+        }
     }
-    let mean = sum / count;
-    let deviation = (squares / count - mean * mean).max(1e-6).sqrt();
-    (mean as f32, deviation as f32)
 }

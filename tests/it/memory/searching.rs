@@ -56,7 +56,7 @@ async fn a_turn_is_found_by_its_own_words_and_by_those_around_it() {
     );
     assert_eq!((&found["matched"], &found["kept"]), (&json!(6), &json!(8)));
     let score = |name: &str| hit["score"][name].as_f64().unwrap();
-    let sum = score("lexical") + score("session") + score("dates") + score("semantic");
+    let sum = score("lexical") + score("dates") + score("semantic");
     let sum = sum * score("factor");
     assert!(
         (score("total") - sum).abs() < 1e-4 && score("lexical") > 0.0,
