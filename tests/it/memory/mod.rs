@@ -2,19 +2,19 @@
 
 mod adk;
 mod care;
+mod clients;
 mod commands;
 mod complaints;
+mod context;
 mod documents;
 mod embedding;
 mod folder;
+mod injected;
 mod keeping;
 mod learning;
 mod library;
 mod mending;
 mod pdf;
-mod clients;
-mod context;
-mod injected;
 mod proxy;
 mod script;
 mod searching;
