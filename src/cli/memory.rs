@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
 use super::daemon::Daemon;
-use super::memory_verbs::MemoryVerb;
 use super::facts;
+use super::memory_verbs::MemoryVerb;
 use super::{Stop, complain, memory_import, say, say_json};
 use crate::session::Files;
 
