@@ -49,6 +49,8 @@ pub(super) struct Question<'a> {
     pub(super) cue: Option<(&'a [Posting], f32)>,
     /// How near each entry is in meaning, from -1 to 1; empty where nothing tells it.
     pub(super) similar: &'a [Option<f32>],
+    /// Whether whoever tells it reads the words of a text together.
+    pub(super) deep: bool,
 }
 
 /// Which parts of ranking act. All do; only who measures what each adds leaves one out.
@@ -120,8 +122,14 @@ pub(super) fn rank(
 ) -> Vec<Ranked> {
     let words = words(entries, question.words, around);
     let (of_time, time) = times(entries, question);
-    let unit = unit(entries.len(), question.words, &words);
-    let near = meaning::near(question.similar, around, unit);
+    let step = match question.deep {
+        true => deep(&words, &of_time, time),
+        false => meaning::Step {
+            unit: unit(entries.len(), question.words, &words),
+            from: meaning::COUNTS,
+        },
+    };
+    let near = meaning::near(question.similar, around, step);
     let cue = question.cue.map(|(postings, factor)| {
         let mut has = vec![false; entries.len()];
         located(entries, postings).for_each(|(at, _)| has[at] = true);
@@ -131,7 +139,9 @@ pub(super) fn rank(
     for (at, entry) in entries.iter().enumerate() {
         let dated = of_time.get(at).copied().unwrap_or_default();
         let semantic = near.get(at).copied().unwrap_or_default();
-        let leads = words[at] > 0.0 || dated && time > LEADS || semantic >= unit * meaning::LEADS;
+        let leads = words[at] > 0.0
+            || dated && time > LEADS
+            || semantic >= step.unit * (meaning::LEADS - step.from);
         if !leads {
             continue;
         }
@@ -207,6 +217,24 @@ fn times(entries: &[Entry], question: &Question<'_>) -> (Vec<bool>, f32) {
     }
     let count = of_time.iter().filter(|is| **is).count();
     (of_time, rarity(entries.len(), count))
+}
+
+/// The same for a model that reads words together: it is worth twice as much as how far the words and times set the entries apart.
+fn deep(words: &[f32], of_time: &[bool], time: f32) -> meaning::Step {
+    let dates = of_time.iter().copied().chain(std::iter::repeat(false));
+    let given = words
+        .iter()
+        .zip(dates)
+        .map(|(words, dated)| words + if dated { DATES * time } else { 0.0 });
+    let apart = meaning::apart(given);
+    meaning::Step {
+        unit: if apart > 0.0 {
+            meaning::DEEP * apart
+        } else {
+            meaning::UNIT
+        },
+        from: meaning::DEEP_COUNTS,
+    }
 }
 
 /// What one step of meaning is worth in this question: its words give more in a large memory, where they are rarer; and the worse

@@ -218,6 +218,7 @@ impl Finder<'_> {
                 .as_ref()
                 .map(|(places, factor)| (places.as_slice(), *factor)),
             similar: &read.similar,
+            deep: self.meant.deep,
         };
         let mut ranked = rank(&read.entries, &question, &around, parts);
         if places.len() < read.entries.len() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::memory_blocks::{ENTRIES, Entry, POSTINGS, place, posting, read_entries, set_words};
-use super::{Store, StoreError};
+use super::{Store, StoreError, passages};
 
 /// The number of the rules by which texts are made terms. Whoever changes any of them counts it up.
 pub const RULES: i64 = 2;
@@ -117,8 +117,6 @@ fn texts(
     for sql in [
         "SELECT doc, text FROM interactions WHERE space = ?1 AND doc >= ?2 AND doc < ?3",
         "SELECT doc, text FROM learned WHERE space = ?1 AND doc >= ?2 AND doc < ?3 AND state = 'current'",
-        "SELECT doc, CAST(substr(CAST(text AS BLOB), begin + 1, end - begin) AS TEXT)
-         FROM passages JOIN documents ON documents.id = document WHERE space = ?1 AND doc >= ?2 AND doc < ?3",
     ] {
         let mut rows = connection.prepare_cached(sql)?;
         let mut rows = rows.query((space, from, until))?;
@@ -126,6 +124,7 @@ fn texts(
             all.insert(row.get(0)?, row.get(1)?);
         }
     }
+    all.extend(passages::texts(connection, space, from, until)?);
     Ok(all)
 }
 

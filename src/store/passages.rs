@@ -92,7 +92,6 @@ impl Store {
 }
 
 /// What is found of the passages with numbers from `from` to below `until`, by number.
-#[expect(dead_code, reason = "who makes an index anew asks for it")]
 pub(super) fn texts(
     connection: &Connection,
     space: i64,

@@ -66,6 +66,8 @@ struct Opened {
 pub struct Meant {
     /// Its direction; `None`: there is no model, or the question means nothing to it, or it does not answer.
     pub vector: Option<Vector>,
+    /// Whether the model reads the words of a text together: what such a one says counts for more than what a table says.
+    pub deep: bool,
     /// Why the model takes no part, where it should.
     pub warning: Option<String>,
 }
@@ -206,18 +208,20 @@ impl Embedder {
             _ => self.ask(text).await,
         };
         match asked {
-            Ok(vector) => Meant {
+            Ok((vector, deep)) => Meant {
                 vector: vector.filter(Vector::means),
+                deep,
                 warning: None,
             },
             Err(why) => Meant {
                 vector: None,
+                deep: false,
                 warning: Some(why.to_string()),
             },
         }
     }
 
-    async fn ask_in_time(&self, text: &str) -> Result<Option<Vector>, Arc<str>> {
+    async fn ask_in_time(&self, text: &str) -> Result<(Option<Vector>, bool), Arc<str>> {
         let slow = |until: Option<Instant>| {
             *self
                 .0
@@ -240,12 +244,14 @@ impl Embedder {
         }
     }
 
-    async fn ask(&self, text: &str) -> Result<Option<Vector>, Arc<str>> {
+    /// The vector, and whether the model is a deep one.
+    async fn ask(&self, text: &str) -> Result<(Option<Vector>, bool), Arc<str>> {
         let Some(model) = self.model().await? else {
-            return Ok(None);
+            return Ok((None, false));
         };
+        let deep = !matches!(model.kind, Kind::Table(_));
         match model.many(vec![text.to_owned()], Side::Asked).await {
-            Ok(vectors) => Ok(vectors.into_iter().next()),
+            Ok(vectors) => Ok((vectors.into_iter().next(), deep)),
             Err(why) => {
                 self.mistrust(&why);
                 Err(why.to_string().into())

@@ -8,9 +8,13 @@ use super::around::Around;
 const FORTH: f32 = 0.3;
 const BACK: f32 = 0.2;
 /// Deviations from which on it counts: a third of everything is nearer than that by chance.
-const COUNTS: f32 = 0.5;
-/// Steps above that from which on an entry is found by its meaning alone.
-pub(super) const LEADS: f32 = 0.5;
+pub(super) const COUNTS: f32 = 0.5;
+/// The same of a model that reads words together: what is a little nearer than others is so for a reason.
+pub(super) const DEEP_COUNTS: f32 = -1.0;
+/// Deviations from which on an entry is found by its meaning alone.
+pub(super) const LEADS: f32 = 1.0;
+/// What a deviation of such a model is worth, in deviations of what words and times give.
+pub(super) const DEEP: f32 = 2.0;
 /// What a deviation is worth against the mean of what the words of the question give,
 pub(super) const OF_WORDS: f32 = 0.2;
 /// and where the memory has none of them.
@@ -23,8 +27,34 @@ const APART: f32 = 0.15;
 /// and where there are fewer than that at all, as near as is usual.
 const NEAR: f32 = 0.2;
 
-/// What the meaning of each entry gives; empty where nothing is known of any. `unit`: what one deviation is worth.
-pub(super) fn near(similar: &[Option<f32>], around: &Around, unit: f32) -> Vec<f32> {
+/// How meanings count.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    /// What one deviation is worth.
+    pub(super) unit: f32,
+    /// From how many deviations on they count.
+    pub(super) from: f32,
+}
+
+/// The standard deviation.
+pub(super) fn apart(all: impl Iterator<Item = f32>) -> f32 {
+    spread(all).2
+}
+
+/// How many, their mean and their standard deviation.
+fn spread(all: impl Iterator<Item = f32>) -> (f32, f32, f32) {
+    let (mut count, mut sum, mut squares) = (0.0_f64, 0.0_f64, 0.0_f64);
+    for one in all.map(f64::from) {
+        (count, sum, squares) = (count + 1.0, sum + one, squares + one * one);
+    }
+    let count = count.max(1.0);
+    let mean = sum / count;
+    let variance = (squares / count - mean * mean).max(0.0);
+    (count as f32, mean as f32, variance.sqrt() as f32)
+}
+
+/// What the meaning of each entry gives; empty where nothing is known of any.
+pub(super) fn near(similar: &[Option<f32>], around: &Around, step: Step) -> Vec<f32> {
     let known = similar.iter().flatten().copied();
     if similar.iter().all(Option::is_none) {
         return Vec::new();
@@ -45,7 +75,7 @@ pub(super) fn near(similar: &[Option<f32>], around: &Around, unit: f32) -> Vec<f
         // They are counted from what is usual already.
         wide.near = 0.0;
     }
-    let stands_out = |near: f32| unit * ((near - wide.near) / wide.apart - COUNTS).max(0.0);
+    let stands_out = |near: f32| step.unit * ((near - wide.near) / wide.apart - step.from).max(0.0);
     all.into_iter().map(stands_out).collect()
 }
 
@@ -60,14 +90,8 @@ struct Usual {
 
 impl Usual {
     fn of(all: impl Iterator<Item = f32>) -> Self {
-        let (mut count, mut sum, mut squares) = (0.0_f64, 0.0_f64, 0.0_f64);
-        for one in all.map(f64::from) {
-            (count, sum, squares) = (count + 1.0, sum + one, squares + one * one);
-        }
-        let count = count.max(1.0);
-        let mean = sum / count;
-        let variance = ((squares / count - mean * mean) as f32).max(0.0);
-        let (count, mean) = (count as f32, mean as f32);
+        let (count, mean, apart) = spread(all);
+        let variance = apart * apart;
         let others = OTHERS * (1.0 - count / MANY).max(0.0);
         let variance = (count * variance + others * APART * APART) / (count + others);
         let is_guess = count < OTHERS;
