@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::{daemon, finds, search};
 use crate::support::answer;
-use crate::support::oauth::Carries as _;
 use crate::support::process::Root;
 
 /// Runs the command line with something on its standard input; its output.
