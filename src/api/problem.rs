@@ -129,12 +129,17 @@ fn classes() -> Object {
         .build()
 }
 
+/// Beside an answer that is another server's, and is passed on as it came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Passed;
+
 /// Gives the refusals of the libraries below us, which are plain text, the shape of all others.
 pub(super) async fn shape(response: Response) -> Response {
     let status = response.status();
     let kind = response.headers().get(CONTENT_TYPE);
     let plain = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
-    if !(status.is_client_error() || status.is_server_error()) || !plain {
+    let passed = response.extensions().get::<Passed>().is_some();
+    if !(status.is_client_error() || status.is_server_error()) || !plain || passed {
         return response;
     }
     let (parts, body) = response.into_parts();

@@ -14,6 +14,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use super::chat::{ChatRequest, Completion};
+use super::problem::Passed;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::llm::Unanswered;
@@ -154,6 +155,7 @@ fn passed(answered: Answered) -> Response {
     let mut answer = Response::new(body);
     *answer.status_mut() = answered.status;
     *answer.headers_mut() = answered.headers;
+    answer.extensions_mut().insert(Passed);
     answer
 }
 

@@ -98,6 +98,8 @@ impl Model {
             .route("/v1/chat/completions", post(complete))
             .route("/v1/embeddings", post(embed))
             .route("/v1/models", get(models))
+            // Prompts may be as long as they are let through.
+            .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(Arc::clone(&seen));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { base, seen, server }
