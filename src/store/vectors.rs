@@ -292,18 +292,18 @@ fn block_of(
         .optional()
 }
 
-/// The text of an entry, as it was said or written.
+/// The text of an entry, as the index takes it: of a passage with the headings above it.
 fn text_of(
     connection: &Connection,
     space: i64,
     doc: u32,
     kind: u8,
 ) -> rusqlite::Result<Option<String>> {
+    if kind == PASSAGE {
+        let found = super::passages::texts(connection, space, doc, doc.saturating_add(1))?;
+        return Ok(found.into_iter().next().map(|(_, text)| text));
+    }
     let sql = match kind {
-        PASSAGE => {
-            "SELECT substr(CAST(text AS BLOB), begin + 1, end - begin) FROM passages JOIN documents ON documents.id = document
-             WHERE space = ?1 AND doc = ?2"
-        }
         LEARNED => "SELECT CAST(text AS BLOB) FROM learned WHERE space = ?1 AND doc = ?2",
         _ => "SELECT CAST(text AS BLOB) FROM interactions WHERE space = ?1 AND doc = ?2",
     };
