@@ -239,15 +239,15 @@ impl Store {
         })
     }
 
-    /// A document that was not split by these rules; `None`: all were.
+    /// The first document with an id behind `after` that was not split by these rules; `None`: all were.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn unsplit_document(&self, rules: u32) -> Result<Option<Unsplit>, StoreError> {
+    pub fn unsplit_document(&self, rules: u32, after: &str) -> Result<Option<Unsplit>, StoreError> {
         self.read(|connection| {
             let found: Option<(String, String, String)> = connection
-                .prepare_cached("SELECT id, person, text FROM documents WHERE rules < ?1 LIMIT 1")?
-                .query_row([rules], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .prepare_cached("SELECT id, person, text FROM documents WHERE +rules < ?1 AND id > ?2 ORDER BY id LIMIT 1")?
+                .query_row((rules, after), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let Some((id, person, text)) = found else {
                 return Ok(None);

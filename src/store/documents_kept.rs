@@ -171,20 +171,26 @@ fn no_room(
     new: &NewDocument,
     most: Room,
 ) -> rusqlite::Result<Option<Kept>> {
-    let room = match is_bare(connection, person)? {
-        true => most.bare_bytes,
-        false => most.bytes,
-    };
-    let (others, bytes): (i64, i64) = connection
+    let (others, bytes, old): (i64, i64, i64) = connection
         .prepare_cached(
-            "SELECT count(*), coalesce(sum(octet_length(text) + coalesce(octet_length(original), 0)), 0)
-             FROM documents WHERE person = ?1 AND NOT (user = ?2 AND name = ?3)",
+            "SELECT count(*) FILTER (WHERE NOT same), coalesce(sum(bytes) FILTER (WHERE NOT same), 0),
+               coalesce(sum(bytes) FILTER (WHERE same), 0)
+             FROM (SELECT user = ?2 AND name = ?3 AS same, octet_length(text) + coalesce(octet_length(original), 0) AS bytes
+                   FROM documents WHERE person = ?1)",
         )?
         .query_row((person, &new.user, &new.name), |row| {
-            Ok((row.get(0)?, row.get(1)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
+    // Of whom nothing is known, all that it keeps has one room.
+    let (held, room) = match is_bare(connection, person)? {
+        true => {
+            let all = spaces::held(connection, person)?;
+            (all.saturating_sub(old.unsigned_abs()), most.bare_bytes)
+        }
+        false => (bytes.unsigned_abs(), most.bytes),
+    };
     let own = new.text.len() + new.original.as_ref().map_or(0, Vec::len);
-    let would = bytes.unsigned_abs().saturating_add(own as u64);
+    let would = held.saturating_add(own as u64);
     if would > room {
         return Ok(Some(Kept::NoRoom { would, room }));
     }

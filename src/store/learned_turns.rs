@@ -6,7 +6,8 @@ use super::learned::{CURRENT, OUTDATED};
 use super::memory_index::{Terms, cut};
 use super::spaces;
 
-/// A turn goes: facts that nothing else supports go with it, out of the index too; others lose this source.
+/// A turn goes: facts that nothing else supports go with it, out of the index too. Others lose this source, and are not found
+/// until those that are left were read again: perhaps only this one said it.
 pub(super) fn leave_turn(
     connection: &Connection,
     space: i64,
@@ -24,13 +25,15 @@ pub(super) fn leave_turn(
             .execute((space, fact.doc, turn))?;
         if fact.others == 0 {
             delete(connection, space, &fact, terms)?;
+        } else if fact.state == CURRENT && !fact.by_person {
+            outdate(connection, space, &fact, terms)?;
         }
     }
     Ok(())
 }
 
-/// The text of a turn was changed: current facts that nothing else supports are not found any more until the turn was read
-/// again; others lose this source. What a person mended stays.
+/// The text of a turn was changed: current facts that were read out of it are not found any more until their turns were read
+/// again. Those that have other turns lose this source. What a person mended stays.
 pub(super) fn change_turn(
     connection: &Connection,
     space: i64,
@@ -53,14 +56,25 @@ pub(super) fn change_turn(
                     "DELETE FROM learned_sources WHERE space = ?1 AND doc = ?2 AND source = ?3",
                 )?
                 .execute((space, fact.doc, turn))?;
-            continue;
         }
-        connection
-            .prepare_cached("UPDATE learned SET state = ?3 WHERE space = ?1 AND doc = ?2")?
-            .execute((space, fact.doc, OUTDATED))?;
-        cut(connection, space, fact.doc, &terms(&fact.text, fact.at))?;
+        outdate(connection, space, &fact, terms)?;
     }
     Ok(())
+}
+
+/// A current fact is not found any more until one of its turns says it again; they are read for that.
+fn outdate(connection: &Connection, space: i64, fact: &Fact, terms: Terms) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE learned SET state = ?3 WHERE space = ?1 AND doc = ?2")?
+        .execute((space, fact.doc, OUTDATED))?;
+    cut(connection, space, fact.doc, &terms(&fact.text, fact.at))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO learned_again (space, doc)
+             SELECT space, source FROM learned_sources WHERE space = ?1 AND doc = ?2 ON CONFLICT DO NOTHING",
+        )?
+        .execute((space, fact.doc))
+        .map(drop)
 }
 
 /// What is needed to take a fact away.
@@ -286,7 +300,8 @@ mod tests {
             })
             .await
             .unwrap();
-        assert_eq!(found(&store), ["both"]);
+        // Perhaps only the turn that was changed said what both support.
+        assert!(found(&store).is_empty());
         let some = |state: &str, sources: &[&str]| {
             Some((
                 state.to_owned(),
@@ -297,11 +312,12 @@ mod tests {
             ))
         };
         assert_eq!(state(&store, "one"), some("outdated", &["a-b"]));
-        assert_eq!(state(&store, "both"), some("current", &["c-d"]));
-        assert_eq!(store.reading_state("p", "u").unwrap().behind, 1);
+        assert_eq!(state(&store, "both"), some("outdated", &["c-d"]));
+        assert_eq!(store.reading_state("p", "u").unwrap().behind, 2);
         assert_eq!(store.unread_spaces(0, 9).unwrap().len(), 1);
         let again = store.unread(space, now(), 10).unwrap();
-        assert!(again.again && again.turns.len() == 1 && again.turns[0].text == "x b");
+        let texts: Vec<_> = again.turns.iter().map(|turn| turn.text.as_str()).collect();
+        assert!(again.again && texts == ["x b", "c d"], "{texts:?}");
         // It is changed once more while it is read: what was read then counts for nothing.
         let read = |version| Reading {
             space,
@@ -322,12 +338,12 @@ mod tests {
             .await
             .unwrap();
         store.keep_reading(read(2), 10, terms, now()).await.unwrap();
-        assert_eq!(found(&store), ["both"]);
-        assert_eq!(store.reading_state("p", "u").unwrap().behind, 1);
+        assert!(found(&store).is_empty());
+        assert_eq!(store.reading_state("p", "u").unwrap().behind, 2);
         store.keep_reading(read(3), 10, terms, now()).await.unwrap();
-        assert_eq!(found(&store), ["both", "one"]);
+        assert_eq!(found(&store), ["one"]);
         assert_eq!(state(&store, "one"), some("current", &["a-b"]));
-        assert_eq!(store.reading_state("p", "u").unwrap().behind, 0);
+        assert_eq!(store.reading_state("p", "u").unwrap().behind, 1);
     }
 
     #[tokio::test]
@@ -335,10 +351,11 @@ mod tests {
         let (_folder, store, space) = memory().await;
         let delete = |doc| store.delete_interactions(vec![Place { space, doc }], terms);
         assert_eq!(delete(0).await.unwrap(), 1);
-        assert_eq!(
-            (found(&store), state(&store, "one")),
-            (vec!["both".to_owned()], None)
-        );
+        // What two supported is found again where the one that is left still says it.
+        assert_eq!((found(&store), state(&store, "one")), (Vec::new(), None));
+        assert_eq!(state(&store, "both").unwrap().0, "outdated");
+        let again = store.unread(space, now(), 10).unwrap();
+        assert!(again.again && again.turns.len() == 1 && again.turns[0].doc == 1);
         let late = Reading {
             space,
             turns: vec![ReadTurn { doc: 2, version: 1 }],

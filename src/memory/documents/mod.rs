@@ -21,7 +21,8 @@ use super::{Memory, MemoryError};
 use crate::identity::Principal;
 use crate::ids;
 use crate::store::{
-    Deleted, DocumentRow, Entry, Kept, NewDocument, NewPassage, PASSAGE, Room, passage_text,
+    Deleted, DocumentRow, Entry, Kept, NewDocument, NewPassage, PASSAGE, Room, Unsplit,
+    passage_text,
 };
 use split::Piece;
 
@@ -182,21 +183,34 @@ impl Memory {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn split_waiting(&self) -> Result<(), MemoryError> {
-        while let Some(was) = self.store.unsplit_document(split::RULES)? {
-            let kind = DocumentKind::of(&was.row.kind).unwrap_or(DocumentKind::Plain);
-            let (name, at) = (was.row.name.clone(), was.row.updated_at);
-            let text = was.text.clone();
-            let model = self.embedder.quick().await;
-            let passages = work(move || passages(kind, &name, &text, at, model.as_deref())).await?;
-            let id = was.row.id.clone();
-            let done = self
-                .store
-                .split_document(was, split::RULES, passages, room(), terms);
-            if !done.await? {
-                tracing::warn!(document = %id, "this memory is full, so no passage of this document can be found; delete some of it and put the document again");
+        let mut after = String::new();
+        while let Some(was) = self.store.unsplit_document(split::RULES, &after)? {
+            after = was.row.id.clone();
+            // Those behind it are split all the same; this one is tried again at the next start.
+            match self.split_one(was).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::warn!(document = %after, "this memory is full, so no passage of this document can be found; delete some of it and put the document again");
+                }
+                Err(error) => {
+                    tracing::error!(document = %after, "this document cannot be split, so no passage of it can be found: {error}");
+                }
             }
         }
         Ok(())
+    }
+
+    /// Splits a document; whether there was room for its passages.
+    async fn split_one(&self, was: Unsplit) -> Result<bool, MemoryError> {
+        let kind = DocumentKind::of(&was.row.kind).unwrap_or(DocumentKind::Plain);
+        let (name, at) = (was.row.name.clone(), was.row.updated_at);
+        let text = was.text.clone();
+        let model = self.embedder.quick().await;
+        let passages = work(move || passages(kind, &name, &text, at, model.as_deref())).await?;
+        let done = self
+            .store
+            .split_document(was, split::RULES, passages, room(), terms);
+        Ok(done.await?)
     }
 
     /// Whether a folder is watched.

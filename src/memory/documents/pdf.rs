@@ -46,6 +46,10 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, String> {
         return encrypted();
     }
     if document.get_pages().is_empty() {
+        // Nothing can be read in it.
+        if document.was_encrypted() || document.trailer.get(b"Encrypt").is_ok() {
+            return encrypted();
+        }
         return Err(broken("it has no pages"));
     }
     let mut pages = Pages::default();

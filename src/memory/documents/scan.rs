@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io::{self, Read as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -178,6 +179,11 @@ pub(super) fn read(found: &Found) -> io::Result<Option<Vec<u8>>> {
         .read(true)
         .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
         .open(&found.path)?;
+    // A folder above it may have become a link since it was listed, or while it was: the kernel tells where the file is.
+    let place = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    if place != found.path {
+        return Ok(None);
+    }
     let same = |file: &std::fs::File| -> io::Result<bool> {
         let meta = file.metadata()?;
         Ok(meta.is_file() && Stamp::of(&meta) == found.stamp)
@@ -244,6 +250,26 @@ mod tests {
         std::fs::remove_file(base.join("a.txt")).unwrap();
         std::fs::write(base.join("a.txt"), "another").unwrap();
         assert_eq!(read(one).unwrap(), None);
+    }
+
+    #[test]
+    fn a_folder_that_became_a_link_shows_no_foreign_file() {
+        let outer = tempfile::tempdir().unwrap();
+        let outer = outer.path().canonicalize().unwrap();
+        for folder in ["docs", "foreign"] {
+            std::fs::create_dir(outer.join(folder)).unwrap();
+        }
+        std::fs::write(outer.join("foreign/a.txt"), "secret").unwrap();
+        symlink("../foreign", outer.join("docs/sub")).unwrap();
+        // As where it was swapped before the file in it was looked at.
+        let path = outer.join("docs/sub/a.txt");
+        let (path, stamp) = file(&outer.join("docs"), &path).unwrap().unwrap();
+        let found = Found {
+            path,
+            kind: DocumentKind::Plain,
+            stamp,
+        };
+        assert_eq!(read(&found).unwrap(), None);
     }
 
     #[test]

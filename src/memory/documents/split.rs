@@ -2,17 +2,18 @@
 //!
 //! Passages are in order, do not overlap, and hold everything that is not white space.
 
+use std::ops::Range;
+
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
-use text_splitter::{Characters, ChunkConfig, MarkdownSplitter, TextSplitter};
 
 use super::kind::DocumentKind;
 
 /// Counts up with every change to where texts are cut; documents that were split by other rules are split again.
 pub(super) const RULES: u32 = 1;
-/// What a passage shall have, and what it has at most, in characters.
-const WANTED: std::ops::RangeInclusive<usize> = 600..=1000;
-/// The most that the splitter is given at once, bytes: it looks through all of it for each passage.
-const WINDOW: usize = 8 << 10;
+/// What a passage has at most, in characters.
+const MOST: usize = 1000;
+/// What a piece of a long block has at least before the end of a sentence or a line is looked for, in characters.
+const LEAST: usize = 400;
 /// Longest heading that is kept of each above a passage, and longest of all together, characters.
 const HEADING: usize = 120;
 const PATH: usize = 400;
@@ -60,10 +61,6 @@ fn short(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
 }
 
-fn config() -> ChunkConfig<Characters> {
-    ChunkConfig::new(WANTED)
-}
-
 /// The pieces of what has no structure but paragraphs and sentences; `from`: where it stands in the whole.
 fn plain<'a>(
     text: &'a str,
@@ -71,47 +68,126 @@ fn plain<'a>(
     heading: Option<&'a str>,
     page: Option<u32>,
 ) -> impl Iterator<Item = Piece> + 'a {
-    let splitter = TextSplitter::new(config());
-    let paragraphs: Vec<_> = text.match_indices("\n\n").map(|(at, _)| at + 2).collect();
-    let mut pieces = Vec::new();
-    for (begin, end) in windows(text, &paragraphs) {
-        let chunks = splitter.chunk_indices(text.get(begin..end).unwrap_or_default());
-        pieces.extend(chunks.map(|(at, chunk)| (from + begin + at, chunk.len())));
+    let mut blocks = Vec::new();
+    let (mut at, mut was_blank) = (0, true);
+    for line in text.split_inclusive('\n') {
+        let blank = line.trim().is_empty();
+        if was_blank && !blank {
+            blocks.push(at);
+        }
+        was_blank = blank;
+        at += line.len();
     }
-    pieces.into_iter().map(move |(begin, length)| Piece {
-        begin,
-        end: begin + length,
+    let pieces = joined_blocks(text, ranges(&blocks, text.len()), |_| None);
+    pieces.into_iter().map(move |piece| Piece {
+        begin: from + piece.start,
+        end: from + piece.end,
         heading: heading.map(str::to_owned),
         page,
     })
 }
 
-/// Cuts a text into parts of [`WINDOW`] at most: where one of its paragraphs begins, where that is not possible at a space, and
-/// otherwise anywhere between characters.
-fn windows(text: &str, paragraphs: &[usize]) -> Vec<(usize, usize)> {
-    let mut windows = Vec::new();
-    let mut begin = 0;
-    while begin < text.len() {
-        let most = text.floor_char_boundary(begin + WINDOW);
-        let mut end = most;
-        if most < text.len() {
-            let behind = paragraphs.partition_point(|at| *at <= most);
-            let paragraph = paragraphs.get(behind.wrapping_sub(1));
-            let space = || {
-                let part = text.get(begin..most)?;
-                let (at, space) = part.rmatch_indices(char::is_whitespace).next()?;
-                Some(begin + at + space.len())
-            };
-            end = paragraph
-                .copied()
-                .filter(|at| *at > begin)
-                .or_else(space)
-                .unwrap_or(most);
+/// What is between these places and the end, each from one to the next.
+fn ranges(begins: &[usize], end: usize) -> Vec<Range<usize>> {
+    let ends = begins.iter().skip(1).copied().chain([end]);
+    // What stands before the first one belongs to it.
+    let begins = [0].into_iter().chain(begins.iter().skip(1).copied());
+    begins
+        .zip(ends)
+        .filter(|(a, b)| a < b)
+        .map(|(a, b)| a..b)
+        .collect()
+}
+
+/// Blocks joined as long as they have [`MOST`] characters together; one that has more by itself is cut. `section`: where what
+/// begins with the heading at a place ends; it is not torn where it would be whole in a piece of its own.
+fn joined_blocks(
+    text: &str,
+    blocks: Vec<Range<usize>>,
+    section: impl Fn(usize) -> Option<usize>,
+) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    let mut open: Option<Range<usize>> = None;
+    // How long the open piece is, and whether it is headings alone.
+    let (mut length, mut bare) = (0, true);
+    for block in blocks {
+        let Some(own) = trimmed(text, block) else {
+            continue;
+        };
+        let until = section(own.start);
+        if let Some(piece) = &mut open {
+            let more = count(text, piece.end..own.end);
+            let torn = until.is_some_and(|until| !bare && !fits(text, piece.start..until));
+            if length + more <= MOST && !torn {
+                piece.end = own.end;
+                length += more;
+                bare &= until.is_some();
+                continue;
+            }
+            pieces.extend(open.take());
         }
-        windows.push((begin, end));
-        begin = end;
+        let mut rest = own;
+        while let Some(cut) = cut(text, rest.clone()) {
+            pieces.extend(trimmed(text, rest.start..cut));
+            rest.start = cut;
+        }
+        open = trimmed(text, rest);
+        length = open.clone().map_or(0, |piece| count(text, piece));
+        bare = until.is_some();
     }
-    windows
+    pieces.extend(open);
+    pieces
+}
+
+fn part(text: &str, range: Range<usize>) -> &str {
+    text.get(range).unwrap_or_default()
+}
+
+fn count(text: &str, range: Range<usize>) -> usize {
+    part(text, range).chars().count()
+}
+
+/// Whether it has no more than [`MOST`] characters; looks at no more than that.
+fn fits(text: &str, range: Range<usize>) -> bool {
+    part(text, range).char_indices().nth(MOST).is_none()
+}
+
+/// Without the white space around it; `None`: it is nothing else.
+fn trimmed(text: &str, range: Range<usize>) -> Option<Range<usize>> {
+    let own = part(text, range.clone());
+    let begin = range.start + (own.len() - own.trim_start().len());
+    let own = own.trim();
+    (!own.is_empty()).then(|| begin..begin + own.len())
+}
+
+/// Where a text that is too long is cut: behind the end of a sentence, else of a line, else of a word, else of a character.
+fn cut(text: &str, range: Range<usize>) -> Option<usize> {
+    let own = part(text, range.clone());
+    let (most, _) = own.char_indices().nth(MOST)?;
+    let (mut sentence, mut line, mut word) = (None, None, None);
+    let mut last = ' ';
+    for (number, (at, c)) in own.get(..most)?.char_indices().enumerate() {
+        let end = at + c.len_utf8();
+        let far = number >= LEAST;
+        if c == '\n' && far {
+            line = Some(end);
+        }
+        if c.is_whitespace() {
+            // What is nothing but white space would be no piece.
+            word = Some(end).filter(|_| at > 0);
+        }
+        let ends = matches!(c, '。' | '！' | '？' | '।')
+            || c.is_whitespace() && matches!(last, '.' | '!' | '?' | '…' | '؟');
+        if ends && far {
+            sentence = Some(end);
+        }
+        // A quotation or a bracket is closed behind the end of its sentence.
+        if !matches!(c, '"' | '\'' | ')' | ']' | '”' | '’' | '»') {
+            last = c;
+        }
+    }
+    let at = sentence.or(line).or(word).unwrap_or(most);
+    Some(range.start + at)
 }
 
 fn paged(text: &str, heading: Option<&str>) -> Vec<Piece> {
@@ -134,43 +210,77 @@ struct Heading {
 
 /// The pieces of Markdown, each with the headings above it.
 fn structured(text: &str, title: Option<String>) -> Vec<Piece> {
-    let (headings, blocks) = outline(text);
-    let mut ahead = headings.iter().peekable();
-    let mut path: Vec<&Heading> = Vec::new();
-    let splitter = MarkdownSplitter::new(config());
-    let mut pieces = Vec::new();
-    for (from, until) in windows(text, &blocks) {
-        for (at, chunk) in splitter.chunk_indices(text.get(from..until).unwrap_or_default()) {
-            let begin = from + at;
-            let end = begin + chunk.len();
-            // Those before it, and those with which it begins.
-            let mut body = begin;
-            while let Some(next) = ahead.next_if(|next| {
-                next.begin < end && (next.begin < body || is_blank(text, body, next.begin))
-            }) {
-                enter(&mut path, next);
-                body = body.max(next.end);
-            }
-            let mut above = path.clone();
-            // What stands below several headings stands below what is common to them.
-            while let Some(next) = ahead.next_if(|next| next.begin < end) {
-                enter(&mut path, next);
-                let same = above
-                    .iter()
-                    .zip(&path)
-                    .take_while(|(a, b)| a.begin == b.begin)
-                    .count();
-                above.truncate(same);
-            }
-            pieces.push(Piece {
-                begin,
-                end,
-                heading: joined(title.as_deref(), &above),
-                page: None,
-            });
+    let Outline {
+        headings,
+        outer,
+        inner,
+    } = outline(text);
+    let sections = sections(&headings, text.len());
+    let section = |at: usize| {
+        let number = headings.binary_search_by_key(&at, |heading| heading.begin);
+        sections.get(number.ok()?).copied()
+    };
+    // A list, a table or a quotation that is too long is cut between its parts.
+    let mut begins = Vec::new();
+    for block in ranges(&outer, text.len()) {
+        begins.push(block.start);
+        if !fits(text, block.clone()) {
+            let first = inner.partition_point(|at| *at <= block.start);
+            let within = inner.iter().skip(first).take_while(|at| **at < block.end);
+            begins.extend(within);
         }
     }
+    begins.dedup();
+    let mut ahead = headings.iter().peekable();
+    let mut path: Vec<&Heading> = Vec::new();
+    let mut pieces = Vec::new();
+    for piece in joined_blocks(text, ranges(&begins, text.len()), section) {
+        // Those before it, and those with which it begins.
+        let mut body = piece.start;
+        while let Some(next) = ahead.next_if(|next| {
+            next.begin < piece.end && (next.begin < body || is_blank(text, body, next.begin))
+        }) {
+            enter(&mut path, next);
+            body = body.max(next.end);
+        }
+        let mut above = path.clone();
+        // What stands below several headings stands below what is common to them.
+        while let Some(next) = ahead.next_if(|next| next.begin < piece.end) {
+            enter(&mut path, next);
+            let same = above
+                .iter()
+                .zip(&path)
+                .take_while(|(a, b)| a.begin == b.begin)
+                .count();
+            above.truncate(same);
+        }
+        pieces.push(Piece {
+            begin: piece.start,
+            end: piece.end,
+            heading: joined(title.as_deref(), &above),
+            page: None,
+        });
+    }
     pieces
+}
+
+/// Where the section of each heading ends: at the next one of its level or above.
+fn sections(headings: &[Heading], end: usize) -> Vec<usize> {
+    let mut ends = vec![end; headings.len()];
+    let mut open: Vec<usize> = Vec::new();
+    for (number, heading) in headings.iter().enumerate() {
+        while let Some(last) = open.pop_if(|last| {
+            headings
+                .get(*last)
+                .is_some_and(|above| above.level >= heading.level)
+        }) {
+            if let Some(end) = ends.get_mut(last) {
+                *end = heading.begin;
+            }
+        }
+        open.push(number);
+    }
+    ends
 }
 
 fn is_blank(text: &str, from: usize, to: usize) -> bool {
@@ -199,16 +309,26 @@ fn joined(title: Option<&str>, above: &[&Heading]) -> Option<String> {
     (!all.is_empty()).then(|| short(&all.join(BELOW), PATH))
 }
 
-/// The headings of Markdown, and where its outermost blocks begin.
-fn outline(text: &str) -> (Vec<Heading>, Vec<usize>) {
-    let (mut headings, mut blocks) = (Vec::new(), Vec::new());
+/// What Markdown is made of.
+struct Outline {
+    headings: Vec<Heading>,
+    /// Where its outermost blocks begin.
+    outer: Vec<usize>,
+    /// Where blocks within blocks begin.
+    inner: Vec<usize>,
+}
+
+fn outline(text: &str) -> Outline {
+    let (mut headings, mut outer, mut inner) = (Vec::new(), Vec::new(), Vec::new());
     let mut open: Option<Heading> = None;
     let mut depth = 0_usize;
     for (event, place) in Parser::new_ext(text, Options::all()).into_offset_iter() {
         match &event {
-            Event::Start(_) => {
+            Event::Start(tag) => {
                 if depth == 0 {
-                    blocks.push(place.start);
+                    outer.push(place.start);
+                } else if is_block(tag) {
+                    inner.push(place.start);
                 }
                 depth += 1;
             }
@@ -244,8 +364,29 @@ fn outline(text: &str) -> (Vec<Heading>, Vec<usize>) {
         }
     }
     // Footnotes and the like may come out of order.
-    blocks.sort_unstable();
-    (headings, blocks)
+    headings.sort_by_key(|heading| heading.begin);
+    outer.sort_unstable();
+    inner.sort_unstable();
+    Outline {
+        headings,
+        outer,
+        inner,
+    }
+}
+
+/// Whether it is a part of a block by itself.
+fn is_block(tag: &Tag<'_>) -> bool {
+    matches!(
+        tag,
+        Tag::Paragraph
+            | Tag::Heading { .. }
+            | Tag::BlockQuote(_)
+            | Tag::CodeBlock(_)
+            | Tag::Item
+            | Tag::TableRow
+            | Tag::DefinitionListTitle
+            | Tag::DefinitionListDefinition
+    )
 }
 
 #[cfg(test)]
@@ -357,10 +498,10 @@ mod tests {
 
     #[test]
     fn a_text_without_any_end_is_cut_too() {
-        // Each of these took minutes where the splitter was given all of it.
+        // Each of these takes minutes where a part is looked at more than a few times.
         for (kind, text) in [
-            (DocumentKind::Plain, "x".repeat(40_000)),
-            (DocumentKind::Markdown, "x".repeat(40_000)),
+            (DocumentKind::Plain, "x".repeat(1 << 20)),
+            (DocumentKind::Markdown, "x".repeat(1 << 20)),
             (DocumentKind::Markdown, "#\n".repeat(10_000)),
             (DocumentKind::Markdown, "# a\n".repeat(5_000)),
             (DocumentKind::Markdown, "> ".repeat(10_000)),
@@ -368,11 +509,46 @@ mod tests {
             (DocumentKind::Markdown, "*a_".repeat(10_000)),
             (DocumentKind::Markdown, "- ".repeat(10_000)),
             (DocumentKind::Markdown, "| a ".repeat(5_000)),
-            (DocumentKind::Plain, "漢".repeat(10_000)),
-            (DocumentKind::Plain, "\n".repeat(40_000)),
+            (DocumentKind::Plain, "漢".repeat(300_000)),
+            (DocumentKind::Plain, "\n".repeat(1 << 20)),
             (DocumentKind::Plain, "e\u{301}\u{302}".repeat(5_000)),
+            (
+                DocumentKind::Plain,
+                format!("a {}", "x".repeat(999)).repeat(300),
+            ),
+            (DocumentKind::Plain, ". ".repeat(200_000)),
         ] {
             check(kind, &text);
         }
+    }
+
+    #[test]
+    fn a_long_block_is_cut_between_its_parts_then_its_sentences_then_its_words() {
+        let cut = |kind, text: &str| -> Vec<String> {
+            let pieces = split(kind, "a", text).into_iter();
+            pieces
+                .map(|piece| text[piece.begin..piece.end].to_owned())
+                .collect()
+        };
+        let list = format!("- {}\n", "an item of a list ".repeat(30)).repeat(4);
+        let items = cut(DocumentKind::Markdown, &list);
+        assert!(
+            items.iter().all(|item| item.starts_with("- an")),
+            "{items:?}"
+        );
+        let said = "He said \"it is so.\" And then nothing else came of it, for years! ".repeat(60);
+        let pieces = cut(DocumentKind::Plain, &said);
+        assert!(
+            pieces.iter().all(|piece| piece.ends_with(['"', '!'])),
+            "{pieces:?}"
+        );
+        let full = pieces.split_last().unwrap().1;
+        assert!(full.iter().all(|piece| piece.len() > 600), "{pieces:?}");
+        let words = "word ".repeat(1000);
+        assert!(
+            cut(DocumentKind::Plain, &words)
+                .iter()
+                .all(|piece| piece.ends_with("word"))
+        );
     }
 }

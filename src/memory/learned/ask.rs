@@ -1,5 +1,7 @@
 //! One question to the model.
 
+use std::time::Duration;
+
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -7,6 +9,8 @@ use super::super::Memory;
 use super::answer::{self, Proposed};
 use crate::llm::Unanswered;
 
+/// How long an answer that has begun may take.
+const WHOLE: Duration = Duration::from_secs(120);
 /// Largest answer, bytes.
 const ANSWER: usize = 512 << 10;
 
@@ -68,7 +72,7 @@ impl Memory {
             let why = format!("its model's server answers with status {}", status.as_u16());
             return Err(Trouble::Down(why));
         }
-        let completion: Option<Value> = serde_json::from_slice(&whole(answer).await?).ok();
+        let completion: Option<Value> = serde_json::from_slice(&self.whole(answer).await?).ok();
         let text = completion.as_ref().and_then(answer::text);
         match text.as_deref().and_then(answer::facts) {
             Some(facts) => Ok((model, facts)),
@@ -81,6 +85,24 @@ impl Memory {
     async fn post(&self, body: String) -> Result<Response, Trouble> {
         let posted = self.llm.post(&["chat", "completions"], body).await;
         posted.map_err(trouble)
+    }
+
+    /// All of an answer. A server that sends a byte now and then does not hold up the reading for ever.
+    async fn whole(&self, mut answer: Response) -> Result<Vec<u8>, Trouble> {
+        let read = async {
+            let mut all = Vec::new();
+            while let Some(part) = self.llm.next(&mut answer).await.map_err(trouble)? {
+                if all.len() + part.len() > ANSWER {
+                    return Err(Trouble::Unusable(
+                        "what its model answers is too long".to_owned(),
+                    ));
+                }
+                all.extend_from_slice(&part);
+            }
+            Ok(all)
+        };
+        let whole = tokio::time::timeout(WHOLE, read).await;
+        whole.unwrap_or_else(|_| Err(trouble(Unanswered::TimedOut)))
     }
 }
 
@@ -99,21 +121,4 @@ fn trouble(why: Unanswered) -> Trouble {
         Unanswered::TimedOut => Trouble::Slow(why.to_string()),
         _ => Trouble::Down(why.to_string()),
     }
-}
-
-async fn whole(mut answer: Response) -> Result<Vec<u8>, Trouble> {
-    let mut all = Vec::new();
-    while let Some(part) = answer
-        .chunk()
-        .await
-        .map_err(|error| trouble(Unanswered::of(&error)))?
-    {
-        if all.len() + part.len() > ANSWER {
-            return Err(Trouble::Unusable(
-                "what its model answers is too long".to_owned(),
-            ));
-        }
-        all.extend_from_slice(&part);
-    }
-    Ok(all)
 }
