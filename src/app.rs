@@ -342,8 +342,8 @@ pub async fn tools(app: &App) -> anyhow::Result<(mcp::Rooms, mcp::Caller)> {
         from: "pipe".to_owned(),
     };
     let llm = Llm::new(app.queue.renewer().clone());
+    // An index of older rules is the daemon's to make anew: one may start beside this.
     let memory = Memory::new(store.clone(), llm, Utc::now);
-    memory.bring_up().await?;
     // Leases are the daemon's: two processes would give the same account away.
     let rooms = mcp::Rooms {
         queue: app.queue.clone(),

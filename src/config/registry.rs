@@ -95,7 +95,7 @@ fn origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::
 }
 
 /// Of an API, which may have a path.
-fn base<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+pub(super) fn base<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     let url = text.map(|text| checked(&text, "what people say is sent to it"));
     url.transpose().map_err(|what| {

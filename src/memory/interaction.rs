@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::documents::BARE_BYTES;
-use super::embed::Model;
+use super::embed::{Model, Written};
 use super::entry::{indexed, terms};
 use super::query::Filter;
 use super::said::{Interaction, Said, is_current, shown};
@@ -59,6 +59,7 @@ impl Memory {
         let now = (self.clock)();
         let owner = user.clone();
         let model = self.embedder.quick().await;
+        let quick = model.is_some();
         let new = work(move || {
             let new = all.into_iter().enumerate();
             new.map(|(at, said)| {
@@ -69,13 +70,14 @@ impl Memory {
         })
         .await??;
         let person = by.person.to_string();
+        let written = Written::Of(person.clone(), user.clone());
         match self
             .store
             .add_interactions(person, user, new, QUOTA)
             .await?
         {
             Added::Ids(ids) => {
-                self.embedder.wake();
+                self.embedder.written(written, quick);
                 Ok(ids)
             }
             Added::Conflict(at) => Err(MemoryError::Conflict(at)),

@@ -1,5 +1,7 @@
 //! Whatever can be found: a turn, a passage of a document, a fact.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 
 use super::said::{Interaction, is_current, shown};
@@ -93,6 +95,15 @@ impl Item {
         }
     }
 
+    /// Its number in its user's memory.
+    pub(super) fn number(&self) -> u32 {
+        match self {
+            Self::Interaction(one) => one.number,
+            Self::Passage(one) => one.number,
+            Self::Fact(one) => one.number,
+        }
+    }
+
     /// When it was said; of a document when it was last replaced; of a fact since when it is so, or when the newest of
     /// its turns was said.
     pub fn at(&self) -> DateTime<Utc> {
@@ -111,28 +122,37 @@ pub(super) fn fetch<'a>(
     entries: impl IntoIterator<Item = &'a Entry>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Item>, StoreError> {
-    let mut items = Vec::new();
+    let (mut order, mut turns, mut passages, mut facts) =
+        <(Vec<_>, Vec<_>, Vec<_>, Vec<_>)>::default();
     for entry in entries {
-        let one = [entry.doc];
+        order.push(entry.doc);
         match entry.kind {
-            PASSAGE => {
-                let rows = store.passages_at(space, &one)?.into_iter();
-                items.extend(rows.map(|row| Item::Passage(passage(row))));
-            }
-            LEARNED => {
-                let rows = store.learned_at(space, &one)?.into_iter();
-                // With the last of its turns it goes too.
-                let rows = rows.filter(|row| row.expires_at.is_none_or(|end| end > now));
-                items.extend(rows.map(|row| Item::Fact(learned(row))));
-            }
-            _ => {
-                let rows = store.interactions_at(space, &one)?.into_iter();
-                let rows = rows.filter(|row| is_current(row, now));
-                items.extend(rows.map(|row| Item::Interaction(shown(row))));
-            }
+            PASSAGE => passages.push(entry.doc),
+            LEARNED => facts.push(entry.doc),
+            _ => turns.push(entry.doc),
         }
     }
-    Ok(items)
+    let mut found = HashMap::with_capacity(order.len());
+    let mut add = |item: Item| drop(found.insert(item.number(), item));
+    if !turns.is_empty() {
+        let rows = store.interactions_at(space, &turns)?.into_iter();
+        let rows = rows.filter(|row| is_current(row, now));
+        rows.for_each(|row| add(Item::Interaction(shown(row))));
+    }
+    if !passages.is_empty() {
+        let rows = store.passages_at(space, &passages)?.into_iter();
+        rows.for_each(|row| add(Item::Passage(passage(row))));
+    }
+    if !facts.is_empty() {
+        let rows = store.learned_at(space, &facts)?.into_iter();
+        // With the last of its turns it goes too.
+        let rows = rows.filter(|row| row.expires_at.is_none_or(|end| end > now));
+        rows.for_each(|row| add(Item::Fact(learned(row))));
+    }
+    Ok(order
+        .into_iter()
+        .filter_map(|doc| found.remove(&doc))
+        .collect())
 }
 
 fn passage(row: PassageRow) -> Passage {

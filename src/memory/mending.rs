@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::embed::Written;
 use super::entry::terms;
 use super::interaction::{QUOTA, called, prepare, unknown, work};
 use super::said::{Interaction, Said, object, shown};
@@ -80,11 +81,16 @@ impl Memory {
         if row == old {
             return Ok(shown(old));
         }
+        let written = Written::Of(by.person.to_string(), row.user.clone());
+        let quick = new.indexed.vector.is_some();
         let edited = self
             .store
             .edit_interaction(row, new.indexed, now, terms, QUOTA);
         match edited.await? {
-            Edited::Yes(row) => Ok(shown(*row)),
+            Edited::Yes(row) => {
+                self.embedder.written(written, quick);
+                Ok(shown(*row))
+            }
             Edited::Changed(version) => Err(MemoryError::Changed(version)),
             Edited::Gone => Err(unknown(id)),
             Edited::Full(why) => Err(why.into()),

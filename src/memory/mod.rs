@@ -197,16 +197,19 @@ impl Memory {
     }
 
     /// Makes the index of memories anew whose terms were made by older rules; before anybody searches.
+    /// The daemon alone does: it is the only one of its store.
     ///
     /// # Errors
     /// The store cannot be read or written.
     pub async fn bring_up(&self) -> Result<(), StoreError> {
-        let remade = self.store.remake_memories(entry::remade).await?;
-        if remade > 0 {
+        while let Some((memory, entries)) = self.store.memory_of_other_rules()? {
+            // Before, not behind: whoever waits for the start sees for what.
             tracing::info!(
-                memories = remade,
-                "the index of memories was made anew: its rules have changed"
+                memory,
+                entries,
+                "the index of a memory is made anew: its rules have changed"
             );
+            self.store.remake_memory(memory, entry::remade).await?;
         }
         Ok(())
     }

@@ -20,6 +20,10 @@ use crate::store::{Entry, MemoryRead, NameKind, Store, StoreError, Vector};
 const MOST_HITS: usize = 200;
 /// Longest question, bytes.
 const QUERY: usize = 8 << 10;
+/// Entries whose rows are looked at for one answer, the best first: for their metadata, and for what was said again and again.
+const LOOKED_AT: usize = 5000;
+/// Most of them that are read at once.
+const AT_ONCE: usize = 500;
 /// Most neighbours on either side.
 const CONTEXT: usize = 10;
 
@@ -120,7 +124,10 @@ impl Memory {
             return invalid(format!("context is 0 to {CONTEXT}"));
         }
         let (store, now) = (self.store.clone(), (self.clock)());
-        let speakers = store.speakers(person.as_str(), &user)?;
+        let speakers = {
+            let (store, person, user) = (store.clone(), person.clone(), user.clone());
+            work(move || store.speakers(person.as_str(), &user)).await??
+        };
         let meant = match parts.semantic {
             true => self.embedder.meant(&unnamed(&query.text, &speakers)).await,
             false => Meant::default(),
@@ -233,7 +240,12 @@ impl Finder<'_> {
                 "nothing that passes shares a word with the query",
             );
         }
-        found_here.hits = self.hits(&read, &around, ranked)?;
+        let further = first(&mut ranked, LOOKED_AT);
+        found_here.hits = self.hits(&read, &around, &ranked)?;
+        if further > 0 && found_here.hits.len() < query.most {
+            let matched = found_here.matched;
+            found_here.warnings.push(format!("only the best {LOOKED_AT} of {matched} that fit were looked at for their metadata and for what is said again and again; a narrower filter or question reaches the others"));
+        }
         if found_here.hits.is_empty() {
             return because(
                 found_here,
@@ -243,25 +255,33 @@ impl Finder<'_> {
         Ok(found_here)
     }
 
-    /// The best that are there and have the metadata; what was said several times stands there once.
+    /// The best that are there and have the metadata; what was said several times stands there once. `ranked`: the best first.
     fn hits(
         &self,
         read: &MemoryRead,
         around: &Around,
-        mut ranked: Vec<Ranked>,
+        ranked: &[Ranked],
     ) -> Result<Vec<Hit>, StoreError> {
         let most = self.query.most;
         let mut hits: Vec<Hit> = Vec::new();
         let mut said: HashMap<(u8, u32, String), usize> = HashMap::new();
-        while hits.len() < most && !ranked.is_empty() {
-            for one in best(&mut ranked, most) {
-                let Some(item) = self.fetch(read, [one.at])?.pop() else {
+        // Mostly the first ones are all that is needed; further ones come in larger parts.
+        let (mut left, mut count) = (ranked, most);
+        while !left.is_empty() {
+            let (now, later) = left.split_at(count.min(left.len()));
+            (left, count) = (later, (2 * count).min(AT_ONCE));
+            let mut items = self
+                .fetch(read, now.iter().map(|one| one.at))?
+                .into_iter()
+                .peekable();
+            for one in now {
+                let entry = &read.entries[one.at];
+                let Some(item) = items.next_if(|item| item.number() == entry.doc) else {
                     continue;
                 };
                 if !self.query.filter.has_metadata_of(&item) {
                     continue;
                 }
-                let entry = &read.entries[one.at];
                 let text = item.text().trim().to_owned();
                 let key = (entry.kind, entry.speaker, text);
                 if let Some(first) = said.get(&key) {
@@ -269,9 +289,9 @@ impl Finder<'_> {
                     continue;
                 }
                 said.insert(key, hits.len());
-                hits.push(self.hit(read, around, &one, item)?);
+                hits.push(self.hit(read, around, one, item)?);
                 if hits.len() == most {
-                    break;
+                    return Ok(hits);
                 }
             }
         }
@@ -314,13 +334,14 @@ impl Finder<'_> {
     }
 }
 
-/// Takes the best out, in order; of two that fit as well the newer one first.
-fn best(ranked: &mut Vec<Ranked>, count: usize) -> Vec<Ranked> {
+/// Leaves so many of the best, in order; how many others there were. Of two that fit as well the newer one comes first.
+fn first(ranked: &mut Vec<Ranked>, count: usize) -> usize {
     let order = |a: &Ranked, b: &Ranked| b.score.total_cmp(&a.score).then(b.at.cmp(&a.at));
-    if count < ranked.len() {
+    let further = ranked.len().saturating_sub(count);
+    if further > 0 {
         ranked.select_nth_unstable_by(count, order);
+        ranked.truncate(count);
     }
-    let mut best: Vec<_> = ranked.drain(..count.min(ranked.len())).collect();
-    best.sort_unstable_by(order);
-    best
+    ranked.sort_unstable_by(order);
+    further
 }

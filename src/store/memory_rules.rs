@@ -14,26 +14,26 @@ pub const RULES: i64 = 2;
 pub type Remake = fn(&str, i64) -> (Vec<(String, u8)>, u16);
 
 impl Store {
-    /// Makes the index of memories anew that have other rules than [`RULES`], one after the other; how many there were. Who
-    /// reads one meanwhile finds it as it was.
+    /// A memory whose index was made by other rules than [`RULES`]: its number, and how many entries it has.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn memory_of_other_rules(&self) -> Result<Option<(i64, u32)>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT id, count FROM memory_spaces WHERE rules <> ?1 LIMIT 1")?
+                .query_row([RULES], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
+    }
+
+    /// Makes the index of a memory anew. Who reads it meanwhile finds it as it was.
     ///
     /// # Errors
     /// It cannot be read or written.
-    pub async fn remake_memories(&self, remake: Remake) -> Result<usize, StoreError> {
-        let mut remade = 0;
-        loop {
-            let next = self.read(|connection| {
-                connection
-                    .prepare_cached("SELECT id FROM memory_spaces WHERE rules <> ?1 LIMIT 1")?
-                    .query_row([RULES], |row| row.get::<_, i64>(0))
-                    .optional()
-            })?;
-            let Some(space) = next else { break };
-            self.write(move |connection| make_anew(connection, space, remake))
-                .await?;
-            remade += 1;
-        }
-        Ok(remade)
+    pub async fn remake_memory(&self, space: i64, remake: Remake) -> Result<(), StoreError> {
+        self.write(move |connection| make_anew(connection, space, remake))
+            .await
     }
 
     /// Who speaks in a user's memory: name, number, how often; those who spoke most.

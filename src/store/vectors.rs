@@ -150,16 +150,24 @@ impl Store {
         })
     }
 
-    /// Keeps what entries of a space mean, where they still have the text that was embedded.
+    /// Keeps what entries of a space mean to a model, where they still have the text that was embedded. Whether the model is
+    /// still there; otherwise nothing is kept.
     ///
     /// # Errors
     /// It cannot be written.
     pub async fn put_vectors(
         &self,
         space: i64,
+        model: i64,
         all: Vec<(Unembedded, Vector)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.write(move |connection| {
+            let is_there: bool = connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM memory_models WHERE id = ?1)")?
+                .query_row([model], |row| row.get(0))?;
+            if !is_there {
+                return Ok(false);
+            }
             let mut kept = Vec::with_capacity(all.len());
             for (one, vector) in &all {
                 let now = text_of(connection, space, one.doc, one.kind)?;
@@ -167,7 +175,8 @@ impl Store {
                     kept.push((one.doc, vector));
                 }
             }
-            put(connection, space, &kept)
+            put(connection, space, &kept)?;
+            Ok(true)
         })
         .await
     }
@@ -292,7 +301,8 @@ fn block_of(
         .optional()
 }
 
-/// The text of an entry, as the index takes it: of a passage with the headings above it.
+/// The text of an entry, as the index takes it: of a passage with the headings above it. `None`: it is not, or not any more, what
+/// can be found.
 fn text_of(
     connection: &Connection,
     space: i64,
@@ -304,14 +314,13 @@ fn text_of(
         return Ok(found.into_iter().next().map(|(_, text)| text));
     }
     let sql = match kind {
-        LEARNED => "SELECT CAST(text AS BLOB) FROM learned WHERE space = ?1 AND doc = ?2",
-        _ => "SELECT CAST(text AS BLOB) FROM interactions WHERE space = ?1 AND doc = ?2",
+        // One that does not hold any more was taken out of the index.
+        LEARNED => "SELECT text FROM learned WHERE space = ?1 AND doc = ?2 AND state = 'current'",
+        _ => "SELECT text FROM interactions WHERE space = ?1 AND doc = ?2",
     };
     connection
         .prepare_cached(sql)?
-        .query_row((space, doc), |row| {
-            Ok(String::from_utf8_lossy(row.get_ref(0)?.as_blob()?).into_owned())
-        })
+        .query_row((space, doc), |row| row.get(0))
         .optional()
 }
 

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
-use super::embed::Model;
+use super::embed::{Model, Written};
 use super::entry::{indexed, terms};
 use super::interaction::{user_of, work};
 use super::{Memory, MemoryError};
@@ -268,11 +268,16 @@ impl Memory {
         new: NewDocument,
     ) -> Result<(Document, bool, bool), MemoryError> {
         let from_folder = new.origin.is_some();
+        let written = Written::Of(person.to_owned(), new.user.clone());
+        let quick = new.passages.iter().all(|one| one.indexed.vector.is_some());
         let kept =
             self.store
                 .put_document(person.to_owned(), new, room(), self.has_folder(), terms);
         match kept.await? {
-            Kept::Yes { row, new, replaced } => Ok((read(row), new, replaced)),
+            Kept::Yes { row, new, replaced } => {
+                self.embedder.written(written, quick);
+                Ok((read(row), new, replaced))
+            }
             Kept::Full => Err(MemoryError::Full),
             Kept::Crowded => Err(MemoryError::Crowded {
                 has: ENTRIES,

@@ -3,17 +3,18 @@
 //! There is no queue: what has no vector is what is to be done, whatever happened before. So a stop in the middle loses nothing,
 //! and nothing waits for ever.
 
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
-use super::{Embedder, Model, Unmeant};
+use super::{Embedder, Model, Unmeant, Written};
 use crate::store::{StoreError, Unembedded, Vector};
 
 /// Entries that are embedded at once.
 const BATCH: usize = 64;
 /// How many memories are looked through at once.
 const SPACES: u32 = 200;
-/// How often it is looked, whether or not anything was written.
+/// How often all is looked through, whether or not anything was written.
 const LOOK: Duration = Duration::from_secs(30);
 /// How long after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(3);
@@ -39,8 +40,9 @@ impl From<StoreError> for Stop {
 impl Embedder {
     /// Gives every entry its vector, again and again; and removes those of models that are no longer asked.
     pub async fn fill(self) {
+        let mut walked = None;
         loop {
-            let wait = match self.pass().await {
+            let wait = match self.pass(&mut walked).await {
                 Ok(()) => LOOK,
                 Err(()) => AFTER_FAILURE,
             };
@@ -51,7 +53,9 @@ impl Embedder {
         }
     }
 
-    async fn pass(&self) -> Result<(), ()> {
+    /// Through all memories, where it is time or the model is another one; otherwise through those that something was written to.
+    /// `walked`: when and with which model it last went through all.
+    async fn pass(&self, walked: &mut Option<(Weak<Model>, Instant)>) -> Result<(), ()> {
         let store = self.0.store.clone();
         let first = reading(move || store.memory_spaces(0, 1)).await;
         if first.map_err(drop)?.is_empty() {
@@ -64,7 +68,24 @@ impl Embedder {
             Ok(None) => return Ok(()),
             Err(_) => return Err(()),
         };
-        let done = self.everywhere(&model).await;
+        let own = Arc::downgrade(&model);
+        let last = walked
+            .take()
+            .filter(|(of, at)| of.ptr_eq(&own) && at.elapsed() < LOOK);
+        let written = std::mem::take(
+            &mut *self
+                .0
+                .written
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        let done = match last {
+            Some(_) => self.there(&model, written).await,
+            None => self.everywhere(&model).await,
+        };
+        if done.is_ok() {
+            *walked = last.or_else(|| Some((own, Instant::now())));
+        }
         let error = match &done {
             Ok(()) => None,
             Err(Stop::Other) => None,
@@ -89,11 +110,27 @@ impl Embedder {
         match done {
             Ok(()) => Ok(()),
             Err(Stop::Other) => {
-                self.wake();
+                self.0.wake.notify_one();
                 Ok(())
             }
             Err(_) => Err(()),
         }
+    }
+
+    async fn there(&self, model: &Arc<Model>, written: BTreeSet<Written>) -> Result<(), Stop> {
+        for place in written {
+            let space = match place {
+                Written::Space(space) => Some(space),
+                Written::Of(person, user) => {
+                    let store = self.0.store.clone();
+                    reading(move || store.space_of(&person, &user)).await?
+                }
+            };
+            if let Some(space) = space {
+                self.space(model, space).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn everywhere(&self, model: &Arc<Model>) -> Result<(), Stop> {
@@ -108,15 +145,21 @@ impl Embedder {
             }
         }
         // Only now: until all is there, what the old model said is nobody's, but the way back to it costs nothing.
-        while self
-            .0
-            .store
-            .forget_other_models(model.id, FORGOTTEN)
-            .await?
-        {
-            self.still(model).await?;
-        }
+        while self.forget_others(model).await? {}
         Ok(())
+    }
+
+    /// Removes some of what other models said; whether there was any. While it does no other one is opened: one that has just
+    /// got its number would lose it.
+    async fn forget_others(&self, model: &Arc<Model>) -> Result<bool, Stop> {
+        let _none = self.0.opening.lock().await;
+        match self.in_force(&self.config()) {
+            Some(Ok(Some(now))) if Arc::ptr_eq(&now, model) => {
+                let store = &self.0.store;
+                Ok(store.forget_other_models(model.id, FORGOTTEN).await?)
+            }
+            _ => Err(Stop::Other),
+        }
     }
 
     async fn space(&self, model: &Arc<Model>, space: i64) -> Result<(), Stop> {
@@ -145,7 +188,11 @@ impl Embedder {
                 Err(why) => return Err(Stop::Model(why)),
             };
             let all = missing.into_iter().zip(vectors).collect();
-            self.0.store.put_vectors(space, all).await?;
+            if !self.0.store.put_vectors(space, model.id, all).await? {
+                // Another process on this store removed it. Opened anew, it gets another number.
+                self.close(model);
+                return Err(Stop::Other);
+            }
             self.still(model).await?;
         }
     }

@@ -13,7 +13,8 @@ pub mod library;
 mod onnx;
 mod table;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
@@ -98,9 +99,20 @@ struct Inner {
     /// One at a time opens.
     opening: tokio::sync::Mutex<()>,
     wake: Notify,
+    /// Where entries were written that have no vector yet; whoever fills takes it away.
+    written: Mutex<BTreeSet<Written>>,
     progress: RwLock<Progress>,
     /// Until then no search waits for the server: it has just let one wait in vain.
     slow_until: RwLock<Option<Instant>>,
+}
+
+/// Where entries were written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Written {
+    /// In the memory of a person's user.
+    Of(String, String),
+    /// In this space.
+    Space(i64),
 }
 
 /// What came of the settings.
@@ -184,6 +196,7 @@ impl Embedder {
             opened: RwLock::default(),
             opening: tokio::sync::Mutex::default(),
             wake: Notify::new(),
+            written: Mutex::default(),
             progress: RwLock::default(),
             slow_until: RwLock::default(),
         }))
@@ -259,8 +272,18 @@ impl Embedder {
         }
     }
 
-    /// Something was written that has no vector yet.
-    pub fn wake(&self) {
+    /// Entries were written there. `vectors`: with their vectors; otherwise these come to them now.
+    pub(super) fn written(&self, place: Written, vectors: bool) {
+        if vectors || self.config() == EmbedderConfig::None {
+            return;
+        }
+        let mut written = self
+            .0
+            .written
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        written.insert(place);
+        drop(written);
         self.0.wake.notify_one();
     }
 
@@ -294,6 +317,8 @@ impl Embedder {
                 .opened
                 .write()
                 .unwrap_or_else(PoisonError::into_inner) = Some(force);
+            // Another model has everything before it.
+            this.0.wake.notify_one();
             model
         });
         let stopped = |_| Arc::from("the embedder stopped while it was opened; the log says why");
@@ -352,6 +377,22 @@ impl Embedder {
         (!stale).then(|| force.model.clone())
     }
 
+    /// Opens this model anew when it is wanted next.
+    fn close(&self, model: &Arc<Model>) {
+        let mut opened = self
+            .0
+            .opened
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let force = opened.as_ref().and_then(|force| force.model.as_ref().ok());
+        if force
+            .and_then(Option::as_ref)
+            .is_some_and(|now| Arc::ptr_eq(now, model))
+        {
+            *opened = None;
+        }
+    }
+
     /// Looks at a model anew that is not what it was.
     fn mistrust(&self, why: &Unmeant) {
         if *why == Unmeant::Changed {
@@ -360,7 +401,7 @@ impl Embedder {
                 .opened
                 .write()
                 .unwrap_or_else(PoisonError::into_inner) = None;
-            self.wake();
+            self.0.wake.notify_one();
         }
     }
 

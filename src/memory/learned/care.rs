@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::super::embed::Written;
 use super::super::entry::{indexed, terms};
 use super::super::interaction::user_of;
 use super::super::item::{Learned, learned};
@@ -180,8 +181,13 @@ impl Memory {
             indexed,
         };
         let person = by.person.to_string();
+        let written = Written::Of(person.clone(), user.clone());
+        let quick = fact.indexed.vector.is_some();
         match self.store.state_fact(person, user, fact, MOST, now).await? {
-            Stated::New => Ok((learned(self.fact_row(by, &id)?), true)),
+            Stated::New => {
+                self.embedder.written(written, quick);
+                Ok((learned(self.fact_row(by, &id)?), true))
+            }
             Stated::Full => Err(MemoryError::TooManyFacts(MOST)),
         }
     }
@@ -221,8 +227,13 @@ impl Memory {
             valid_until: said.valid_until,
             version: row.version,
         };
+        let written = Written::Of(by.person.to_string(), row.user);
+        let quick = mended.indexed.vector.is_some();
         match self.store.mend_fact(row.id, mended, terms, now).await? {
-            true => Ok(learned(self.fact_row(by, id)?)),
+            true => {
+                self.embedder.written(written, quick);
+                Ok(learned(self.fact_row(by, id)?))
+            }
             false => Err(not_current("changed by somebody else meanwhile")),
         }
     }

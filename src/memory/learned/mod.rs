@@ -17,7 +17,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Memory;
-use super::embed::Model;
+use super::embed::{Model, Written};
 use super::entry::{indexed, terms};
 use crate::ids;
 use crate::store::{
@@ -147,10 +147,14 @@ impl Memory {
             reading.confirmed.len(),
             reading.dropped,
         );
+        let new = reading.new.iter().map(|one| &one.indexed);
+        let confirmed = reading.confirmed.iter().map(|one| &one.indexed);
+        let quick = new.chain(confirmed).all(|one| one.vector.is_some());
         let learned = self
             .store
             .keep_reading(reading, MOST, terms, (self.clock)())
             .await?;
+        self.embedder.written(Written::Space(at), quick);
         tracing::info!(
             turns,
             learned,

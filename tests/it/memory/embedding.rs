@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jarkeeper::session::Files;
-use jarkeeper::store::{MemoryRead, Store, Vector};
+use jarkeeper::store::{LEARNED, MemoryRead, Store, Unembedded, Vector};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -311,6 +311,74 @@ async fn a_slow_server_is_asked_for_each_text_once_also_after_kill_9_in_the_midd
 fn asked_last(root: &Root, count: usize) -> Vec<Option<bool>> {
     let all = hits(&asked(root, "ada", 2, 4).similar);
     all[all.len() - count..].to_vec()
+}
+
+#[tokio::test]
+async fn a_slow_model_comes_to_documents_edits_and_facts_too_and_to_nothing_that_is_over() {
+    let model = Model::start().await;
+    let root = Root::new();
+    embedder(
+        &root,
+        &format!("{{ url = \"{}\", model = \"toy\" }}", model.base),
+    );
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let ids = add(&api, "ada", "s", &["a song", "nothing of that"]).await;
+    says(&api, all_of(2)).await;
+    let text = "# Kitten\n\nIt sleeps all day.\n";
+    let put = api.own(Method::PUT, "/v1/documents/pets?user_id=ada");
+    let (made, why) = answer(put.header("content-type", "text/markdown").body(text)).await;
+    assert_eq!(made, 201, "{why}");
+    let edit = api.own(
+        Method::PATCH,
+        &format!("/v1/memory/interactions/{}", ids[1]),
+    );
+    let (edited, why) = answer(edit.json(&json!({ "text": "the invoice came" }))).await;
+    assert_eq!(edited, 200, "{why}");
+    let state = async |text: &str| {
+        let body = json!({ "user_id": "ada", "text": text });
+        let (stated, fact) = answer(api.own(Method::POST, "/v1/memory/facts").json(&body)).await;
+        assert_eq!(stated, 201, "{fact}");
+        fact["id"].as_str().unwrap().to_owned()
+    };
+    state("Ada plays the cello").await;
+    let over = state("Ada likes the rain").await;
+    let now = says(&api, |now| {
+        now["embedded"] == now["entries"] && now["entries"].as_u64() >= Some(5)
+    })
+    .await;
+    let entries = now["entries"].as_u64().unwrap();
+    // What the passage says does not name it: its heading does, and the model reads both.
+    let read = asked(&root, "ada", 0, 4);
+    let found = hits(&read.similar);
+    assert!(found.contains(&Some(true)), "{found:?}");
+    let found = hits(&asked(&root, "ada", 1, 4).similar);
+    assert_eq!(found[..2], [Some(false), Some(true)], "{found:?}");
+    let body = json!({ "user_id": "ada", "query": "Which animal?" });
+    let found = search(&api, body).await;
+    assert!(
+        texts(&found)[0].contains("sleeps"),
+        "found by the heading above it: {found}"
+    );
+    // A vector that comes too late for a fact that was rejected meanwhile is not kept, and the count is right.
+    let reject = api.own(Method::POST, &format!("/v1/memory/facts/{over}/reject"));
+    let (rejected, why) = answer(reject).await;
+    assert_eq!(rejected, 200, "{why}");
+    let store = store(&root);
+    let space = store.memory_spaces(0, 9).unwrap()[0];
+    let number = rows::<i64>(&root, "SELECT id FROM memory_models")[0];
+    let late = rows::<u32>(&root, "SELECT doc FROM learned WHERE state = 'rejected'")[0];
+    let late = Unembedded {
+        doc: late,
+        kind: LEARNED,
+        text: "Ada likes the rain".to_owned(),
+    };
+    let vector = Vector::of(number, &[0.0, 0.0, 1.0, 0.0]);
+    let all = vec![(late, vector)];
+    assert!(store.put_vectors(space, number, all.clone()).await.unwrap());
+    says(&api, all_of(entries - 1)).await;
+    // And of a model that is not there any more it is told.
+    assert!(!store.put_vectors(space, number + 7, all).await.unwrap());
 }
 
 #[tokio::test]

@@ -383,6 +383,10 @@ async fn a_memory_of_older_rules_is_made_anew_at_the_start() {
         .collect();
     put(&api, "old", many[..1000].to_vec()).await;
     put(&api, "old", many[1000..].to_vec()).await;
+    let pets = api.own(Method::PUT, "/v1/documents/pets?user_id=old");
+    let pets = pets.header("content-type", "text/markdown");
+    let (made, why) = answer(pets.body("# Kitten\n\nIt sleeps all day.\n")).await;
+    assert_eq!(made, 201, "{why}");
     let before = search(
         &api,
         json!({ "user_id": "old", "query": "When did we move? number 1099", "k": 20 }),
@@ -393,7 +397,7 @@ async fn a_memory_of_older_rules_is_made_anew_at_the_start() {
     change(&root, "UPDATE memory_index SET term = 'x' || term");
     change(&root, "UPDATE memory_spaces SET rules = 1");
     let daemon = root.daemon();
-    daemon.hears("the index of memories was made anew");
+    daemon.hears("the index of a memory is made anew");
     let api = Api::of(&root, &daemon);
     let after = search(
         &api,
@@ -402,6 +406,8 @@ async fn a_memory_of_older_rules_is_made_anew_at_the_start() {
     .await;
     assert_eq!(before, after);
     assert!(finds(&api, "old", "vienna").await.len() > 1);
+    // The heading above a passage finds it as before.
+    assert!(finds(&api, "old", "kitten").await[0].contains("sleeps"));
     let path = format!("/v1/memory/interactions/{}", ids[0]);
     assert_eq!(answer(api.own(Method::DELETE, &path)).await.0, 204);
     assert!(
@@ -409,4 +415,30 @@ async fn a_memory_of_older_rules_is_made_anew_at_the_start() {
             .await
             .contains(&"We moved to Vienna last May".to_owned())
     );
+}
+
+/// What nothing has costs no look at everything: the answer comes, and says how far it looked.
+#[tokio::test]
+async fn a_filter_that_nothing_fits_and_a_text_said_without_end_are_answered_and_it_is_said_how_far_was_looked()
+ {
+    let (_root, _daemon, api) = daemon();
+    for _ in 0..6 {
+        let turn = json!({ "text": "usual", "role": "user" });
+        put(&api, "all", vec![turn; 1000]).await;
+    }
+    let ask = |filters: Value| json!({ "user_id": "all", "query": "usual", "k": 200, "filters": filters });
+    let told = |found: &Value| {
+        let warning = found["warnings"][0].as_str().unwrap_or_default().to_owned();
+        assert!(warning.contains("best 5000 of 6000"), "{found}");
+    };
+    let none = search(&api, ask(json!({ "metadata": { "a": 1 } }))).await;
+    assert!(
+        texts(&none).is_empty() && none["reason"].as_str().unwrap().contains("metadata"),
+        "{none}"
+    );
+    told(&none);
+    let found = search(&api, ask(json!({}))).await;
+    assert_eq!(texts(&found), ["usual"]);
+    assert_eq!(found["hits"][0]["repeated"], 4999);
+    told(&found);
 }
