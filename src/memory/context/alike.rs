@@ -7,6 +7,10 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// Shortest text, in words, that counts as said where it only stands within another one.
 const WITHIN: usize = 3;
+/// The same, in characters, of fewer words.
+const LONG: usize = 10;
+/// The same, in signs of a script that has no spaces between words.
+const SIGNS: usize = 5;
 /// Shortest word that may differ in one sign, as in a slip of the pen, characters.
 const SLIP: usize = 5;
 /// Longest one, characters: what is longer is no word that somebody wrote.
@@ -78,7 +82,14 @@ impl Words {
             return true;
         }
         let count = self.places.len();
-        let long = count >= WITHIN || self.text.chars().take(13).count() > 12;
+        let long = count >= WITHIN
+            || self.text.chars().nth(LONG + 2).is_some()
+            || self
+                .text
+                .chars()
+                .filter(|c| is_unspaced(*c))
+                .nth(SIGNS - 1)
+                .is_some();
         if long && other.text.contains(&self.text) {
             return true;
         }
@@ -124,6 +135,11 @@ fn is_slip(a: &str, b: &str) -> bool {
 
 fn is_mark(c: char) -> bool {
     unicode_normalization::char::is_combining_mark(c)
+}
+
+/// Whether it is of Chinese or Japanese, which have no spaces between words.
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// Signs that stand within a word and are not seen.
