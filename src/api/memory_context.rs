@@ -107,6 +107,9 @@ struct ContextAnswer {
     /// What took part in finding it.
     #[schema(example = json!(["lexical"]))]
     signals: Vec<&'static str>,
+    /// What should have taken part and could not, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     /// Why there is no block.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -128,6 +131,7 @@ impl From<Context> for ContextAnswer {
                 .collect(),
             tokens: context.tokens,
             signals: context.signals,
+            warnings: context.warnings,
             reason: context.reason,
         }
     }

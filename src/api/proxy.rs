@@ -222,6 +222,15 @@ impl From<ProxyError> for Problem {
                     detail,
                 )
             }
+            ProxyError::KeyRefused(_) => {
+                let detail = error.to_string();
+                why(
+                    StatusCode::BAD_GATEWAY,
+                    "model-refuses-key",
+                    "The model refuses our key",
+                    &detail,
+                )
+            }
             ProxyError::Elsewhere | ProxyError::TooLarge => {
                 let detail = error.to_string();
                 why(

@@ -1,5 +1,7 @@
 //! What a model said, heard beside the bytes of its answer as they pass.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -12,6 +14,8 @@ const LONGEST: usize = 8 << 20;
 const TEXT: usize = 1 << 20;
 /// Most calls of tools whose names are kept.
 const CALLS: usize = 32;
+/// Most choices that are told apart.
+const CHOICES: usize = 128;
 /// What ends a stream.
 const DONE: &str = "[DONE]";
 
@@ -24,7 +28,7 @@ pub struct Answer {
     pub calls: Vec<String>,
     /// How many choices there are.
     pub choices: usize,
-    /// Whether the first choice says that it is whole.
+    /// Whether each choice that was seen says that it is whole.
     pub finished: bool,
     /// Whether the stream says that it is over.
     pub done: bool,
@@ -36,6 +40,8 @@ pub struct Listening {
     /// `None`: an event was too long.
     events: Option<Events>,
     answer: Answer,
+    /// The choices that were seen; true: it is whole.
+    seen: BTreeMap<usize, bool>,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +65,7 @@ impl Default for Listening {
         Self {
             events: Some(Events::new(LONGEST)),
             answer: Answer::default(),
+            seen: BTreeMap::new(),
         }
     }
 }
@@ -87,13 +94,14 @@ impl Listening {
     fn choice(&mut self, choice: &Choice) {
         let answer = &mut self.answer;
         answer.choices = answer.choices.max(choice.index.saturating_add(1));
+        let reason = choice.finish_reason.as_ref();
+        if self.seen.len() < CHOICES || self.seen.contains_key(&choice.index) {
+            *self.seen.entry(choice.index).or_default() |= reason.is_some_and(|why| !why.is_null());
+        }
+        answer.finished = self.seen.values().all(|whole| *whole);
         if choice.index > 0 {
             return;
         }
-        answer.finished |= choice
-            .finish_reason
-            .as_ref()
-            .is_some_and(|why| !why.is_null());
         let said = Message::of(&choice.delta);
         push(&mut answer.text, &said.text);
         let calls = choice.delta.get("tool_calls").and_then(Value::as_array);
@@ -105,6 +113,11 @@ impl Listening {
                 answer.calls.push(name.to_owned());
             }
         }
+    }
+
+    /// Whether an event was so long that nothing is heard any more: then only the connection says whether the answer is whole.
+    pub fn is_deaf(&self) -> bool {
+        self.events.is_none()
     }
 
     /// What was said so far.
@@ -164,11 +177,38 @@ mod tests {
                 text: "Héllo".to_owned(),
                 calls: vec!["f".to_owned()],
                 choices: 2,
-                finished: true,
+                // The other one says nothing of it.
+                finished: false,
                 done: true,
             };
             assert_eq!(heard.answer(), &expected, "{size}");
         }
+    }
+
+    #[test]
+    fn an_answer_is_whole_when_each_choice_is() {
+        let mut heard = Listening::default();
+        let mut hear = |index: usize, reason: &str| {
+            let event = format!(
+                "data: {{\"choices\":[{{\"index\":{index},\"delta\":{{}},\"finish_reason\":{reason}}}]}}\n\n"
+            );
+            heard.hear(event.as_bytes());
+            heard.answer().finished
+        };
+        assert!(!hear(0, "null"));
+        assert!(!hear(1, "null"));
+        assert!(!hear(0, "\"stop\""));
+        assert!(hear(1, "\"length\""));
+    }
+
+    #[test]
+    fn behind_too_long_an_event_nothing_is_heard() {
+        let mut heard = Listening::default();
+        heard.hear(b"data: ");
+        for _ in 0..9 {
+            assert!(!heard.hear(&[b'x'; 1 << 20]));
+        }
+        assert!(heard.is_deaf() && !heard.hear(b"\n\ndata: [DONE]\n\n"));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub use answer::{Answer, Listening};
 pub use request::{Message, Request};
 pub(crate) use sse::Events;
 
+/// What the log calls the key of the model's server.
+const KEY: &str = "the key of [llm]";
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Longest silence in an answer, whatever `[llm] silence` says and whoever reads it.
@@ -96,8 +98,8 @@ impl Llm {
         let llm = &settings.config.llm;
         let base = llm.url.as_ref().ok_or(Unanswered::NotSetUp)?;
         let to = below(base, path);
-        self.call(Method::POST, to, Some(body), llm.key.as_ref())
-            .await
+        let key = llm.key.as_ref().map(|key| (KEY, key));
+        self.call(Method::POST, to, Some(body), key).await
     }
 
     /// Gets what is at a path below `[llm] url`.
@@ -109,7 +111,8 @@ impl Llm {
         let llm = &settings.config.llm;
         let base = llm.url.as_ref().ok_or(Unanswered::NotSetUp)?;
         let to = below(base, path);
-        self.call(Method::GET, to, None, llm.key.as_ref()).await
+        let key = llm.key.as_ref().map(|key| (KEY, key));
+        self.call(Method::GET, to, None, key).await
     }
 
     /// How long the server may say nothing.
@@ -129,7 +132,7 @@ impl Llm {
         }
     }
 
-    /// Calls a URL of an API as OpenAI's, with the key that a source gives.
+    /// Calls a URL of an API as OpenAI's, with the key that a source gives; before it what the log calls it.
     ///
     /// # Errors
     /// [`Unanswered`].
@@ -138,7 +141,7 @@ impl Llm {
         method: Method,
         url: Url,
         body: Option<String>,
-        key: Option<&Source>,
+        key: Option<(&str, &Source)>,
     ) -> Result<Response, Unanswered> {
         let client = client().ok_or(Unanswered::NoTls)?;
         let mut call = client
@@ -147,10 +150,10 @@ impl Llm {
         if let Some(body) = body {
             call = call.header(CONTENT_TYPE, "application/json").body(body);
         }
-        if let Some(source) = key {
+        if let Some((name, source)) = key {
             let settings = self.settings();
             let reach = self.renewer.reach(&settings);
-            let key = vault::value("the key of [llm]", source, reach).await;
+            let key = vault::value(name, source, reach).await;
             let key = key.map_err(|failure| {
                 tracing::warn!("a model cannot be asked: {}", failure.message);
                 Unanswered::NoKey

@@ -30,18 +30,25 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps the person's messages; `turn`: the id of the question. Goes on when nobody waits for it.
-    pub(super) fn keep_asked(&self, turn: &str, messages: &[Message]) -> JoinHandle<bool> {
+    /// Keeps the person's messages; `said`: everything up to and with them, `turn`: the id of the question. Goes on when nobody
+    /// waits for it.
+    pub(super) fn keep_asked(
+        &self,
+        said: Said,
+        turn: &str,
+        messages: &[Message],
+    ) -> JoinHandle<bool> {
         let own = messages
             .iter()
             .filter(|one| one.is_user() && !is_block(&one.text));
+        let begin = asked(said);
         let mut all = Vec::new();
         for (at, message) in own.enumerate() {
             let mut metadata = Map::new();
             if !message.other.is_empty() {
                 metadata.insert("parts".to_owned(), counted(&message.other));
             }
-            let once = format!("asked:{turn}:{at}");
+            let once = format!("{begin}{turn}:{at}");
             all.extend(self.turns(Role::User, &message.text, metadata, &once));
         }
         self.keep(all)
@@ -124,7 +131,13 @@ pub(super) fn once(said: Said) -> String {
     format!("chat:{}:", said.word())
 }
 
-fn short(session: &str) -> String {
+/// What the idempotency keys of a question begin with that stands at the end of all this.
+pub(super) fn asked(said: Said) -> String {
+    format!("asked:{}:", said.word())
+}
+
+/// A session, short.
+pub(super) fn short(session: &str) -> String {
     let message = Message {
         text: session.to_owned(),
         ..Message::default()

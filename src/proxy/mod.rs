@@ -25,7 +25,7 @@ use crate::llm::{Answer, Llm, Message, Request, Unanswered};
 use crate::memory::context::{Ask, Context, is_block};
 use crate::memory::{Memory, MemoryError};
 use crate::store::Store;
-use keeping::{Keeper, kept, once};
+use keeping::{Keeper, asked, kept, once, short};
 use passing::{Reply, pass};
 use turns::{Key, Said, Turn, Turns, hex};
 
@@ -131,6 +131,11 @@ pub enum ProxyError {
     /// The model's server does not answer.
     #[error(transparent)]
     Unanswered(#[from] Unanswered),
+    /// It refuses our own key: whoever asked must not take that for theirs. What it says may quote that key.
+    #[error(
+        "the model's server refuses the key that Jarkeeper has for it, with status {0}; [llm] key must be one that may use this model. Nothing is wrong with your own"
+    )]
+    KeyRefused(StatusCode),
     /// It leads elsewhere.
     #[error("the model's server sends whoever asks to another address; set [llm] url to that one")]
     Elsewhere,
@@ -202,9 +207,9 @@ impl Proxy {
     /// The models, as the model's server lists them.
     ///
     /// # Errors
-    /// `Unanswered`, `Elsewhere`, `TooLarge`.
+    /// `Unanswered`, `KeyRefused`, `Elsewhere`, `TooLarge`.
     pub async fn models(&self) -> Result<Answered, ProxyError> {
-        let answer = self.llm.get(&["models"]).await?;
+        let answer = lets_in(self.llm.get(&["models"]).await?)?;
         self.whole(answer).await
     }
 
@@ -219,16 +224,16 @@ impl Proxy {
     async fn converse(
         &self,
         by: &Principal,
-        asked: Asked,
+        chat: Asked,
         note: &mut Note,
     ) -> Result<Answered, ProxyError> {
-        let request = Request::read(&asked.body).map_err(ProxyError::Invalid)?;
+        let request = Request::read(&chat.body).map_err(ProxyError::Invalid)?;
         let settings = self.llm.settings();
         if settings.config.llm.url.is_none() {
             return Err(Unanswered::NotSetUp.into());
         }
         let model = settings.config.llm.model_for(request.model());
-        let usage = asked.usage;
+        let usage = chat.usage;
         let reads = matches!(usage, Use::On | Use::Read) && by.may(Scope::MemoryRead);
         let writes = matches!(usage, Use::On | Use::Write) && by.may(Scope::MemoryWrite);
         let plan = Plan::of(&request.messages).filter(|_| reads || writes);
@@ -238,8 +243,8 @@ impl Proxy {
         };
         // What a token is for comes before what its bearer says.
         let user = by.memory_of.clone().or_else(|| request.user.clone());
-        let app = asked.app.or_else(|| self.app_of(by));
-        let given = asked.session.or_else(|| request.session.clone());
+        let app = chat.app.or_else(|| self.app_of(by));
+        let given = chat.session.or_else(|| request.session.clone());
         let names = [
             ("Jarkeeper-App", &app),
             ("Jarkeeper-Session", &given),
@@ -251,7 +256,10 @@ impl Proxy {
                 .map_or(Ok(()), |name| crate::memory::check_name(what, name));
             checked.map_err(ProxyError::Invalid)?;
         }
-        let (key, turn) = self.turn(by, &request, &plan, [&user, &app, &given]).await;
+        let said = Said::default().and(&request.messages[..=plan.newest]);
+        let names = [&user, &app, &given];
+        let (key, turn) = self.turn(by, &request, &plan, said.clone(), names).await;
+        let asking = self.turns.asking(key);
         note.session = Some(turn.session.clone());
         let block = match reads {
             true => {
@@ -268,10 +276,10 @@ impl Proxy {
             session: turn.session.clone(),
             app,
         });
-        let keeping = keeper
-            .as_ref()
-            .filter(|_| !plan.continued)
-            .map(|keeper| keeper.keep_asked(&turn.id, &request.messages[plan.begin..=plan.newest]));
+        let keeping = keeper.as_ref().filter(|_| !plan.continued).map(|keeper| {
+            let messages = &request.messages[plan.begin..=plan.newest];
+            keeper.keep_asked(said, &turn.id, messages)
+        });
         let keep = async {
             match keeping {
                 None => Done::Off,
@@ -283,11 +291,16 @@ impl Proxy {
         };
         let (answer, keep) = futures::join!(self.ask(sent), keep);
         note.keep = keep;
+        let answer = answer?;
+        if answer.status().is_success() {
+            asking.answered();
+        }
+        drop(asking);
         let reply = keeper.map(|keeper| Reply {
             keeper,
             said: Said::default().and(&request.messages),
         });
-        self.answered(answer?, reply).await
+        self.answered(answer, reply).await
     }
 
     /// Which question this is, and in which session.
@@ -296,32 +309,49 @@ impl Proxy {
         by: &Principal,
         request: &Request<'_>,
         plan: &Plan,
+        said: Said,
         [user, app, given]: [&Option<String>; 3],
     ) -> (Key, Turn) {
         let word = |text: &Option<String>| text.clone().unwrap_or_default();
         let (own, app, named) = (word(user), word(app), word(given));
-        let said = Said::default().and(&request.messages[..=plan.newest]);
-        let key = said.key([by.person.as_str(), &own, &app, &named]);
+        let key = said.clone().key([by.person.as_str(), &own, &app, &named]);
         if let Some(turn) = self.turns.find(&key, plan.continued) {
             return (key, turn);
         }
         let history = &request.messages[..plan.begin];
         let answered = history.iter().any(|one| one.role == "assistant");
-        let session = match given {
-            Some(given) => Some(given.clone()),
-            None if answered => {
-                let behind = once(Said::default().and(history));
-                let found = self.memory.session_behind(by, user.as_deref(), behind);
-                let found = timeout(PATIENCE, found).await;
-                found.ok().and_then(Result::ok).flatten()
-            }
-            None => None,
-        };
+        // Kept before this process began, or longer ago than it remembers.
+        let mut kept_in = None;
+        if plan.continued && given.is_none() {
+            kept_in = self.session_behind(by, user, asked(said)).await;
+        }
+        if answered && given.is_none() && kept_in.is_none() {
+            let behind = once(Said::default().and(history));
+            kept_in = self.session_behind(by, user, behind).await;
+        }
         let random = || ids::random().unwrap_or_else(|_| hex(&key[..10]));
+        let session = given.clone().or(kept_in);
         let session = session.unwrap_or_else(|| format!("chat-{}", random()));
+        // Behind the same answers in the same session it is the same question, however often it comes.
+        let id = match answered {
+            true => short(&session),
+            false => random(),
+        };
         let now = (self.clock)().with_timezone(&Local).fixed_offset();
-        let turn = self.turns.begin(key, Turn::new(random(), session, now));
-        (key, turn)
+        let turn = Turn::new(id, session, by.person.to_string(), now);
+        (key, self.turns.begin(key, turn))
+    }
+
+    /// In which session it was kept that has an idempotency key that begins like this.
+    async fn session_behind(
+        &self,
+        by: &Principal,
+        user: &Option<String>,
+        once: String,
+    ) -> Option<String> {
+        let found = self.memory.session_behind(by, user.as_deref(), once);
+        let found = timeout(PATIENCE, found).await;
+        found.ok().and_then(Result::ok).flatten()
     }
 
     /// What is remembered for a question, as a block. The same question gets the same one.
@@ -367,7 +397,8 @@ impl Proxy {
         };
         note.recall = Done::Yes;
         note.recalled = context.citations.len();
-        if turn.taken.is_none() {
+        // Nothing is not held on to: there may be something by then.
+        if turn.taken.is_none() && !context.taken.is_empty() {
             self.turns.took(key, context.taken);
         }
         context.block
@@ -378,8 +409,8 @@ impl Proxy {
         hex(&hash.finalize()[..8])
     }
 
-    async fn ask(&self, body: String) -> Result<Response, Unanswered> {
-        self.llm.post(&["chat", "completions"], body).await
+    async fn ask(&self, body: String) -> Result<Response, ProxyError> {
+        lets_in(self.llm.post(&["chat", "completions"], body).await?)
     }
 
     /// The name of the caller's key.
@@ -433,6 +464,17 @@ impl Proxy {
             headers: passed(answer.headers()),
             body: Body::Whole(whole.into()),
         })
+    }
+}
+
+/// An answer, unless the server refuses our key.
+fn lets_in(answer: Response) -> Result<Response, ProxyError> {
+    match answer.status() {
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            tracing::warn!("the model's server refuses [llm] key with status {status}");
+            Err(ProxyError::KeyRefused(status))
+        }
+        _ => Ok(answer),
     }
 }
 

@@ -61,10 +61,11 @@ impl Passing {
             }
             Ok(None) => {
                 let answer = self.heard.answer();
-                // Some servers end without the last event; the choice itself says whether it is whole.
+                // Some servers end without the last event; the choices themselves say whether they are whole.
                 let whole = answer.done || answer.finished;
                 self.keep(!whole).await;
-                if whole {
+                // What was not heard may have been the end.
+                if whole || self.heard.is_deaf() {
                     return None;
                 }
                 tracing::warn!("the model's server ended its answer in the middle");

@@ -11,12 +11,14 @@ use tokio::time::Instant;
 use crate::llm::Message;
 use crate::memory::context::is_block;
 
-/// How long the same request counts as a retry.
-const RETRY: Duration = Duration::from_secs(10 * 60);
+/// How long the same question counts as a retry, from when it came or was left without an answer.
+const RETRY: Duration = Duration::from_secs(60);
 /// How long the results of tools may take.
 const TOOLS: Duration = Duration::from_secs(60 * 60);
 /// Most questions that are remembered.
 const MOST: usize = 4096;
+/// Most of them of one person.
+const SHARE: usize = 512;
 
 /// Which question is meant: whose, to what, and behind what it stands.
 pub(super) type Key = [u8; 32];
@@ -30,26 +32,66 @@ pub(super) struct Turn {
     pub(super) session: String,
     /// When it came first.
     pub(super) now: DateTime<FixedOffset>,
-    /// What of the memory it was given; `None`: that is not known yet.
+    /// What of the memory it was given; `None`: nothing yet.
     pub(super) taken: Option<Vec<(u32, usize)>>,
+    /// Whose it is.
+    person: String,
     seen: Instant,
+    /// Whether the model has answered: whoever asks the same again begins anew, and only results of tools still belong to it.
+    answered: bool,
 }
 
 impl Turn {
-    pub(super) fn new(id: String, session: String, now: DateTime<FixedOffset>) -> Self {
+    pub(super) fn new(
+        id: String,
+        session: String,
+        person: String,
+        now: DateTime<FixedOffset>,
+    ) -> Self {
         Self {
             id,
             session,
             now,
             taken: None,
+            person,
             seen: Instant::now(),
+            answered: false,
         }
+    }
+
+    /// Whether the same question now is this one once more.
+    fn is_open(&self) -> bool {
+        !self.answered && self.seen.elapsed() < RETRY
     }
 }
 
 /// Questions of late.
 #[derive(Debug, Default)]
 pub(super) struct Turns(Mutex<HashMap<Key, Turn>>);
+
+/// A question as long as the model is asked. Where that ends without an answer, the same question soon after is a retry.
+pub(super) struct Asking<'a> {
+    turns: &'a Turns,
+    key: Key,
+}
+
+impl Asking<'_> {
+    /// The model answers.
+    pub(super) fn answered(&self) {
+        if let Some(turn) = self.turns.all().get_mut(&self.key) {
+            turn.answered = true;
+        }
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        // The server failed, or the caller hung up: also after a long time.
+        if let Some(turn) = self.turns.all().get_mut(&self.key) {
+            turn.seen = Instant::now();
+        }
+    }
+}
 
 impl Turns {
     fn all(&self) -> MutexGuard<'_, HashMap<Key, Turn>> {
@@ -58,34 +100,38 @@ impl Turns {
 
     /// The question, where it came before. `continued`: it comes with results of tools.
     pub(super) fn find(&self, key: &Key, continued: bool) -> Option<Turn> {
-        let patience = if continued { TOOLS } else { RETRY };
-        let mut all = self.all();
-        let turn = all
-            .get_mut(key)
-            .filter(|turn| turn.seen.elapsed() < patience)?;
-        turn.seen = Instant::now();
-        Some(turn.clone())
+        let all = self.all();
+        let turn = all.get(key).filter(|turn| match continued {
+            true => turn.seen.elapsed() < TOOLS,
+            false => turn.is_open(),
+        });
+        turn.cloned()
+    }
+
+    /// That it is asked.
+    pub(super) fn asking(&self, key: Key) -> Asking<'_> {
+        Asking { turns: self, key }
     }
 
     /// Remembers a question; of two that came at once the first one.
     pub(super) fn begin(&self, key: Key, turn: Turn) -> Turn {
         let mut all = self.all();
+        if let Some(first) = all.get(&key).filter(|turn| turn.is_open()) {
+            return first.clone();
+        }
+        let own = |one: &Turn| one.person == turn.person;
         if all.len() >= MOST {
             all.retain(|_, turn| turn.seen.elapsed() < TOOLS);
         }
-        if all.len() >= MOST {
-            let oldest = all.iter().min_by_key(|(_, turn)| turn.seen);
-            if let Some(oldest) = oldest.map(|(key, _)| *key) {
-                all.remove(&oldest);
-            }
+        // Nobody pushes others out before their own.
+        let many = all.values().filter(|one| own(one)).count() >= SHARE;
+        if many || all.len() >= MOST {
+            let these = all.iter().filter(|(_, one)| !many || own(one));
+            let oldest = these.min_by_key(|(_, one)| one.seen).map(|(key, _)| *key);
+            oldest.and_then(|key| all.remove(&key));
         }
-        match all.get(&key).filter(|turn| turn.seen.elapsed() < RETRY) {
-            Some(first) => first.clone(),
-            None => {
-                all.insert(key, turn.clone());
-                turn
-            }
-        }
+        all.insert(key, turn.clone());
+        turn
     }
 
     /// Remembers what it was given.
@@ -176,22 +222,46 @@ mod tests {
         );
     }
 
+    fn turn(id: &str) -> Turn {
+        let person = id.chars().take(1).collect();
+        Turn::new(id.to_owned(), "s".to_owned(), person, DateTime::default())
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_question_is_remembered_as_long_as_it_may_come_again() {
         let turns = Turns::default();
-        let turn = |id: &str| Turn::new(id.to_owned(), "s".to_owned(), DateTime::default());
-        assert_eq!(turns.begin([1; 32], turn("a")).id, "a");
-        assert_eq!(turns.begin([1; 32], turn("b")).id, "a");
-        tokio::time::advance(RETRY + Duration::from_secs(1)).await;
-        assert!(turns.find(&[1; 32], false).is_none());
-        assert_eq!(turns.find(&[1; 32], true).unwrap().id, "a");
-        tokio::time::advance(TOOLS + Duration::from_secs(1)).await;
-        assert!(turns.find(&[1; 32], true).is_none());
+        let key = [1; 32];
+        assert_eq!(turns.begin(key, turn("a")).id, "a");
+        assert_eq!(turns.begin(key, turn("b")).id, "a");
+        // As long as the model took to fail.
+        let asking = turns.asking(key);
+        tokio::time::advance(10 * RETRY).await;
+        drop(asking);
+        assert_eq!(turns.find(&key, false).unwrap().id, "a");
+        // Looking for it does not make it younger.
+        tokio::time::advance(RETRY).await;
+        assert!(turns.find(&key, false).is_none());
+        assert_eq!(turns.find(&key, true).unwrap().id, "a");
+        tokio::time::advance(TOOLS).await;
+        assert!(turns.find(&key, true).is_none());
+        // With an answer it is over, but for the results of tools.
+        assert_eq!(turns.begin(key, turn("c")).id, "c");
+        turns.asking(key).answered();
+        assert!(turns.find(&key, false).is_none());
+        assert_eq!(turns.find(&key, true).unwrap().id, "c");
+        assert_eq!(turns.begin(key, turn("d")).id, "d");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_questions_of_one_push_out_nobody_elses() {
+        let turns = Turns::default();
+        turns.begin([255; 32], turn("b"));
         for at in 0..2 * MOST {
             let mut key = [0; 32];
             key[..8].copy_from_slice(&at.to_le_bytes());
-            turns.begin(key, turn("c"));
+            turns.begin(key, turn("a"));
         }
-        assert!(turns.all().len() <= MOST);
+        assert_eq!(turns.all().len(), SHARE + 1);
+        assert!(turns.find(&[255; 32], false).is_some());
     }
 }

@@ -108,6 +108,37 @@ impl Store {
             Ok(Some(read))
         })
     }
+
+    /// The space of a user's memory, and those of its entries that have these numbers. `None`: there is no such memory.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn entries_of(
+        &self,
+        person: &str,
+        user: &str,
+        docs: &[u32],
+    ) -> Result<Option<(i64, Vec<Entry>)>, StoreError> {
+        self.read(|connection| {
+            let found = connection
+                .prepare_cached("SELECT id FROM memory_spaces WHERE person = ?1 AND user = ?2")?
+                .query_row([person, user], |row| row.get(0))
+                .optional()?;
+            let Some(space) = found else { return Ok(None) };
+            let mut one = connection.prepare_cached(
+                "SELECT entries FROM memory_entries WHERE space = ?1 AND block = ?2",
+            )?;
+            let mut entries = Vec::with_capacity(docs.len());
+            for doc in docs {
+                let (block, _) = place(*doc);
+                let entry = one
+                    .query_row((space, block), |row| Ok(find_entry(*doc, blob(row, 0)?)))
+                    .optional()?;
+                entries.extend(entry.flatten());
+            }
+            Ok(Some((space, entries)))
+        })
+    }
 }
 
 fn blob<'a>(row: &'a rusqlite::Row<'_>, at: usize) -> rusqlite::Result<&'a [u8]> {

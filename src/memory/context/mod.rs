@@ -13,12 +13,11 @@ use chrono::{DateTime, FixedOffset, Local, Utc};
 use super::interaction::{user_of, work};
 use super::item::{self, Item};
 use super::query::{Filter, Found, Hit, Kind, Query};
-use super::search::filtered;
 use super::tokens::asked;
 use super::{Memory, MemoryError};
 use crate::identity::Principal;
 use crate::llm::Message;
-use alike::Words;
+use alike::{Left, Words};
 use block::{Filling, number};
 
 pub(crate) use block::{is_block, without_blocks};
@@ -72,6 +71,8 @@ pub struct Context {
     pub tokens: usize,
     /// What took part in finding it.
     pub signals: Vec<&'static str>,
+    /// What should have taken part and could not, and why.
+    pub warnings: Vec<String>,
     /// Why there is none.
     pub reason: Option<&'static str>,
     /// The numbers of what was taken, in the order in which it was, and how often each was said besides.
@@ -154,18 +155,18 @@ impl Memory {
             let (store, person, docs) = (self.store.clone(), by.person.clone(), docs.clone());
             let clock = (self.clock)();
             return work(move || {
-                let Some((read, _)) = filtered(&store, &person, &own, &[], &Filter::default())?
+                let numbers: Vec<_> = docs.iter().map(|(doc, _)| *doc).collect();
+                let Some((space, entries)) = store.entries_of(person.as_str(), &own, &numbers)?
                 else {
                     return Ok(Context::nothing("what was found is not there any more"));
                 };
                 let mut items = Vec::with_capacity(docs.len());
                 for (doc, again) in docs {
-                    let at = read.entries.binary_search_by_key(&doc, |entry| entry.doc);
-                    let entry = at.ok().and_then(|at| read.entries.get(at));
-                    let item = item::fetch(&store, read.space, entry, clock)?.pop();
+                    let entry = entries.iter().find(|entry| entry.doc == doc);
+                    let item = item::fetch(&store, space, entry, clock)?.pop();
                     items.extend(item.map(|item| (item, again)));
                 }
-                Ok(fill(items, &ask, now, &nonce, Vec::new()))
+                Ok(fill(items, &ask, now, &nonce))
             })
             .await?;
         }
@@ -182,21 +183,27 @@ impl Memory {
             now: Some(now.to_utc()),
             filter: ask.filter.clone(),
         };
-        let found = self.search(by, user, query).await?;
+        let mut found = self.search(by, user, query).await?;
+        // Comparing texts takes its time too.
+        let place = self.searching.clone().acquire_owned().await;
         work(move || {
-            if let Some(reason) = found.reason {
-                return Ok(Context::nothing(reason));
-            }
-            let signals = vec!["lexical"];
-            let known = known(&ask.messages);
-            let items = choose(found, &known, ask.most);
-            if items.is_empty() {
-                return Ok(Context {
-                    signals,
-                    ..Context::nothing("whatever was found already stands in the messages")
-                });
-            }
-            Ok(fill(items, &ask, now, &nonce, signals))
+            let _place = place;
+            let signals = std::mem::take(&mut found.signals);
+            let warnings = std::mem::take(&mut found.warnings);
+            let given = match found.reason {
+                Some(reason) => Context::nothing(reason),
+                None => match choose(found, &known(&ask.messages), ask.most) {
+                    items if items.is_empty() => {
+                        Context::nothing("whatever was found already stands in the messages")
+                    }
+                    items => fill(items, &ask, now, &nonce),
+                },
+            };
+            Ok(Context {
+                signals,
+                warnings,
+                ..given
+            })
         })
         .await?
     }
@@ -276,12 +283,13 @@ fn known(messages: &[Message]) -> Vec<Words> {
 fn choose(found: Found, known: &[Words], most: usize) -> Vec<(Item, usize)> {
     // What stands in the prompt already fits best, and says nothing of how well the others fit.
     let mut best = None;
+    let left = Left::default();
     let mut chosen: Vec<(Item, Words, usize)> = Vec::new();
     // A turn may be a hit and a neighbour of others.
     let mut seen = HashSet::new();
     for hit in found.hits {
         let words = Words::of(hit.item.text());
-        if words.is_empty() || known.iter().any(|one| words.is_in(one)) {
+        if words.is_empty() || known.iter().any(|one| words.is_in(one, &left)) {
             continue;
         }
         let total = hit.score.total;
@@ -293,13 +301,13 @@ fn choose(found: Found, known: &[Words], most: usize) -> Vec<(Item, usize)> {
                 continue;
             }
             let words = Words::of(item.text());
-            if words.is_empty() || known.iter().any(|one| words.is_in(one)) {
+            if words.is_empty() || known.iter().any(|one| words.is_in(one, &left)) {
                 continue;
             }
             // Of two that say the same the longer one is shown, and of two as long the newer one.
             let place = chosen
                 .iter()
-                .position(|(_, other, _)| words.is_in(other) || other.is_in(&words));
+                .position(|(_, other, _)| words.is_in(other, &left) || other.is_in(&words, &left));
             let Some(at) = place else {
                 if chosen.len() < most {
                     chosen.push((item, words, 0));
@@ -307,8 +315,9 @@ fn choose(found: Found, known: &[Words], most: usize) -> Vec<(Item, usize)> {
                 continue;
             };
             let (own, others, again) = &mut chosen[at];
-            let longer = others.is_in(&words) && !words.is_in(others);
-            let newer = words.is_in(others) && others.is_in(&words) && item.at() > own.at();
+            let (within, around) = (others.is_in(&words, &left), words.is_in(others, &left));
+            let longer = within && !around;
+            let newer = within && around && item.at() > own.at();
             *again += 1;
             if longer || newer {
                 (*own, *others) = (item, words);
@@ -338,13 +347,7 @@ fn with_neighbour(mut hit: Hit) -> Vec<Item> {
 }
 
 /// The block of these, as far as they fit.
-fn fill(
-    items: Vec<(Item, usize)>,
-    ask: &Ask,
-    now: DateTime<FixedOffset>,
-    nonce: &str,
-    signals: Vec<&'static str>,
-) -> Context {
+fn fill(items: Vec<(Item, usize)>, ask: &Ask, now: DateTime<FixedOffset>, nonce: &str) -> Context {
     let mut filling = Filling::new(now, nonce, ask.template.as_ref(), ask.max_tokens);
     let mut taken = Vec::new();
     for (item, again) in items {
@@ -358,14 +361,10 @@ fn fill(
             tokens: budget::tokens(&block),
             block: Some(block),
             citations,
-            signals,
-            reason: None,
             taken,
+            ..Context::default()
         },
-        None => Context {
-            signals,
-            ..Context::nothing("max_tokens leaves no room for what was found")
-        },
+        None => Context::nothing("max_tokens leaves no room for what was found"),
     }
 }
 

@@ -96,7 +96,9 @@ impl Server {
             Method::POST,
             self.url.clone(),
             Some(body),
-            self.key.as_ref(),
+            self.key
+                .as_ref()
+                .map(|key| ("the key of [memory] embedder", key)),
         );
         let mut answer = call.await.map_err(untold)?;
         let status = answer.status().as_u16();

@@ -4,7 +4,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{add, daemon, kind};
+use crate::support::model::Model;
 use crate::support::oauth::Carries as _;
+use crate::support::process::Root;
 use crate::support::{Api, answer};
 
 async fn context(api: &Api, body: Value) -> Value {
@@ -232,4 +234,22 @@ async fn a_budget_is_never_exceeded_and_what_cannot_be_is_refused() {
         quoted(given["block"].as_str().unwrap()),
         ["The budget of the boat was paid"]
     );
+}
+
+#[tokio::test]
+async fn what_could_not_take_part_is_told() {
+    let model = Model::start().await;
+    model.embeds(|dials| dials.status = 503);
+    let root = Root::new();
+    let embedder = format!("{{ url = \"{}\", model = \"toy\" }}", model.base);
+    root.save("config.toml", &format!("[memory]\nembedder = {embedder}\n"));
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    add(&api, "ann", "s", &["My cello is from Cremona"]).await;
+    let ask = json!({ "user_id": "ann", "messages": asks("Where is my cello from?") });
+    let given = context(&api, ask).await;
+    assert_eq!(given["signals"], json!(["lexical"]), "{given}");
+    let why = given["warnings"][0].as_str().unwrap_or_default();
+    assert!(why.contains("embedder"), "{given}");
+    assert!(given["block"].as_str().unwrap().contains("Cremona"));
 }

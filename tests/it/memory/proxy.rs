@@ -294,6 +294,87 @@ async fn complaint_1_and_3_history_that_comes_again_is_kept_once_and_goes_on_in_
 }
 
 #[tokio::test]
+async fn the_same_first_question_in_a_new_chat_finds_what_was_said_in_between() {
+    let house = House::new().await;
+    let ask = said("ann", json!([user("say Where is my bicycle?")]));
+    let (_, _, first) = house.chat(&ask).await;
+    assert!(first.starts_with("recalled=0; kept=yes"), "{first}");
+    super::add(
+        &house.api,
+        "ann",
+        "else",
+        &["My bicycle stands in a yard in Turin"],
+    )
+    .await;
+    let (_, _, second) = house.chat(&ask).await;
+    assert!(second.starts_with("recalled=1; kept=yes"), "{second}");
+    assert_ne!(session(&first), session(&second), "it is another chat");
+    super::add(
+        &house.api,
+        "ann",
+        "else",
+        &["The bicycle was moved to the cellar of Genoa"],
+    )
+    .await;
+    let (_, _, third) = house.chat(&ask).await;
+    assert!(third.starts_with("recalled=2; kept=yes"), "{third}");
+    let sent = house.model.requests().pop().unwrap().1;
+    let block = text(&sent["messages"][0]);
+    assert!(
+        block.contains("Turin") && block.contains("Genoa"),
+        "{block}"
+    );
+    let asked = house.texts("ann").await;
+    let asked = asked
+        .iter()
+        .filter(|(role, text)| role == "user" && text.starts_with("say"));
+    assert_eq!(asked.count(), 3, "each is said");
+}
+
+#[tokio::test]
+async fn a_loop_of_tools_goes_on_in_its_session_after_a_restart() {
+    let House {
+        root,
+        mut daemon,
+        api,
+        model,
+        key,
+    } = House::new().await;
+    let asks = async |api: &Api, messages: Value| {
+        let request = api.call(Method::POST, "/v1/chat/completions");
+        told(request.bearer_auth(&key).json(&said("ann", messages)))
+            .await
+            .2
+    };
+    let question = user("tool weather");
+    let first = asks(&api, json!([question])).await;
+    assert_eq!(daemon.stop().0, 0);
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let call = json!({ "id": "c", "type": "function", "function": { "name": "weather", "arguments": "{}" } });
+    let more = json!([
+        question,
+        { "role": "assistant", "content": null, "tool_calls": [call] },
+        { "role": "tool", "tool_call_id": "c", "content": "say It rains" },
+    ]);
+    assert_eq!(session(&asks(&api, more).await), session(&first));
+    drop(model);
+}
+
+#[tokio::test]
+async fn an_event_too_long_to_be_heard_passes_whole() {
+    let house = House::new().await;
+    let mut body = said(
+        "ann",
+        json!([user(&format!("say {}", "x".repeat(9 << 20)))]),
+    );
+    body["stream"] = true.into();
+    let passed = house.post(&body).send().await.unwrap().text().await;
+    let passed = passed.expect("it does not break off");
+    assert!(passed.ends_with("data: [DONE]\n\n"));
+}
+
+#[tokio::test]
 async fn a_token_for_one_user_and_headers_decide_what_is_read_and_kept() {
     let house = House::new().await;
     let body = said("ann", json!([user("say the canary of Ann is Pip")]));
@@ -520,7 +601,7 @@ async fn an_answer_that_breaks_off_is_cut_for_the_caller_and_what_was_said_is_ke
 #[tokio::test]
 async fn failures_of_the_model_are_passed_on_and_the_question_is_kept() {
     let house = House::new().await;
-    for status in [400, 401, 429, 500] {
+    for status in [400, 429, 500] {
         let body = said("ann", json!([user(&format!("status {status}"))]));
         let response = house.post(&body).send().await.unwrap();
         let header = |name: &str| {
@@ -547,6 +628,20 @@ async fn failures_of_the_model_are_passed_on_and_the_question_is_kept() {
         (status, &error["error"]["code"], &error["error"]["type"]),
         (504, &json!("model-silent"), &json!("server_error"))
     );
+    // That our own key is refused says nothing of the caller's, and what the server says of it stays here.
+    for status in ["401", "403"] {
+        let ask = said("ann", json!([user(&format!("status {status}"))]));
+        let (answered, error, note) = house.chat(&ask).await;
+        assert_eq!(
+            (answered, &error["error"]["code"], &error["error"]["type"]),
+            (502, &json!("model-refuses-key"), &json!("server_error")),
+            "{error}"
+        );
+        let why = error["error"]["message"].as_str().unwrap();
+        assert!(why.contains("[llm] key") && why.contains(status), "{why}");
+        assert!(!error.to_string().contains("sk-secret"), "{error}");
+        assert!(note.contains("kept=yes"), "{note}");
+    }
     // A client asks three times; the person has said it once.
     for _ in 0..3 {
         house.chat(&said("ann", json!([user("status 500")]))).await;
@@ -557,15 +652,19 @@ async fn failures_of_the_model_are_passed_on_and_the_question_is_kept() {
         all,
         [
             "status 400",
-            "status 401",
             "status 429",
             "status 500",
-            "slow"
+            "slow",
+            "status 401",
+            "status 403"
         ]
     );
     // Nobody there.
     let model = Model::start().await;
-    let house = House::at(model, "http://127.0.0.1:9/v1").await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("http://{}/v1", free.local_addr().unwrap());
+    drop(free);
+    let house = House::at(model, &nowhere).await;
     let (status, error, note) = house
         .chat(&said("ann", json!([user("is anybody there")])))
         .await;

@@ -34,6 +34,7 @@ assert.equal(final.choices[0].message.tool_calls[0].function.name, "look");
 await assert.rejects(ask("status 429"), (error) =>
     error instanceof OpenAI.RateLimitError && error.headers.get("retry-after") === "7");
 await assert.rejects(ask("status 500"), (error) => error instanceof OpenAI.InternalServerError);
+await assert.rejects(ask("status 401"), (error) => error.status === 502 && error.code === "model-refuses-key");
 const wrong = new OpenAI({ baseURL: base, apiKey: "wrong", maxRetries: 0 });
 await assert.rejects(wrong.chat.completions.create({ model: "m", messages: [] }), (error) =>
     error instanceof OpenAI.AuthenticationError && error.type === "authentication_error");
