@@ -121,13 +121,12 @@ pub(super) fn fetch<'a>(
             }
             LEARNED => {
                 let rows = store.learned_at(space, &one)?.into_iter();
-                // With the last of its turns it goes too.
-                let rows = rows.filter(|row| row.expires_at.is_none_or(|end| end > now));
+                let rows = rows.filter(|row| is_current(row.expires_at, now));
                 items.extend(rows.map(|row| Item::Fact(learned(row))));
             }
             _ => {
                 let rows = store.interactions_at(space, &one)?.into_iter();
-                let rows = rows.filter(|row| is_current(row, now));
+                let rows = rows.filter(|row| is_current(row.expires_at, now));
                 items.extend(rows.map(|row| Item::Interaction(shown(row))));
             }
         }

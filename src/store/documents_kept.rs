@@ -45,9 +45,9 @@ impl Store {
             let at = millis(was.row.updated_at);
             let as_it_was = connection
                 .prepare_cached(
-                    "UPDATE documents SET rules = ?3 WHERE id = ?1 AND updated_at = ?2 AND rules < ?3",
+                    "UPDATE documents SET rules = ?3 WHERE id = ?1 AND updated_at = ?2 AND rules < ?3 AND user = ?4",
                 )?
-                .execute((&id, at, rules))?;
+                .execute((&id, at, rules, &was.row.user))?;
             if as_it_was == 0 {
                 return Ok(true);
             }
@@ -171,9 +171,10 @@ fn no_room(
     new: &NewDocument,
     most: Room,
 ) -> rusqlite::Result<Option<Kept>> {
-    let room = match is_bare(connection, person)? {
-        true => most.bare_bytes,
-        false => most.bytes,
+    // Who was only made for an instance has one room for all that it keeps.
+    let (room, said) = match is_bare(connection, person)? {
+        true => (most.bare_bytes, spaces::texts_of(connection, person)?),
+        false => (most.bytes, 0),
     };
     let (others, bytes): (i64, i64) = connection
         .prepare_cached(
@@ -184,7 +185,10 @@ fn no_room(
             Ok((row.get(0)?, row.get(1)?))
         })?;
     let own = new.text.len() + new.original.as_ref().map_or(0, Vec::len);
-    let would = bytes.unsigned_abs().saturating_add(own as u64);
+    let would = bytes
+        .unsigned_abs()
+        .saturating_add(own as u64)
+        .saturating_add(said);
     if would > room {
         return Ok(Some(Kept::NoRoom { would, room }));
     }

@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 
 use super::super::entry::{indexed, terms};
-use super::super::interaction::user_of;
+use super::super::interaction::{QUOTA, new_id, user_of};
 use super::super::item::{Learned, learned};
+use super::super::said::is_current;
 use super::super::{Memory, MemoryError};
 use super::sieve::{LONGEST, form, one_line};
 use super::{KNOWN, MOST, entry};
 use crate::identity::Principal;
-use crate::ids;
-use crate::store::{CURRENT, Confirmed, LearnedRow, Mended, NewFact, ReadTurn, Stated};
+use crate::store::{CURRENT, Confirmed, LearnedRow, Mended, MendedFact, NewFact, ReadTurn, Stated};
 
 /// Most turns that a stated fact names.
 const SOURCES: usize = 20;
@@ -89,7 +89,7 @@ impl Memory {
             false => None,
         };
         let now = (self.clock)();
-        rows.retain(|row| is_there(row, now));
+        rows.retain(|row| is_current(row.expires_at, now));
         Ok((rows.into_iter().map(learned).collect(), next))
     }
 
@@ -139,7 +139,7 @@ impl Memory {
             let row = self
                 .store
                 .interaction(by.person.as_str(), Some(&user), id)?;
-            let row = row.filter(|row| row.expires_at.is_none_or(|end| end > now));
+            let row = row.filter(|row| is_current(row.expires_at, now));
             let row = row.ok_or_else(|| MemoryError::UnknownInteraction(short(id)))?;
             newest = newest.max(Some(row.occurred_at));
             sources.push(ReadTurn {
@@ -167,8 +167,7 @@ impl Memory {
                 return Ok((learned(self.fact_row(by, &id)?), false));
             }
         }
-        let id = ids::random()
-            .map_err(|_| MemoryError::Invalid("the system gives no random numbers".to_owned()))?;
+        let id = new_id()?;
         let fact = NewFact {
             id: id.clone(),
             text,
@@ -180,9 +179,14 @@ impl Memory {
             indexed,
         };
         let person = by.person.to_string();
-        match self.store.state_fact(person, user, fact, MOST, now).await? {
+        match self
+            .store
+            .state_fact(person, user, fact, MOST, QUOTA, now)
+            .await?
+        {
             Stated::New => Ok((learned(self.fact_row(by, &id)?), true)),
             Stated::Full => Err(MemoryError::TooManyFacts(MOST)),
+            Stated::NoRoom(why) => Err(why.into()),
         }
     }
 
@@ -221,9 +225,11 @@ impl Memory {
             valid_until: said.valid_until,
             version: row.version,
         };
-        match self.store.mend_fact(row.id, mended, terms, now).await? {
-            true => Ok(learned(self.fact_row(by, id)?)),
-            false => Err(not_current("changed by somebody else meanwhile")),
+        let done = self.store.mend_fact(row.id, mended, terms, QUOTA, now);
+        match done.await? {
+            MendedFact::Yes => Ok(learned(self.fact_row(by, id)?)),
+            MendedFact::No => Err(not_current("changed by somebody else meanwhile")),
+            MendedFact::NoRoom(why) => Err(why.into()),
         }
     }
 
@@ -304,14 +310,9 @@ impl Memory {
         let found = self.store.learned(by.person.as_str(), user, id)?;
         let now = (self.clock)();
         found
-            .filter(|row| is_there(row, now))
+            .filter(|row| is_current(row.expires_at, now))
             .ok_or_else(|| unknown(id))
     }
-}
-
-/// Whether not all of its turns are over.
-fn is_there(row: &LearnedRow, now: DateTime<Utc>) -> bool {
-    row.expires_at.is_none_or(|end| end > now)
 }
 
 /// The text in one line, if it is a fact.
