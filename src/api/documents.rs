@@ -349,6 +349,11 @@ impl From<MemoryError> for Problem {
             }
             MemoryError::Changed(_) => Self::conflict("version-changed", words),
             MemoryError::Miscounted { .. } => Self::conflict("count-changed", words),
+            MemoryError::NoRandom => {
+                tracing::error!("{words}");
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                Self::new(status, "internal", "Something is wrong inside", words)
+            }
             MemoryError::Store(error) => error.into(),
         }
     }

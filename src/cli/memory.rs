@@ -61,12 +61,26 @@ pub(super) async fn run(files: &Files, verb: MemoryVerb, json: bool) -> Result<(
             query,
             whose,
             which,
+            kind,
             k,
         } => {
-            let mut body = json!({ "query": query, "k": k, "filters": which.filters() });
+            let mut filters = which.filters();
+            if let Some(kind) = kind {
+                filters.insert("kind".to_owned(), kind.word().into());
+            }
+            let mut body = json!({ "query": query, "k": k, "filters": filters });
             put(&mut body, [("user_id", whose.user.map(Value::from))]);
             let path = "/v1/memory/search";
             let found = daemon.ask(Method::POST, path, Some(&body)).await?;
+            // Beside the answer: a program that reads that has them in it.
+            for warning in list(&found["warnings"]) {
+                let by: Vec<_> = list(&found["signals"])
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .collect();
+                let warning = plain(warning.as_str().unwrap_or_default());
+                complain(&format!("found by {} alone: {warning}", by.join(", ")));
+            }
             let hits: String = list(&found["hits"]).iter().map(line).collect();
             let reason = found["reason"].as_str().unwrap_or_default().to_owned();
             tell(&found, json, if hits.is_empty() { reason } else { hits })
@@ -300,9 +314,17 @@ fn whole(one: &Value) -> String {
 
 fn deleted(done: &Value) -> String {
     let matched = &done["matched"];
+    let stay = match done["stay"].as_u64() {
+        None => String::new(),
+        Some(stay) => format!(
+            "; {stay} documents of the watched folder stay: they go when their files are deleted"
+        ),
+    };
     match done["deleted"] == true {
-        true => format!("{matched}: deleted"),
-        false => format!("{matched} would be deleted, and nothing was; add --confirm {matched}"),
+        true => format!("{matched}: deleted{stay}"),
+        false => {
+            format!("{matched} would be deleted{stay}, and nothing was; add --confirm {matched}")
+        }
     }
 }
 

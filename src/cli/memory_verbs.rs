@@ -45,6 +45,9 @@ pub(super) enum MemoryVerb {
         whose: Whose,
         #[command(flatten)]
         which: Which,
+        /// Only of this kind
+        #[arg(long, value_enum)]
+        kind: Option<Kind>,
         /// Most hits
         #[arg(short, long, default_value_t = 10)]
         k: usize,
@@ -162,6 +165,24 @@ impl Role {
             Self::Assistant => "assistant",
             Self::System => "system",
             Self::Tool => "tool",
+        }
+    }
+}
+
+/// A kind of what is found.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Kind {
+    Interaction,
+    Document,
+    Fact,
+}
+
+impl Kind {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Interaction => "interaction",
+            Self::Document => "document",
+            Self::Fact => "fact",
         }
     }
 }

@@ -9,8 +9,9 @@ use rmcp::{tool, tool_router};
 use serde::Serialize;
 
 use super::failed::Failed;
-use super::memory_shapes::{ITEMS, Listed, Memory, New, Wanted, Which, bounded};
+use super::memory_shapes::{ITEMS, Listed, Memory, New, Wanted, Which, bounded, bounded_hits};
 use super::server::Server;
+use crate::identity::Principal;
 use crate::memory::{Filter, Item, Kind, MemoryError, Part, Query, Said};
 
 /// Items of one answer, where nobody says.
@@ -33,6 +34,11 @@ struct Found {
     /// Why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// By what it was looked for: lexical, dates, semantic.
+    signals: Vec<&'static str>,
+    /// What should have taken part and could not, and why: where there is one, something may be missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// What [`Server::list_memories`] gives.
@@ -78,14 +84,16 @@ impl From<MemoryError> for Failed {
     fn from(error: MemoryError) -> Self {
         match &error {
             MemoryError::Foreign => Self::new("refused", error.to_string()).or("leave user_id out"),
-            MemoryError::UnknownInteraction(_) => Self::new("unknown_memory", error.to_string())
-                .or("search_memory and list_memories give the ids of those that there are"),
+            MemoryError::UnknownInteraction(_) | MemoryError::UnknownFact(_) => {
+                Self::new("unknown_memory", error.to_string())
+                    .or("search_memory and list_memories give the ids of those that there are")
+            }
             MemoryError::Invalid(why) => Self::arguments(why.as_str()),
             MemoryError::Conflict(_) => Self::new("key_of_another", error.to_string()),
             MemoryError::Crowded { .. } | MemoryError::Heavy { .. } => {
                 Self::new("memory_full", error.to_string()).or("a person has to make room")
             }
-            MemoryError::Store(_) => {
+            MemoryError::Store(_) | MemoryError::NoRandom => {
                 tracing::error!("a tool failed: {error}");
                 Self::new("storage", "Jarkeeper cannot read or write its own files")
                     .or("its log says why; a person has to look")
@@ -136,8 +144,13 @@ impl Server {
         let query = Query {
             text: wanted.query,
             most: limit(wanted.limit)?,
+            context: wanted.neighbours.unwrap_or(0),
             filter: Filter {
                 session: wanted.session,
+                role: wanted.role.map(Into::into),
+                app: wanted.app,
+                kind: wanted.kind.map(Into::into),
+                metadata: wanted.metadata,
                 since: time("since", wanted.since.as_deref())?,
                 until: time("until", wanted.until.as_deref())?,
                 ..Filter::default()
@@ -148,10 +161,12 @@ impl Server {
         let found = self.rooms.memory.search(&principal, user, query).await?;
         Ok(Json(Found {
             note: NOTE,
-            memories: bounded(found.hits.into_iter().map(|hit| hit.item)),
+            memories: bounded_hits(found.hits),
             matched: found.matched,
             kept: found.kept,
             reason: found.reason.map(Into::into),
+            signals: found.signals,
+            warnings: found.warnings,
         }))
     }
 
@@ -225,7 +240,7 @@ impl Server {
         }))
     }
 
-    /// Gives one thing that was said, with its whole text, by its id.
+    /// Gives one thing that was said, or one fact, with its whole text, by its id.
     #[tool(annotations(
         title = "Get one memory",
         read_only_hint = true,
@@ -239,14 +254,22 @@ impl Server {
         context: RequestContext<RoleServer>,
     ) -> Result<Json<One>, Failed> {
         let principal = self.principal(&context)?;
-        let found = self.rooms.memory.interaction(&principal, &id)?;
+        let memory = &self.rooms.memory;
+        let item = match memory.interaction(&principal, &id) {
+            Ok(found) => Item::Interaction(found),
+            Err(MemoryError::UnknownInteraction(_)) => match memory.fact(&principal, &id) {
+                Ok((fact, _)) => Item::Fact(fact),
+                Err(error) => return Err(self.or_document(&principal, &id, error)),
+            },
+            Err(error) => return Err(error.into()),
+        };
         Ok(Json(One {
             note: NOTE,
-            memory: Memory::of(Item::Interaction(found)),
+            memory: Memory::of(item),
         }))
     }
 
-    /// Deletes one thing that was said, for ever, with its history. Do it only where the person asks for it; first show what it is.
+    /// Deletes one thing that was said, or one fact, for ever, with its history. Do it only where the person asks for it; first show what it is.
     #[tool(annotations(
         title = "Delete one memory",
         read_only_hint = false,
@@ -260,7 +283,35 @@ impl Server {
         context: RequestContext<RoleServer>,
     ) -> Result<Json<Deleted>, Failed> {
         let principal = self.principal(&context)?;
-        self.rooms.memory.forget(&principal, &id).await?;
+        let memory = &self.rooms.memory;
+        match memory.forget(&principal, &id).await {
+            Ok(()) => {}
+            Err(MemoryError::UnknownInteraction(_)) => {
+                if let Err(error) = memory.forget_fact(&principal, &id).await {
+                    return Err(self.or_document(&principal, &id, error));
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
         Ok(Json(Deleted { id, deleted: true }))
+    }
+}
+
+impl Server {
+    /// Why an id leads to nothing here: a document's is known, and leads elsewhere.
+    fn or_document(&self, principal: &Principal, id: &str, error: MemoryError) -> Failed {
+        let found = match &error {
+            MemoryError::UnknownFact(_) => self.rooms.memory.document_of(principal, id),
+            _ => return error.into(),
+        };
+        match found {
+            Ok(Some((user, name))) => Failed::new(
+                "a_document",
+                format!("{id} is the document {name} of {user}, and is neither given nor deleted whole by this tool"),
+            )
+            .or("search_memory with kind document gives its passages; a person reads or deletes it: jarkeeper document"),
+            Ok(None) => MemoryError::UnknownInteraction(id.chars().take(40).collect()).into(),
+            Err(error) => error.into(),
+        }
     }
 }

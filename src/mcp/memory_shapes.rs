@@ -2,9 +2,10 @@
 
 use rmcp::schemars::{self, JsonSchema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::sessions::stamp;
-use crate::memory::{Interaction, Item, Role};
+use crate::memory::{Hit, Interaction, Item, Kind, Role};
 
 /// Most items of one answer.
 pub(super) const ITEMS: usize = 50;
@@ -27,6 +28,27 @@ pub(super) enum RoleWord {
     Tool,
 }
 
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum KindWord {
+    /// What was said
+    Interaction,
+    /// A passage of a document
+    Document,
+    /// What a model read out of what was said
+    Fact,
+}
+
+impl From<KindWord> for Kind {
+    fn from(word: KindWord) -> Self {
+        match word {
+            KindWord::Interaction => Self::Interaction,
+            KindWord::Document => Self::Document,
+            KindWord::Fact => Self::Fact,
+        }
+    }
+}
+
 impl From<RoleWord> for Role {
     fn from(word: RoleWord) -> Self {
         match word {
@@ -47,6 +69,17 @@ pub(super) struct Wanted {
     pub(super) user_id: Option<String>,
     /// Only of this session.
     pub(super) session: Option<String>,
+    /// Only of this role.
+    pub(super) role: Option<RoleWord>,
+    /// Only what was said to this application.
+    pub(super) app: Option<String>,
+    /// Only of this kind.
+    pub(super) kind: Option<KindWord>,
+    /// Only whose metadata has each of these members with the same value.
+    pub(super) metadata: Option<Map<String, Value>>,
+    /// How many turns or passages before and behind each hit come with it; none where it is not given.
+    #[schemars(range(max = 10))]
+    pub(super) neighbours: Option<usize>,
     /// Only what was said at this time or later, RFC 3339.
     #[schemars(extend("format" = "date-time"))]
     pub(super) since: Option<String>,
@@ -96,7 +129,7 @@ pub(super) struct New {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
-    /// The id of what was said, as add_memory, search_memory or list_memories gave it.
+    /// The id of what was said or of a fact, as add_memory, search_memory or list_memories gave it.
     pub(super) id: String,
 }
 
@@ -133,6 +166,24 @@ pub(super) struct Memory {
     /// Whether the text is longer; get_memory gives all of what was said.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) cut: bool,
+    /// What stands before it, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) before: Vec<Around>,
+    /// What stands behind it, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) behind: Vec<Around>,
+}
+
+/// What stands beside a hit.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Around {
+    /// Its id.
+    pub(super) id: String,
+    /// Who said it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
+    /// The quoted words.
+    pub(super) text: String,
 }
 
 impl Memory {
@@ -150,6 +201,8 @@ impl Memory {
             sources: Vec::new(),
             text: String::new(),
             cut: false,
+            before: Vec::new(),
+            behind: Vec::new(),
         };
         match item {
             Item::Interaction(Interaction {
@@ -196,6 +249,43 @@ pub(super) fn bounded(items: impl Iterator<Item = Item>) -> Vec<Memory> {
         }
         left -= end;
         all.push(one);
+    }
+    all
+}
+
+/// The same of hits, with as much of what stands beside each as there is room for.
+pub(super) fn bounded_hits(hits: Vec<Hit>) -> Vec<Memory> {
+    let (mut items, mut beside) = (Vec::new(), Vec::new());
+    for hit in hits {
+        items.push(hit.item);
+        beside.push((hit.before, hit.behind));
+    }
+    let mut all = bounded(items.into_iter());
+    // The hits first: neighbours take what they leave.
+    let mut left = ALL - all.iter().map(|one| one.text.len()).sum::<usize>();
+    let mut around = |items: Vec<Item>| {
+        let mut all = Vec::new();
+        for Memory {
+            id,
+            by,
+            role,
+            mut text,
+            ..
+        } in items.into_iter().map(Memory::of)
+        {
+            text.truncate(text.floor_char_boundary(TEXT.min(left)));
+            if text.is_empty() {
+                break;
+            }
+            left -= text.len();
+            let by = by.or(role.map(str::to_owned));
+            all.push(Around { id, by, text });
+        }
+        all
+    };
+    for (one, (before, behind)) in all.iter_mut().zip(beside) {
+        one.before = around(before);
+        one.behind = around(behind);
     }
     all
 }

@@ -11,7 +11,7 @@ use super::query::{Filter, Kind};
 use super::said::shown;
 use super::search::filtered;
 use super::{BYTES, MOST, Memory, MemoryError};
-use crate::identity::Principal;
+use crate::identity::{PersonId, Principal};
 use crate::store::{Contents, Entry, LEARNED, NameKind, PASSAGE, Place, Store, StoreError};
 
 /// How many that are over are deleted at once.
@@ -45,7 +45,7 @@ pub struct Stats {
     pub facts: u64,
     /// Documents.
     pub documents: u64,
-    /// Bytes of the texts of turns, with what they said before, and of facts.
+    /// Bytes of the texts and metadata of turns and of the texts of facts, with what they said before.
     pub bytes: u64,
     /// Entries that the user may have: turns, passages and facts.
     pub most_entries: u32,
@@ -116,57 +116,104 @@ impl Memory {
             kind: Some(Kind::Interaction),
             ..filter
         };
+        // Again where one of them was changed between the look and the deletion: it may not pass any more.
+        loop {
+            let found = self.seen(&person, &user, &filter).await?;
+            let (space, docs) = found.unwrap_or_default();
+            let matched = docs.len() as u64;
+            let answer = Matched {
+                matched,
+                deleted: self.confirmed(matched, confirm)?,
+                contents: Contents {
+                    interactions: matched,
+                    ..Contents::default()
+                },
+            };
+            if !answer.deleted || docs.is_empty() {
+                return Ok(answer);
+            }
+            let mut pieces = docs.chunks(HIDDEN);
+            let first = pieces.next().unwrap_or_default();
+            if !self.store.end_interactions(space, first.to_vec()).await? {
+                continue;
+            }
+            let mut hidden = first.to_vec();
+            for piece in pieces {
+                if self.store.end_interactions(space, piece.to_vec()).await? {
+                    hidden.extend_from_slice(piece);
+                    continue;
+                }
+                // What the first piece hid is on its way: one that was changed stays, and the others go.
+                for one in piece {
+                    if self.store.end_interactions(space, vec![*one]).await? {
+                        hidden.push(*one);
+                    }
+                }
+            }
+            for some in hidden.chunks(SWEPT as usize) {
+                let places = some.iter().map(|(doc, _)| Place { space, doc: *doc });
+                self.store
+                    .delete_interactions(places.collect(), terms)
+                    .await?;
+            }
+            self.store.write_back().await;
+            let matched = hidden.len() as u64;
+            return Ok(Matched {
+                matched,
+                contents: Contents {
+                    interactions: matched,
+                    ..Contents::default()
+                },
+                ..answer
+            });
+        }
+    }
+
+    /// The interactions that pass a filter, each with its version; before them the number of their space.
+    async fn seen(
+        &self,
+        person: &PersonId,
+        user: &str,
+        filter: &Filter,
+    ) -> Result<Option<(i64, Vec<(u32, u32)>)>, MemoryError> {
         let (store, now) = (self.store.clone(), (self.clock)());
-        let found = work(move || -> Result<_, MemoryError> {
+        let (person, user, filter) = (person.clone(), user.to_owned(), filter.clone());
+        let place = self.place().await;
+        work(move || {
+            let _place = place;
+            filter.check()?;
+            let Some(space) = store.space_of(person.as_str(), &user)? else {
+                return Ok(None);
+            };
+            // Before the index: what is changed after it has another version then.
+            let versions = store.later_versions(space)?;
             let Some((read, places)) = filtered(&store, &person, &user, &[], &filter)? else {
-                return Ok((0, Vec::new()));
+                return Ok(None);
             };
             let over: HashSet<u32> = store.over_in(read.space, now)?.into_iter().collect();
             let places = places.into_iter().filter_map(|at| read.entries.get(at));
             let docs = places
                 .map(|entry| entry.doc)
                 .filter(|doc| !over.contains(doc));
-            let docs: Vec<u32> = docs.collect();
-            if filter.metadata.is_none() {
-                return Ok((read.space, docs));
+            let mut docs: Vec<u32> = docs.collect();
+            if filter.metadata.is_some() {
+                let mut fitting = Vec::new();
+                for docs in docs.chunks(500) {
+                    let rows = store.interactions_at(read.space, docs)?.into_iter();
+                    let rows = rows.map(shown).filter(|one| filter.has_metadata(one));
+                    fitting.extend(rows.map(|one| one.number));
+                }
+                docs = fitting;
             }
-            let mut fitting = Vec::new();
-            for docs in docs.chunks(500) {
-                let rows = store.interactions_at(read.space, docs)?.into_iter();
-                let rows = rows.map(shown).filter(|one| filter.has_metadata(one));
-                fitting.extend(rows.map(|one| one.number));
-            }
-            Ok((read.space, fitting))
-        });
-        let (space, docs) = found.await??;
-        let matched = docs.len() as u64;
-        let done = self.confirmed(matched, confirm)?;
-        let answer = Matched {
-            matched,
-            deleted: done,
-            contents: Contents {
-                interactions: matched,
-                ..Contents::default()
-            },
-        };
-        if !done || docs.is_empty() {
-            return Ok(answer);
-        }
-        for some in docs.chunks(HIDDEN) {
-            self.store.end_interactions(space, some.to_vec()).await?;
-        }
-        for some in docs.chunks(SWEPT as usize) {
-            let places = some.iter().map(|doc| Place { space, doc: *doc });
-            self.store
-                .delete_interactions(places.collect(), terms)
-                .await?;
-        }
-        self.store.write_back().await;
-        Ok(answer)
+            let version = |doc: u32| versions.get(&doc).copied().unwrap_or(1);
+            let docs = docs.into_iter().map(|doc| (doc, version(doc)));
+            Ok(Some((read.space, docs.collect())))
+        })
+        .await?
     }
 
     /// Deletes everything of a user: turns, facts, documents; without `confirm` it only counts them. What others have stays as it
-    /// is.
+    /// is; documents of the watched folder, too: they go with their files.
     ///
     /// # Errors
     /// `Miscounted`: there are not as many as was confirmed, and nothing was deleted; `Foreign`; the store cannot be written.
@@ -178,16 +225,25 @@ impl Memory {
     ) -> Result<Matched, MemoryError> {
         let user = user_of(by, Some(user))?;
         let person = by.person.to_string();
-        let (mut contents, _) = self.store.contents(&person, &user)?;
+        let has_folder = self.has_folder();
+        let store = self.store.clone();
+        let (owner, whose) = (person.clone(), user.clone());
+        let counted = work(move || store.contents(&owner, &whose, has_folder));
+        let (mut contents, _) = counted.await??;
         let mut deleted = self.confirmed(contents.total(), confirm)?;
         if deleted {
             let expected = contents.total();
-            (contents, deleted) = self.store.delete_memory(person, user, expected).await?;
+            let deletion = self.store.delete_memory(person, user, expected, has_folder);
+            (contents, deleted) = deletion.await?;
             if !deleted {
                 // Something came in between.
                 self.confirmed(contents.total(), confirm)?;
             }
             self.store.write_back().await;
+            if deleted && contents.of_folder > 0 {
+                // What stays is found by passages of its own again.
+                self.split_waiting().await?;
+            }
         }
         Ok(Matched {
             matched: contents.total(),
@@ -212,8 +268,11 @@ impl Memory {
     pub async fn stats(&self, by: &Principal, user: Option<&str>) -> Result<Stats, MemoryError> {
         let (user, person) = (user_of(by, user)?, by.person.clone());
         let (store, now) = (self.store.clone(), (self.clock)());
+        let place = self.place().await;
         work(move || {
-            let (contents, held) = store.contents(person.as_str(), &user)?;
+            let _place = place;
+            // Those of the folder count as documents here.
+            let (contents, held) = store.contents(person.as_str(), &user, false)?;
             let space = store.spaces(person.as_str(), Some(&user), None, 1)?.pop();
             let mut stats = Stats {
                 documents: contents.documents,
@@ -281,7 +340,9 @@ impl Memory {
     ) -> Result<Vec<Session>, MemoryError> {
         let (user, person) = (user_of(by, user)?, by.person.clone());
         let (store, now) = (self.store.clone(), (self.clock)());
+        let place = self.place().await;
         work(move || {
+            let _place = place;
             let filter = Filter {
                 app,
                 kind: Some(Kind::Interaction),
@@ -337,10 +398,11 @@ impl Memory {
         }
     }
 
-    async fn sweep_once(&self) -> Result<(), StoreError> {
+    async fn sweep_once(&self) -> Result<(), MemoryError> {
         let mut any = self.store.finish_leaving().await?;
         loop {
-            let over = self.store.interactions_over((self.clock)(), SWEPT)?;
+            let (store, now) = (self.store.clone(), (self.clock)());
+            let over = work(move || store.interactions_over(now, SWEPT)).await??;
             if over.is_empty() {
                 break;
             }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::documents::BARE_BYTES;
 use super::embed::{Model, Written};
 use super::entry::{indexed, terms};
-use super::query::Filter;
+use super::query::{Filter, Kind};
 use super::said::{Interaction, Said, is_current, shown};
 use super::search::filtered;
 use super::{Memory, MemoryError};
@@ -57,13 +57,17 @@ impl Memory {
             return Err(MemoryError::Invalid(why));
         }
         let now = (self.clock)();
+        let ids = all
+            .iter()
+            .map(|_| new_id())
+            .collect::<Result<Vec<_>, _>>()?;
         let owner = user.clone();
         let model = self.embedder.quick().await;
         let quick = model.is_some();
         let new = work(move || {
-            let new = all.into_iter().enumerate();
-            new.map(|(at, said)| {
-                prepare(&owner, said, now, model.as_deref())
+            let new = all.into_iter().zip(ids).enumerate();
+            new.map(|(at, (said, id))| {
+                prepare(id, &owner, said, now, model.as_deref())
                     .map_err(|why| MemoryError::Invalid(format!("interactions[{at}]: {why}")))
             })
             .collect::<Result<Vec<_>, _>>()
@@ -99,7 +103,29 @@ impl Memory {
     ) -> Result<Vec<Interaction>, MemoryError> {
         let (user, person) = (user_of(by, user)?, by.person.clone());
         let (store, now) = (self.store.clone(), (self.clock)());
+        let only_turns = Filter {
+            kind: None,
+            ..filter.clone()
+        };
+        // Then the rows alone say it, in their order.
+        if only_turns.is_empty() && filter.kind.is_none_or(|kind| kind == Kind::Interaction) {
+            return work(move || {
+                let Some(space) = store.space_of(person.as_str(), &user)? else {
+                    return Ok(Vec::new());
+                };
+                let (newest_first, from) = match part {
+                    Part::Before(before) => (true, before),
+                    Part::After(after) => (false, after),
+                };
+                let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+                let rows = store.interactions_page(space, newest_first, from, now, limit)?;
+                Ok(rows.into_iter().map(shown).collect())
+            })
+            .await?;
+        }
+        let place = self.place().await;
         work(move || {
+            let _place = place;
             let Some((read, entries)) = filtered(&store, &person, &user, &[], &filter)? else {
                 return Ok(Vec::new());
             };
@@ -116,7 +142,9 @@ impl Memory {
             // What is over, or has not the metadata, is known only by its row.
             for docs in docs.chunks(limit.max(1)) {
                 let rows = store.interactions_at(read.space, docs)?;
-                let rows = rows.into_iter().filter(|row| is_current(row, now));
+                let rows = rows
+                    .into_iter()
+                    .filter(|row| is_current(row.expires_at, now));
                 found.extend(rows.map(shown).filter(|one| filter.has_metadata(one)));
                 if found.len() >= limit {
                     found.truncate(limit);
@@ -160,7 +188,7 @@ impl Memory {
         let found = self.store.interaction(by.person.as_str(), user, id)?;
         let now = (self.clock)();
         found
-            .filter(|row| is_current(row, now))
+            .filter(|row| is_current(row.expires_at, now))
             .ok_or_else(|| unknown(id))
     }
 }
@@ -201,8 +229,17 @@ pub(crate) fn one_line(what: &str, text: &str) -> Result<(), String> {
     }
 }
 
+/// An id of something that is kept from now on.
+///
+/// # Errors
+/// `NoRandom`.
+pub(super) fn new_id() -> Result<String, MemoryError> {
+    ids::random().map_err(|_| MemoryError::NoRandom)
+}
+
 /// Checks it and makes its row and what the index must know.
 pub(super) fn prepare(
+    id: String,
     user: &str,
     said: Said,
     now: DateTime<Utc>,
@@ -240,7 +277,6 @@ pub(super) fn prepare(
         return Err("expires_at is over already".to_owned());
     }
     let occurred_at = said.occurred_at.unwrap_or(now);
-    let id = ids::random().map_err(|_| "the system gives no random numbers".to_owned())?;
     let speaker = said.speaker.or_else(|| called(&text));
     let entry = Entry {
         at: occurred_at.timestamp_millis(),

@@ -136,7 +136,7 @@ pub(super) fn fetch<'a>(
     let mut add = |item: Item| drop(found.insert(item.number(), item));
     if !turns.is_empty() {
         let rows = store.interactions_at(space, &turns)?.into_iter();
-        let rows = rows.filter(|row| is_current(row, now));
+        let rows = rows.filter(|row| is_current(row.expires_at, now));
         rows.for_each(|row| add(Item::Interaction(shown(row))));
     }
     if !passages.is_empty() {
@@ -146,7 +146,7 @@ pub(super) fn fetch<'a>(
     if !facts.is_empty() {
         let rows = store.learned_at(space, &facts)?.into_iter();
         // With the last of its turns it goes too.
-        let rows = rows.filter(|row| row.expires_at.is_none_or(|end| end > now));
+        let rows = rows.filter(|row| is_current(row.expires_at, now));
         rows.for_each(|row| add(Item::Fact(learned(row))));
     }
     Ok(order

@@ -67,12 +67,12 @@ impl Memory {
         }
         let now = (self.clock)();
         let said = mended(shown(old.clone()), mend);
-        let user = old.user.clone();
+        let (id_of, user) = (old.id.clone(), old.user.clone());
         let model = self.embedder.quick().await;
-        let new = work(move || prepare(&user, said, now, model.as_deref())).await?;
+        let new = work(move || prepare(id_of, &user, said, now, model.as_deref())).await?;
         let new = new.map_err(MemoryError::Invalid)?;
         let mut row = new.row;
-        (row.id, row.place, row.version) = (old.id.clone(), old.place, old.version);
+        (row.place, row.version) = (old.place, old.version);
         (row.created_at, row.updated_at) = (old.created_at, old.updated_at);
         // Written anew it may look different, and mean the same.
         if object(row.metadata.clone()) == object(old.metadata.clone()) {

@@ -29,7 +29,7 @@ mod tokens;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::identity::PersonId;
 use crate::llm::Llm;
@@ -69,7 +69,8 @@ pub enum MemoryError {
     Owned(String),
     /// Together the documents would be larger than they may be.
     #[error(
-        "the documents of one person have at most {room} bytes together, and with this one they would have {would}; delete some first{}",
+        "{} at most {room} bytes together, and with this one they would have {would}; delete some first{}",
+        if *room < BYTES { "documents, turns and facts of this instance have" } else { "the documents of one person have" },
         if *room < BYTES { ", or have the instance claimed by somebody with an account" } else { "" }
     )]
     NoRoom {
@@ -148,6 +149,11 @@ pub enum MemoryError {
     /// As many facts as one user may have.
     #[error("a user has at most {0} facts; delete some first")]
     TooManyFacts(u32),
+    /// The system gives no random numbers.
+    #[error(
+        "the system gives no random numbers; try again, and see what is wrong with this machine"
+    )]
+    NoRandom,
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -212,6 +218,12 @@ impl Memory {
             self.store.remake_memory(memory, entry::remade).await?;
         }
         Ok(())
+    }
+
+    /// A place among those who read a whole index.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        self.searching.clone().acquire_owned().await.ok()
     }
 
     /// What says which texts mean the same.

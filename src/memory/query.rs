@@ -33,6 +33,8 @@ pub struct Filter {
     pub role: Option<Role>,
     /// Of this application or agent.
     pub app: Option<String>,
+    /// With `app`: documents and facts pass too, which are of no application.
+    pub appless: bool,
     /// Of this kind.
     pub kind: Option<Kind>,
     /// That were said then or later.
@@ -122,6 +124,7 @@ impl Filter {
             session,
             role,
             app,
+            appless: _,
             kind,
             since,
             until,

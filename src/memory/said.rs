@@ -1,6 +1,6 @@
 //! What was said, as it comes and as it is shown.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::store::InteractionRow;
@@ -104,11 +104,9 @@ pub struct Interaction {
     pub number: u32,
 }
 
-/// Whether it is not over yet.
-pub(super) fn is_current(row: &InteractionRow, now: DateTime<Utc>) -> bool {
-    // Milliseconds are kept.
-    row.expires_at
-        .is_none_or(|end| end - now > TimeDelta::zero())
+/// Whether what goes away then is not over yet; of a fact that is when the last of its turns goes.
+pub(super) fn is_current(expires_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    expires_at.is_none_or(|end| end > now)
 }
 
 /// A row, as it is shown.

@@ -72,7 +72,8 @@ fn near(
     );
     let passes = |entry: &Entry| {
         session.is_none_or(|session| entry.session == session)
-            && app.is_none_or(|app| entry.app == app)
+            && (app.is_none_or(|app| entry.app == app)
+                || filter.appless && Kind::of(entry) != Kind::Interaction)
             && filter.kind.is_none_or(|kind| Kind::of(entry) == kind)
             && role.is_none_or(|role| entry.kind == role)
             && since.is_none_or(|since| entry.at >= since)

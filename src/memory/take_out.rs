@@ -110,7 +110,9 @@ impl TakeOut {
             None => Next::Documents(None),
         };
         let now = (self.clock)();
-        let rows = rows.into_iter().filter(|one| is_current(&one.row, now));
+        let rows = rows
+            .into_iter()
+            .filter(|one| is_current(one.row.expires_at, now));
         let taken = rows.map(|one| {
             let old = one.old.into_iter().map(Version::from).collect();
             Taken::Interaction(shown(one.row), one.once, old)

@@ -136,8 +136,50 @@ fn may_be_merged(connection: &Connection, person: &str) -> rusqlite::Result<bool
     Ok(may_come && is_bare(connection, person)?)
 }
 
+/// Gives the memories of one person to another. A memory that is there already cannot take in the numbers of another one: what
+/// comes for the same user is kept under its name with the id of who had it behind, and documents of it are split again where
+/// they belong from now on.
+fn move_spaces(connection: &Connection, from: &str, into: &str) -> rusqlite::Result<()> {
+    // Its own first: that one takes the name of the person where it is free.
+    let spaces: Vec<(i64, String)> = connection
+        .prepare_cached(
+            "SELECT id, iif(user = ?1, ?2, user) FROM memory_spaces WHERE person = ?1 ORDER BY user <> ?1, id",
+        )?
+        .query_map([from, into], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (space, wanted) in spaces {
+        let is_taken = |user: &str| {
+            connection
+                .prepare_cached("SELECT 1 FROM memory_spaces WHERE person = ?1 AND user = ?2")?
+                .exists([into, user])
+        };
+        let mut user = wanted.clone();
+        let mut times = 1;
+        while is_taken(&user)? {
+            // A name has 255 characters at most.
+            let begin: String = wanted.chars().take(200).collect();
+            user = match times {
+                1 => format!("{begin} ({from})"),
+                _ => format!("{begin} ({from} {times})"),
+            };
+            times += 1;
+        }
+        if times > 1 {
+            connection
+                .prepare_cached(
+                    "UPDATE documents SET rules = 0 WHERE id IN (SELECT document FROM passages WHERE space = ?1)",
+                )?
+                .execute([space])?;
+        }
+        connection
+            .prepare_cached("UPDATE memory_spaces SET person = ?2, user = ?3 WHERE id = ?1")?
+            .execute((space, into, user))?;
+    }
+    Ok(())
+}
+
 /// Gives everything of one person to who claims, and deletes it; the ids of its other instances. Of two that have one name,
-/// the one that comes gets its id behind it; what was current there is not current here.
+/// the one that comes gets an id behind it; what was current there is not current here.
 fn merge(connection: &Connection, from: &str, claim: &ClaimRow) -> rusqlite::Result<Vec<String>> {
     let into = claim.person.as_str();
     let along: Vec<String> = connection
@@ -155,14 +197,13 @@ fn merge(connection: &Connection, from: &str, claim: &ClaimRow) -> rusqlite::Res
              WHERE person = ?1",
         )?
         .execute((from, into, &claim.ceiling))?;
+    move_spaces(connection, from, into)?;
     for sql in [
         "UPDATE documents SET name = substr(name, 1, 230) || ' (' || id || ')'
-         WHERE person = ?1 AND EXISTS (SELECT 1 FROM documents AS own WHERE own.person = ?2
-           AND own.user = iif(documents.user = ?1, ?2, documents.user) AND own.name = documents.name)",
-        // A memory that the person has already cannot take in another one's numbers: those documents are split again there.
-        "UPDATE OR IGNORE memory_spaces SET person = ?2, user = iif(user = ?1, ?2, user) WHERE person = ?1",
-        "UPDATE documents SET rules = 0 WHERE person = ?1 AND ?2 IS NOT NULL AND id IN
-           (SELECT document FROM passages JOIN memory_spaces ON memory_spaces.id = space WHERE person = ?1)",
+         WHERE person = ?1 AND (EXISTS (SELECT 1 FROM documents AS own WHERE own.person = ?2
+             AND own.user = iif(documents.user = ?1, ?2, documents.user) AND own.name = documents.name)
+           OR documents.user = ?1 AND EXISTS (SELECT 1 FROM documents AS other WHERE other.person = ?1
+             AND other.user = ?2 AND other.name = documents.name))",
         "UPDATE documents SET person = ?2, user = iif(user = ?1, ?2, user) WHERE person = ?1",
         "UPDATE loads SET name = substr(name, 1, 200) || ' (' || id || ')'
          WHERE person = ?1 AND name IN (SELECT name FROM loads WHERE person = ?2)",

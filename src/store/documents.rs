@@ -1,7 +1,7 @@
 //! Documents: as they came, their texts, and with them their passages in the index.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row};
 
 use super::documents_kept::find;
 use super::memory_index::Terms;
@@ -192,6 +192,27 @@ impl Store {
         })
     }
 
+    /// The user and the name of a document of a person; `user`: only where it is in this one's memory.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn document_behind(
+        &self,
+        person: &str,
+        user: Option<&str>,
+        id: &str,
+    ) -> Result<Option<(String, String)>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT user, name FROM documents
+                     WHERE id = ?1 AND person = ?2 AND user >= ' ' AND (?3 IS NULL OR user = ?3)",
+                )?
+                .query_row((id, person, user), |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
+    }
+
     /// Deletes a document, with its passages. `has_folder`: not where it is the watched folder's.
     ///
     /// # Errors
@@ -246,7 +267,7 @@ impl Store {
     pub fn unsplit_document(&self, rules: u32, after: &str) -> Result<Option<Unsplit>, StoreError> {
         self.read(|connection| {
             let found: Option<(String, String, String)> = connection
-                .prepare_cached("SELECT id, person, text FROM documents WHERE +rules < ?1 AND id > ?2 ORDER BY id LIMIT 1")?
+                .prepare_cached("SELECT id, person, text FROM documents WHERE +rules < ?1 AND id > ?2 AND user >= ' ' ORDER BY id LIMIT 1")?
                 .query_row((rules, after), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let Some((id, person, text)) = found else {
@@ -259,19 +280,6 @@ impl Store {
             Ok(row.map(|row| Unsplit { row, person, text }))
         })
     }
-}
-
-/// Deletes every document of a user; how many there were. Their passages' rows go with them, and their entries with the blocks of
-/// the space, which whoever calls this deletes.
-#[expect(dead_code, reason = "who deletes all of a user's memory calls it")]
-pub(super) fn drop_all(
-    connection: &Connection,
-    person: &str,
-    user: &str,
-) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached("DELETE FROM documents WHERE person = ?1 AND user = ?2")?
-        .execute([person, user])
 }
 
 pub(super) fn document_row(row: &Row<'_>) -> rusqlite::Result<DocumentRow> {

@@ -45,9 +45,9 @@ impl Store {
             let at = millis(was.row.updated_at);
             let as_it_was = connection
                 .prepare_cached(
-                    "UPDATE documents SET rules = ?3 WHERE id = ?1 AND updated_at = ?2 AND rules < ?3",
+                    "UPDATE documents SET rules = ?3 WHERE id = ?1 AND updated_at = ?2 AND rules < ?3 AND user = ?4",
                 )?
-                .execute((&id, at, rules))?;
+                .execute((&id, at, rules, &was.row.user))?;
             if as_it_was == 0 {
                 return Ok(true);
             }

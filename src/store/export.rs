@@ -71,7 +71,7 @@ pub const EXPORT: [ExportTable; 13] = [
         single: false,
         page: 1,
         sql: "SELECT rowid, id, user, name, kind, text, original, origin, created_at, updated_at FROM documents
-              WHERE person = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3",
+              WHERE person = ?1 AND user >= ' ' AND rowid > ?2 ORDER BY rowid LIMIT ?3",
     },
     ExportTable {
         name: "interactions",

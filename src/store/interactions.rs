@@ -1,13 +1,13 @@
 //! What was said, word for word. A row and what the index knows of it are written in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
 use super::learned_turns::leave_turn;
 use super::memory_blocks::Entry;
-use super::memory_index::{Indexed, NameKind, Terms, append, cut, use_name};
+use super::memory_index::{Indexed, NameKind, Terms, append, cut_all, use_name};
 use super::spaces::{self, NoRoom, Quota};
 use super::{Store, StoreError, millis, time};
 
@@ -181,9 +181,13 @@ impl Store {
         terms: Terms,
     ) -> Result<usize, StoreError> {
         self.write(move |connection| {
+            let mut spaces: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
+            for Place { space, doc } in all {
+                spaces.entry(space).or_default().push(doc);
+            }
             let mut deleted = 0;
-            for place in all {
-                deleted += usize::from(remove(connection, place, terms)?);
+            for (space, docs) in spaces {
+                deleted += remove(connection, space, &docs, terms)?;
             }
             Ok(deleted)
         })
@@ -191,20 +195,80 @@ impl Store {
     }
 
     /// Hides interactions of a space in one transaction: they are over, so nothing finds them, and whoever deletes what is over
-    /// deletes them.
+    /// deletes them. Each is given with the version in which it was seen: where one was changed since or is not there any more,
+    /// none is hidden; whether they were.
     ///
     /// # Errors
     /// It cannot be written.
-    pub async fn end_interactions(&self, space: i64, docs: Vec<u32>) -> Result<(), StoreError> {
-        self.write(move |connection| {
-            let mut end = connection.prepare_cached(
-                "UPDATE interactions SET expires_at = 0 WHERE space = ?1 AND doc = ?2",
-            )?;
-            docs.iter()
-                .try_for_each(|doc| end.execute((space, doc)).map(drop))
-        })
-        .await
+    pub async fn end_interactions(
+        &self,
+        space: i64,
+        all: Vec<(u32, u32)>,
+    ) -> Result<bool, StoreError> {
+        self.write(move |connection| end(connection, space, &all))
+            .await
     }
+
+    /// The versions of a space's interactions that are not the first, by number.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn later_versions(&self, space: i64) -> Result<HashMap<u32, u32>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT doc, max(version) + 1 FROM interaction_versions WHERE space = ?1 GROUP BY doc",
+                )?
+                .query_map([space], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+
+    /// Some interactions of a space that are not over, by number: the newest first, those below `from`; or the oldest first, those
+    /// above it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn interactions_page(
+        &self,
+        space: i64,
+        newest_first: bool,
+        from: Option<u32>,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<InteractionRow>, StoreError> {
+        let (side, order, all) = match newest_first {
+            true => ("<", "DESC", i64::MAX),
+            false => (">", "ASC", -1),
+        };
+        let from = from.map_or(all, i64::from);
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "{INTERACTION} WHERE space = ?1 AND doc {side} ?2 AND (expires_at IS NULL OR expires_at > ?3)
+                     ORDER BY doc {order} LIMIT ?4"
+                ))?
+                .query_map((space, from, millis(now), limit), interaction_row)?
+                .collect()
+        })
+    }
+}
+
+fn end(connection: &Connection, space: i64, all: &[(u32, u32)]) -> rusqlite::Result<bool> {
+    let mut same = connection.prepare_cached(
+        "SELECT 1 FROM interactions WHERE space = ?1 AND doc = ?2 AND version = ?3",
+    )?;
+    for (doc, version) in all {
+        if !same.exists((space, doc, version))? {
+            return Ok(false);
+        }
+    }
+    let mut end = connection
+        .prepare_cached("UPDATE interactions SET expires_at = 0 WHERE space = ?1 AND doc = ?2")?;
+    for (doc, _) in all {
+        end.execute((space, doc))?;
+    }
+    Ok(true)
 }
 
 fn add(
@@ -221,7 +285,7 @@ fn add(
     };
     let new = || all.iter().zip(&before).filter(|(_, id)| id.is_none());
     let count = u32::try_from(new().count()).unwrap_or(u32::MAX);
-    let bytes = new().map(|(one, _)| one.row.text.len() as u64).sum();
+    let bytes = new().map(|(one, _)| bytes(&one.row)).sum();
     if count > 0
         && let Err(why) =
             spaces::has_room(connection, person, found.as_ref(), (count, bytes), most)?
@@ -253,6 +317,11 @@ fn add(
     Ok(Added::Ids(ids))
 }
 
+/// Bytes of a turn, as spaces count them.
+pub(super) fn bytes(row: &InteractionRow) -> u64 {
+    (row.text.len() + row.metadata.as_ref().map_or(0, String::len)) as u64
+}
+
 /// Gives an entry the numbers of its row's names.
 pub(super) fn use_names(
     connection: &Connection,
@@ -269,36 +338,47 @@ pub(super) fn use_names(
     Ok(())
 }
 
-/// Deletes an interaction with all that it said before, what the index knows of it, and the facts that it alone supports; whether
-/// it was there. `terms`: those of a text.
-pub(super) fn remove(
+/// Deletes interactions of a space with all that they said before, what the index knows of them, and the facts that they alone
+/// support; how many were there. `terms`: those of a text.
+fn remove(
     connection: &Connection,
-    Place { space, doc }: Place,
+    space: i64,
+    docs: &[u32],
     terms: Terms,
-) -> rusqlite::Result<bool> {
-    let older: i64 = connection
-        .prepare_cached(
-            "SELECT coalesce(sum(octet_length(text)), 0) FROM interaction_versions WHERE space = ?1 AND doc = ?2",
-        )?
-        .query_row((space, doc), |row| row.get(0))?;
-    leave_turn(connection, space, doc, terms)?;
-    let gone: Option<(String, i64)> = connection
-        .prepare_cached(
-            "DELETE FROM interactions WHERE space = ?1 AND doc = ?2 RETURNING text, occurred_at",
-        )?
-        .query_row((space, doc), |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((text, at)) = gone else {
-        return Ok(false);
-    };
-    cut(connection, space, doc, &terms(&text, at))?;
-    spaces::shrink(
-        connection,
-        space,
-        1,
-        text.len() as u64 + older.unsigned_abs(),
-    )?;
-    Ok(true)
+) -> rusqlite::Result<usize> {
+    let (mut gone, mut bytes) = (Vec::new(), 0);
+    for doc in docs {
+        let older: i64 = connection
+            .prepare_cached(
+                "SELECT coalesce(sum(octet_length(text) + coalesce(octet_length(metadata), 0)), 0)
+                 FROM interaction_versions WHERE space = ?1 AND doc = ?2",
+            )?
+            .query_row((space, doc), |row| row.get(0))?;
+        leave_turn(connection, space, *doc, terms)?;
+        let own: Option<(String, i64, u64)> = connection
+            .prepare_cached(
+                "DELETE FROM interactions WHERE space = ?1 AND doc = ?2
+                 RETURNING text, occurred_at, octet_length(text) + coalesce(octet_length(metadata), 0)",
+            )?
+            .query_row((space, doc), |row| {
+                let bytes: i64 = row.get(2)?;
+                Ok((row.get(0)?, row.get(1)?, bytes.unsigned_abs()))
+            })
+            .optional()?;
+        if let Some((text, at, own)) = own {
+            gone.push((*doc, terms(&text, at)));
+            bytes += own + older.unsigned_abs();
+        }
+    }
+    let all: Vec<_> = gone
+        .iter()
+        .map(|(doc, terms)| (*doc, terms.as_slice()))
+        .collect();
+    cut_all(connection, space, &all)?;
+    // The last: an empty space goes.
+    let entries = u32::try_from(gone.len()).unwrap_or(u32::MAX);
+    spaces::shrink(connection, space, entries, bytes)?;
+    Ok(gone.len())
 }
 
 /// The ids of those that were kept before, or come twice here; the place of one that has another's key.
@@ -391,4 +471,120 @@ pub(super) fn interaction_row(row: &Row<'_>) -> rusqlite::Result<InteractionRow>
         version: row.get(13)?,
         updated_at: row.get::<_, Option<i64>>(14)?.map(time),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(id: &str, text: &str) -> NewInteraction {
+        NewInteraction {
+            row: InteractionRow {
+                id: id.to_owned(),
+                user: "ada".to_owned(),
+                place: Place::default(),
+                role: "user".to_owned(),
+                speaker: None,
+                session: Some("s".to_owned()),
+                app: None,
+                text: text.to_owned(),
+                metadata: Some("{\"a\":1}".to_owned()),
+                occurred_at: DateTime::UNIX_EPOCH,
+                created_at: DateTime::UNIX_EPOCH,
+                expires_at: None,
+                version: 1,
+                updated_at: None,
+            },
+            once: None,
+            indexed: indexed(text),
+        }
+    }
+
+    fn terms(text: &str, _: i64) -> Vec<(String, u8)> {
+        vec![(text.to_owned(), 1)]
+    }
+
+    fn indexed(text: &str) -> Indexed {
+        Indexed {
+            entry: Entry::default(),
+            terms: terms(text, 0),
+            vector: None,
+        }
+    }
+
+    const MOST: Quota = Quota {
+        entries: 1000,
+        bytes: 1 << 20,
+        bare_bytes: 1 << 20,
+    };
+
+    async fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("s.db")).unwrap();
+        let person = "INSERT INTO people (id, role, scopes, reach, created_at) VALUES ('p', 'owner', '', '[]', 0)";
+        store
+            .write(move |connection| connection.execute(person, []).map(drop))
+            .await
+            .unwrap();
+        (folder, store)
+    }
+
+    async fn keep(store: &Store, all: Vec<NewInteraction>) {
+        let added = store.add_interactions("p".to_owned(), "ada".to_owned(), all, MOST);
+        assert!(matches!(added.await.unwrap(), Added::Ids(_)));
+    }
+
+    fn bytes_of(store: &Store) -> u64 {
+        let space = store.spaces("p", Some("ada"), None, 1).unwrap().pop();
+        space.map_or(0, |space| space.bytes)
+    }
+
+    async fn edit(store: &Store, id: &str, text: &str) {
+        let mut row = store.interaction("p", None, id).unwrap().unwrap();
+        row.text = text.to_owned();
+        let now = DateTime::UNIX_EPOCH;
+        let edited = store.edit_interaction(row, indexed(text), now, terms, MOST);
+        assert!(matches!(
+            edited.await.unwrap(),
+            super::super::Edited::Yes(_)
+        ));
+    }
+
+    #[tokio::test]
+    async fn what_was_changed_since_it_was_seen_is_not_hidden_nor_anything_with_it() {
+        let (_folder, store) = store().await;
+        keep(&store, vec![turn("a", "one"), turn("b", "two")]).await;
+        let place = store.interaction("p", None, "a").unwrap().unwrap().place;
+        assert!(store.later_versions(place.space).unwrap().is_empty());
+        let seen = vec![(0, 1), (1, 1)];
+        edit(&store, "b", "another").await;
+        assert!(!store.end_interactions(place.space, seen).await.unwrap());
+        let now = DateTime::UNIX_EPOCH;
+        assert!(store.over_in(place.space, now).unwrap().is_empty());
+        let later = store.later_versions(place.space).unwrap();
+        assert_eq!(later, HashMap::from([(1, 2)]));
+        let seen = vec![(0, 1), (1, 2)];
+        assert!(store.end_interactions(place.space, seen).await.unwrap());
+        assert_eq!(store.over_in(place.space, now).unwrap(), [0, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_hundred_versions_stay_and_what_is_counted_is_what_is_there() {
+        let (_folder, store) = store().await;
+        keep(&store, vec![turn("a", "0000"), turn("b", "x")]).await;
+        assert_eq!(bytes_of(&store), 4 + 7 + 1 + 7);
+        for at in 1..=130 {
+            edit(&store, "a", &format!("{at:04}")).await;
+        }
+        let place = store.interaction("p", None, "a").unwrap().unwrap().place;
+        let old = store.interaction_versions(place).unwrap();
+        assert_eq!((old.len(), old[0].version), (100, 31));
+        assert_eq!(old[99].text, "0129");
+        assert_eq!(bytes_of(&store), 101 * 11 + 8);
+        // Both at once, and with them their space and its name.
+        let other = store.interaction("p", None, "b").unwrap().unwrap().place;
+        let deleted = store.delete_interactions(vec![place, other, place], terms);
+        assert_eq!(deleted.await.unwrap(), 2);
+        assert_eq!(store.space_of("p", "ada").unwrap(), None);
+    }
 }

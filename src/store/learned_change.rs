@@ -1,13 +1,14 @@
 //! What a person does with facts: states, mends, rejects and deletes them.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension as _, named_params};
+use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use super::learned::{CURRENT, REJECTED};
 use super::learned_reading::{Confirmed, NewFact, confirm, insert, next_number};
 use super::learned_turns::{Fact, bytes, delete};
 use super::memory_index::{Indexed, Terms, append, cut};
-use super::{Store, StoreError, millis, spaces};
+use super::spaces::{self, NoRoom, Quota, VERSIONS};
+use super::{Store, StoreError, millis};
 
 /// A fact as a person has it from now on.
 #[derive(Debug, Clone)]
@@ -31,13 +32,39 @@ pub enum Stated {
     New,
     /// The user has as many facts as one may have.
     Full,
+    /// The memory would have more than it may.
+    NoRoom(NoRoom),
+}
+
+/// What became of a fact that a person mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MendedFact {
+    /// It is as it is wanted.
+    Yes,
+    /// It is not current in this version any more.
+    No,
+    /// The memory would have more than it may.
+    NoRoom(NoRoom),
 }
 
 const FACT: &str =
     "SELECT doc, text, at, state, model IS NULL, space, version FROM learned WHERE id = ?1";
 
+/// Deletes the oldest versions of a fact that are too many; how many bytes they had.
+fn prune(connection: &Connection, id: &str) -> rusqlite::Result<u64> {
+    let gone: Vec<i64> = connection
+        .prepare_cached(
+            "DELETE FROM learned_versions WHERE fact = ?1 AND version <=
+               (SELECT version FROM learned_versions WHERE fact = ?1 ORDER BY version DESC LIMIT 1 OFFSET ?2)
+             RETURNING octet_length(text)",
+        )?
+        .query_map((id, VERSIONS), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(gone.into_iter().map(i64::unsigned_abs).sum())
+}
+
 impl Store {
-    /// Keeps a fact that a person states. `most`: how many a user may have. `is_taken`: the person is not there any more.
+    /// Keeps a fact that a person states. `most`: how many a user may have; `room`: how much of everything. `is_taken`: the person is not there any more.
     ///
     /// # Errors
     /// It cannot be written.
@@ -47,9 +74,15 @@ impl Store {
         user: String,
         fact: NewFact,
         most: u32,
+        room: Quota,
         now: DateTime<Utc>,
     ) -> Result<Stated, StoreError> {
         self.write(move |connection| {
+            let found = spaces::find(connection, &person, &user)?;
+            let more = (1, bytes(&fact.text));
+            if let Err(why) = spaces::has_room(connection, &person, found.as_ref(), more, room)? {
+                return Ok(Stated::NoRoom(why));
+            }
             let space = spaces::open(connection, &person, &user)?.id;
             let kept: u32 = connection
                 .prepare_cached("SELECT count(*) FROM learned WHERE space = ?1")?
@@ -78,8 +111,7 @@ impl Store {
             .await
     }
 
-    /// Gives a current fact another text or other times, and keeps what it said. `false`: it is not current in this version
-    /// any more.
+    /// Gives a current fact another text or other times, and keeps what it said, a hundred times at most.
     ///
     /// # Errors
     /// It cannot be written.
@@ -88,8 +120,9 @@ impl Store {
         id: String,
         mended: Mended,
         terms: Terms,
+        room: Quota,
         now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<MendedFact, StoreError> {
         self.write(move |connection| {
             let found = connection
                 .prepare_cached(FACT)?
@@ -98,10 +131,18 @@ impl Store {
                 })
                 .optional()?;
             let Some((fact, space, version)) = found else {
-                return Ok(false);
+                return Ok(MendedFact::No);
             };
             if fact.state != CURRENT || version != mended.version {
-                return Ok(false);
+                return Ok(MendedFact::No);
+            }
+            let (person, user): (String, String) = connection
+                .prepare_cached("SELECT person, user FROM memory_spaces WHERE id = ?1")?
+                .query_row([space], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let whole = spaces::find(connection, &person, &user)?;
+            let more = (0, bytes(&mended.text));
+            if let Err(why) = spaces::has_room(connection, &person, whole.as_ref(), more, room)? {
+                return Ok(MendedFact::NoRoom(why));
             }
             connection
                 .prepare_cached(
@@ -125,7 +166,9 @@ impl Store {
                     ":until": mended.valid_until.map(millis), ":at": indexed.entry.at, ":now": millis(now),
                 })?;
             append(connection, space, &[indexed])?;
-            Ok(true)
+            let gone = prune(connection, &id)?;
+            spaces::shrink(connection, space, 0, gone)?;
+            Ok(MendedFact::Yes)
         })
         .await
     }

@@ -66,7 +66,7 @@ pub use instances::{
 pub use interactions::{Added, InteractionRow, NewInteraction, Place};
 pub use keys::KeyRow;
 pub use learned::{CURRENT, LearnedRow, LearnedVersionRow, OUTDATED, REJECTED, REPLACED};
-pub use learned_change::{Mended, Stated};
+pub use learned_change::{Mended, MendedFact, Stated};
 pub use learned_reading::{
     Confirmed, NewFact, ReadTurn, Reading, ReadingState, Unread, UnreadSpace, UnreadTurn,
 };

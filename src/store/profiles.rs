@@ -57,7 +57,7 @@ pub struct ProfileUpdate {
 }
 
 const PROFILE: &str = "SELECT id, role = 'owner', username, name, email, description, tags, created_at, last_active_at,
-       (SELECT count(*) FROM documents WHERE person = people.id),
+       (SELECT count(*) FROM documents WHERE person = people.id AND user >= ' '),
        (SELECT count(*) FROM loads WHERE person = people.id),
        (SELECT count(*) FROM instances WHERE person = people.id AND status <> 'unregistered'),
        (SELECT count(*) FROM keys WHERE person = people.id AND revoked_at IS NULL)

@@ -1,6 +1,7 @@
 //! Spaces: the memory of one user within its person. How much is in one, and how a whole one goes.
 //!
-//! `count` is of entries: turns, passages and facts; `bytes` is of the texts of turns, with what they said before, and of facts.
+//! `count` is of entries: turns, passages and facts; `bytes` is of the texts and the metadata of turns, and of the texts of facts,
+//! both with what they said before.
 //! Whoever adds or takes away says so in the same transaction. The texts of documents have a room of their own.
 
 use rusqlite::{Connection, OptionalExtension as _, named_params};
@@ -52,6 +53,9 @@ pub struct SpaceRow {
     pub bytes: u64,
 }
 
+/// Most versions of one turn or fact that are kept behind it: the oldest go.
+pub(super) const VERSIONS: u32 = 100;
+
 /// How much one user may have in its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
@@ -86,12 +90,14 @@ pub struct Contents {
     pub interactions: u64,
     /// Facts.
     pub facts: u64,
-    /// Documents.
+    /// Documents, without those of the watched folder.
     pub documents: u64,
+    /// Documents of the watched folder: they go with their files, and stay here.
+    pub of_folder: u64,
 }
 
 impl Contents {
-    /// All of it.
+    /// All that goes.
     pub fn total(self) -> u64 {
         self.interactions + self.facts + self.documents
     }
@@ -209,27 +215,47 @@ pub(super) fn has_room(
 pub(super) fn held(connection: &Connection, person: &str) -> rusqlite::Result<u64> {
     let bytes: i64 = connection
         .prepare_cached(
-            "SELECT (SELECT coalesce(sum(bytes), 0) FROM memory_spaces WHERE person = ?1)
-               + (SELECT coalesce(sum(octet_length(text) + coalesce(octet_length(original), 0)), 0) FROM documents WHERE person = ?1)",
+            "SELECT coalesce(sum(octet_length(text) + coalesce(octet_length(original), 0)), 0) FROM documents WHERE person = ?1",
         )?
+        .query_row([person], |row| row.get(0))?;
+    Ok(bytes.unsigned_abs() + texts_of(connection, person)?)
+}
+
+/// Bytes of the turns and facts of every user of a person.
+pub(super) fn texts_of(connection: &Connection, person: &str) -> rusqlite::Result<u64> {
+    let bytes: i64 = connection
+        .prepare_cached("SELECT coalesce(sum(bytes), 0) FROM memory_spaces WHERE person = ?1")?
         .query_row([person], |row| row.get(0))?;
     Ok(bytes.unsigned_abs())
 }
 
-fn contents(connection: &Connection, person: &str, user: &str) -> rusqlite::Result<Contents> {
+fn contents(
+    connection: &Connection,
+    person: &str,
+    user: &str,
+    has_folder: bool,
+) -> rusqlite::Result<Contents> {
     let count = |sql: &str| -> rusqlite::Result<u64> {
         let mut statement = connection.prepare_cached(sql)?;
         let count: i64 = statement.query_row([person, user], |row| row.get(0))?;
         Ok(count.unsigned_abs())
     };
+    let of_folder = match has_folder {
+        true => count(
+            "SELECT count(*) FROM documents WHERE person = ?1 AND user = ?2 AND origin IS NOT NULL",
+        )?,
+        false => 0,
+    };
+    let documents = count("SELECT count(*) FROM documents WHERE person = ?1 AND user = ?2")?;
     Ok(Contents {
+        of_folder,
+        documents: documents - of_folder,
         interactions: count(
             "SELECT count(*) FROM interactions WHERE space = (SELECT id FROM memory_spaces WHERE person = ?1 AND user = ?2)",
         )?,
         facts: count(
             "SELECT count(*) FROM learned WHERE space = (SELECT id FROM memory_spaces WHERE person = ?1 AND user = ?2)",
         )?,
-        documents: count("SELECT count(*) FROM documents WHERE person = ?1 AND user = ?2")?,
     })
 }
 
@@ -263,6 +289,7 @@ impl Store {
     }
 
     /// What is in a user's memory as a whole, and how many bytes a person who was only made for an instance keeps in all.
+    /// `has_folder`: documents that came from the watched folder are its own.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -270,19 +297,18 @@ impl Store {
         &self,
         person: &str,
         user: &str,
+        has_folder: bool,
     ) -> Result<(Contents, Option<u64>), StoreError> {
         self.read(|connection| {
             let bare = is_bare(connection, person)?;
             let held = bare.then(|| held(connection, person)).transpose()?;
-            Ok((contents(connection, person, user)?, held))
+            Ok((contents(connection, person, user, has_folder)?, held))
         })
     }
 
     /// Takes a user's memory out of everybody's reach in one transaction, if it holds as much as is expected, and deletes it in
-    /// further ones. What is in it; whether it went.
-    ///
-    /// Where the process ends before the last one, [`Store::finish_leaving`] goes on; documents that are left then are still
-    /// there under the user's name.
+    /// further ones. What is in it; whether it went. Where the process ends before the last one, [`Store::finish_leaving`] goes
+    /// on. Documents of the watched folder stay (`has_folder`), and must be split again.
     ///
     /// # Errors
     /// It cannot be written.
@@ -291,35 +317,34 @@ impl Store {
         person: String,
         user: String,
         expected: u64,
+        has_folder: bool,
     ) -> Result<(Contents, bool), StoreError> {
         let begun = self.write(move |connection| {
-            let contents = contents(connection, &person, &user)?;
+            let contents = contents(connection, &person, &user, has_folder)?;
             if contents.total() != expected {
-                return Ok((contents, Vec::new(), false));
+                return Ok((contents, false));
             }
             connection
                 .prepare_cached(
                     "UPDATE memory_spaces SET user = ?3 || id WHERE person = ?1 AND user = ?2",
                 )?
                 .execute((&person, &user, LEAVING.to_string()))?;
-            let documents: Vec<String> = connection
-                .prepare_cached("SELECT id FROM documents WHERE person = ?1 AND user = ?2")?
-                .query_map([&person, &user], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
-            Ok((contents, documents, true))
+            // A document of the same name may come while these are deleted, and go too.
+            connection
+                .prepare_cached(
+                    "UPDATE documents SET user = ?3 || (SELECT hex(randomblob(10)))
+                     WHERE person = ?1 AND user = ?2 AND (NOT ?4 OR origin IS NULL)",
+                )?
+                .execute((&person, &user, LEAVING.to_string(), has_folder))?;
+            // Their passages go with the space.
+            connection
+                .prepare_cached("UPDATE documents SET rules = 0 WHERE person = ?1 AND user = ?2")?
+                .execute([&person, &user])?;
+            Ok((contents, true))
         });
-        let (contents, documents, went) = begun.await?;
-        // Passages refer to their documents, and are many: they go with the space first.
-        self.finish_leaving().await?;
-        for some in documents.chunks(DOCUMENTS) {
-            let some = some.to_vec();
-            self.write(move |connection| {
-                let mut delete =
-                    connection.prepare_cached("DELETE FROM documents WHERE id = ?1")?;
-                some.iter()
-                    .try_for_each(|id| delete.execute([id]).map(drop))
-            })
-            .await?;
+        let (contents, went) = begun.await?;
+        if went {
+            self.finish_leaving().await?;
         }
         Ok((contents, went))
     }
@@ -337,7 +362,7 @@ impl Store {
                     .query_row([], |row| row.get(0))
                     .optional()
             })?;
-            let Some(space) = left else { return Ok(any) };
+            let Some(space) = left else { break };
             any = true;
             for (table, key, rows) in TABLES {
                 while self
@@ -353,7 +378,22 @@ impl Store {
             })
             .await?;
         }
+        // Passages refer to their documents, and are many: they went with the space.
+        while self.write(some_documents).await? {
+            any = true;
+        }
+        Ok(any)
     }
+}
+
+/// Deletes some documents that are under deletion; whether there were any.
+fn some_documents(connection: &Connection) -> rusqlite::Result<bool> {
+    let deleted = connection
+        .prepare_cached(&format!(
+            "DELETE FROM documents WHERE rowid IN (SELECT rowid FROM documents WHERE user < ' ' LIMIT {DOCUMENTS})"
+        ))?
+        .execute([])?;
+    Ok(deleted > 0)
 }
 
 /// Deletes some rows of a space; whether there may be more.

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
-use super::interactions::{INTERACTION, InteractionRow, Place, interaction_row, use_names};
+use super::interactions::{INTERACTION, InteractionRow, Place, bytes, interaction_row, use_names};
 use super::learned_turns::change_turn;
 use super::memory_index::{Indexed, Terms, cut, put_back};
-use super::spaces::{self, NoRoom, Quota};
+use super::spaces::{self, NoRoom, Quota, VERSIONS};
 use super::{Store, StoreError, millis, time};
 
 /// What an interaction said before it was changed.
@@ -129,6 +129,19 @@ fn versions(connection: &Connection, place: Place) -> rusqlite::Result<Vec<Versi
         .collect()
 }
 
+/// Deletes the oldest versions that are too many; how many bytes they had.
+fn prune(connection: &Connection, place: Place) -> rusqlite::Result<u64> {
+    let gone: Vec<i64> = connection
+        .prepare_cached(
+            "DELETE FROM interaction_versions WHERE space = ?1 AND doc = ?2 AND version <=
+               (SELECT version FROM interaction_versions WHERE space = ?1 AND doc = ?2 ORDER BY version DESC LIMIT 1 OFFSET ?3)
+             RETURNING octet_length(text) + coalesce(octet_length(metadata), 0)",
+        )?
+        .query_map((place.space, place.doc, VERSIONS), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(gone.into_iter().map(i64::unsigned_abs).sum())
+}
+
 fn edit(
     connection: &Connection,
     row: InteractionRow,
@@ -152,7 +165,7 @@ fn edit(
         .prepare_cached("SELECT person FROM memory_spaces WHERE id = ?1")?
         .query_row([space], |row| row.get(0))?;
     // What it said before stays, and takes room.
-    let bytes = row.text.len() as u64;
+    let bytes = bytes(&row);
     let Some(mut whole) = spaces::find(connection, &person, &old.user)? else {
         return Ok(Edited::Gone);
     };
@@ -197,8 +210,10 @@ fn edit(
             ":text": row.text, ":metadata": row.metadata, ":occurred": millis(row.occurred_at),
             ":expires": row.expires_at.map(millis), ":version": old.version + 1, ":updated": millis(now),
         })?;
-    // Facts that went with the old text are off the count already: numbers and bytes alone are written here.
+    // Numbers and bytes alone are written here: the entry keeps its number, and facts that are outdated now are still kept.
     spaces::grow(connection, &whole, 0, bytes)?;
+    let gone = prune(connection, row.place)?;
+    spaces::shrink(connection, space, 0, gone)?;
     // As it is kept: times have milliseconds.
     let row = connection
         .prepare_cached(&format!("{INTERACTION} WHERE space = ?1 AND doc = ?2"))?

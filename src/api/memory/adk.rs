@@ -108,7 +108,7 @@ impl From<Item> for AdkMemory {
 }
 
 /// Finds what of a user's memory may answer a question, as `BaseMemoryService.search_memory` wants it: what was said to this
-/// application, and to no other.
+/// application, and to no other; and the user's documents and facts, which are of none.
 #[utoipa::path(post, path = "/v1/memory/adk/search", operation_id = "memory.adk.search", tag = "memory",
     request_body = AdkSearch,
     responses((status = 200, body = AdkMemories), (status = 400, body = Problem), (status = 403, body = Problem)))]
@@ -123,6 +123,7 @@ async fn search(
         most: HITS,
         filter: Filter {
             app: Some(body.app_name),
+            appless: true,
             ..Filter::default()
         },
         ..Query::default()

@@ -93,12 +93,16 @@ struct WholeView {
     facts: u64,
     /// Documents among them.
     documents: u64,
+    /// Documents of the watched folder, which do not count and stay: they go when their files are deleted.
+    #[serde(skip_serializing_if = "is_zero")]
+    stay: u64,
     /// Whether they are deleted; false: they were only counted.
     deleted: bool,
 }
 
 /// Deletes everything of one user: interactions with their history, facts, documents. Without `confirm` it only counts; with a
-/// `confirm` that is not the number nothing is deleted. It is out of everybody's reach at once; the memories of others stay as they are.
+/// `confirm` that is not the number nothing is deleted. It is out of everybody's reach at once; the memories of others stay as they are,
+/// and so do documents of the watched folder, which go with their files.
 #[utoipa::path(delete, path = "/v1/memory", operation_id = "memory.delete", tag = "memory", params(Whole),
     responses((status = 200, body = WholeView), (status = 400, body = Problem), (status = 403, body = Problem),
         (status = 409, body = Problem, description = "There is another number by now; nothing was deleted")))]
@@ -124,8 +128,13 @@ async fn delete_user(
         interactions: contents.interactions,
         facts: contents.facts,
         documents: contents.documents,
+        stay: contents.of_folder,
         deleted,
     }))
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Of which user.

@@ -67,7 +67,7 @@ enum ExportLine {
         text: String,
         valid_from: Option<DateTime<Utc>>,
         valid_until: Option<DateTime<Utc>>,
-        /// `current`, `replaced` or `rejected`.
+        /// `current`, `replaced`, `rejected` or `outdated`.
         state: String,
         version: u32,
         /// Ids of the interactions that it was read out of.
@@ -149,11 +149,20 @@ async fn export(
             std::io::Error::other("the store cannot be read")
         };
         loop {
-            let taken = match all.next_piece() {
-                Ok(Some(taken)) => taken,
-                Ok(None) => break,
-                Err(error) => {
+            // A piece may be large: nobody else waits for it.
+            let read = tokio::task::spawn_blocking(move || (all.next_piece(), all)).await;
+            let taken = match read {
+                Ok((Ok(Some(taken)), rest)) => {
+                    all = rest;
+                    taken
+                }
+                Ok((Ok(None), _)) => break,
+                Ok((Err(error), _)) => {
                     // Who reads may have gone away.
+                    let _ = pieces.send(Err(broken(&error))).await;
+                    return;
+                }
+                Err(error) => {
                     let _ = pieces.send(Err(broken(&error))).await;
                     return;
                 }

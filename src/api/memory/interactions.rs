@@ -249,6 +249,7 @@ async fn list(
         Problem::bad_request("metadata is a JSON object, as in metadata={\"order\":7}, URL-encoded")
     })?;
     let filter = Filter {
+        appless: false,
         session: wanted.session,
         role: wanted.role.map(Role::from),
         app: wanted.app,

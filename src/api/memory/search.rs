@@ -50,6 +50,7 @@ impl From<SearchFilters> for Filter {
             session: filters.session,
             role: filters.role.map(Role::from),
             app: filters.app,
+            appless: false,
             since: filters.since,
             until: filters.until,
             metadata: filters.metadata,

@@ -234,9 +234,7 @@ impl Context {
 
 /// Sixteen hexadecimal digits that nobody can guess.
 fn nonce() -> Result<String, MemoryError> {
-    let random = crate::ids::random();
-    let random = random
-        .map_err(|_| MemoryError::Invalid("the system gives no random numbers".to_owned()))?;
+    let random = super::interaction::new_id()?;
     Ok(random.chars().take(16).collect())
 }
 

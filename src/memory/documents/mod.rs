@@ -16,10 +16,9 @@ use tokio::sync::Semaphore;
 
 use super::embed::{Model, Written};
 use super::entry::{indexed, terms};
-use super::interaction::{user_of, work};
+use super::interaction::{new_id, user_of, work};
 use super::{Memory, MemoryError};
 use crate::identity::Principal;
-use crate::ids;
 use crate::store::{
     Deleted, DocumentRow, Entry, Kept, NewDocument, NewPassage, PASSAGE, Room, Unsplit,
     passage_text,
@@ -200,6 +199,19 @@ impl Memory {
         Ok(())
     }
 
+    /// In whose memory the document of this id is, and its name; `None`: there is none, or not for this caller.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn document_of(
+        &self,
+        by: &Principal,
+        id: &str,
+    ) -> Result<Option<(String, String)>, MemoryError> {
+        let user = by.memory_of.as_deref();
+        Ok(self.store.document_behind(by.person.as_str(), user, id)?)
+    }
+
     /// Splits a document; whether there was room for its passages.
     async fn split_one(&self, was: Unsplit) -> Result<bool, MemoryError> {
         let kind = DocumentKind::of(&was.row.kind).unwrap_or(DocumentKind::Plain);
@@ -214,7 +226,7 @@ impl Memory {
     }
 
     /// Whether a folder is watched.
-    fn has_folder(&self) -> bool {
+    pub(super) fn has_folder(&self) -> bool {
         self.llm.settings().config.memory.documents.is_some()
     }
 
@@ -241,8 +253,7 @@ impl Memory {
                 (text, Some(bytes))
             }
         };
-        let no_luck = |_| MemoryError::Invalid("the system gives no random numbers".to_owned());
-        let (id, at) = (ids::random().map_err(no_luck)?, (self.clock)());
+        let (id, at) = (new_id()?, (self.clock)());
         let name = name.to_owned();
         let model = self.embedder.quick().await;
         work(move || NewDocument {

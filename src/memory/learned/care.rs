@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 
 use super::super::embed::Written;
 use super::super::entry::{indexed, terms};
-use super::super::interaction::user_of;
+use super::super::interaction::{QUOTA, new_id, user_of};
 use super::super::item::{Learned, learned};
+use super::super::said::is_current;
 use super::super::{Memory, MemoryError};
 use super::sieve::{LONGEST, form, one_line};
 use super::{KNOWN, MOST, entry};
 use crate::identity::Principal;
-use crate::ids;
-use crate::store::{CURRENT, Confirmed, LearnedRow, Mended, NewFact, ReadTurn, Stated};
+use crate::store::{CURRENT, Confirmed, LearnedRow, Mended, MendedFact, NewFact, ReadTurn, Stated};
 
 /// Most turns that a stated fact names.
 const SOURCES: usize = 20;
@@ -90,7 +90,7 @@ impl Memory {
             false => None,
         };
         let now = (self.clock)();
-        rows.retain(|row| is_there(row, now));
+        rows.retain(|row| is_current(row.expires_at, now));
         Ok((rows.into_iter().map(learned).collect(), next))
     }
 
@@ -140,7 +140,7 @@ impl Memory {
             let row = self
                 .store
                 .interaction(by.person.as_str(), Some(&user), id)?;
-            let row = row.filter(|row| row.expires_at.is_none_or(|end| end > now));
+            let row = row.filter(|row| is_current(row.expires_at, now));
             let row = row.ok_or_else(|| MemoryError::UnknownInteraction(short(id)))?;
             newest = newest.max(Some(row.occurred_at));
             sources.push(ReadTurn {
@@ -168,8 +168,7 @@ impl Memory {
                 return Ok((learned(self.fact_row(by, &id)?), false));
             }
         }
-        let id = ids::random()
-            .map_err(|_| MemoryError::Invalid("the system gives no random numbers".to_owned()))?;
+        let id = new_id()?;
         let fact = NewFact {
             id: id.clone(),
             text,
@@ -183,12 +182,17 @@ impl Memory {
         let person = by.person.to_string();
         let written = Written::Of(person.clone(), user.clone());
         let quick = fact.indexed.vector.is_some();
-        match self.store.state_fact(person, user, fact, MOST, now).await? {
+        match self
+            .store
+            .state_fact(person, user, fact, MOST, QUOTA, now)
+            .await?
+        {
             Stated::New => {
                 self.embedder.written(written, quick);
                 Ok((learned(self.fact_row(by, &id)?), true))
             }
             Stated::Full => Err(MemoryError::TooManyFacts(MOST)),
+            Stated::NoRoom(why) => Err(why.into()),
         }
     }
 
@@ -229,12 +233,14 @@ impl Memory {
         };
         let written = Written::Of(by.person.to_string(), row.user);
         let quick = mended.indexed.vector.is_some();
-        match self.store.mend_fact(row.id, mended, terms, now).await? {
-            true => {
+        let done = self.store.mend_fact(row.id, mended, terms, QUOTA, now);
+        match done.await? {
+            MendedFact::Yes => {
                 self.embedder.written(written, quick);
                 Ok(learned(self.fact_row(by, id)?))
             }
-            false => Err(not_current("changed by somebody else meanwhile")),
+            MendedFact::No => Err(not_current("changed by somebody else meanwhile")),
+            MendedFact::NoRoom(why) => Err(why.into()),
         }
     }
 
@@ -315,14 +321,9 @@ impl Memory {
         let found = self.store.learned(by.person.as_str(), user, id)?;
         let now = (self.clock)();
         found
-            .filter(|row| is_there(row, now))
+            .filter(|row| is_current(row.expires_at, now))
             .ok_or_else(|| unknown(id))
     }
-}
-
-/// Whether not all of its turns are over.
-fn is_there(row: &LearnedRow, now: DateTime<Utc>) -> bool {
-    row.expires_at.is_none_or(|end| end > now)
 }
 
 /// The text in one line, if it is a fact.

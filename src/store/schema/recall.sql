@@ -4,4 +4,4 @@ ALTER TABLE memory_entries RENAME COLUMN facts TO entries;
 ALTER TABLE memory_spaces ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0; -- of all texts that are kept
 ALTER TABLE memory_spaces ADD COLUMN rules INTEGER NOT NULL DEFAULT 1; -- by which its terms were made
 UPDATE memory_spaces SET bytes =
-    (SELECT coalesce(sum(octet_length(text)), 0) FROM interactions WHERE interactions.space = memory_spaces.id);
+    (SELECT coalesce(sum(octet_length(text) + coalesce(octet_length(metadata), 0)), 0) FROM interactions WHERE interactions.space = memory_spaces.id);

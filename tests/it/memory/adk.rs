@@ -73,6 +73,23 @@ async fn a_session_is_kept_once_however_often_it_comes_and_is_found_by_its_appli
     assert_eq!(said["timestamp"], "2024-05-01T08:00:00.250Z");
     assert!(find(&api, "sho", "ada", "cello").await.is_empty());
     assert!(find(&api, "shop", "ad", "cello").await.is_empty());
+    // Documents and facts are of no application, and found with what was said to this one.
+    let put = api.own(Method::PUT, "/v1/documents/strings?user_id=ada");
+    let put = put
+        .header("content-type", "text/plain")
+        .body("zinc strings for an instrument");
+    assert_eq!(answer(put).await.0, 201);
+    let fact = json!({ "user_id": "ada", "text": "She plays in a zinc mine" });
+    let made = answer(api.own(Method::POST, "/v1/memory/facts").json(&fact)).await;
+    assert_eq!(made.0, 201, "{}", made.1);
+    let all = find(&api, "shop", "ada", "zinc").await;
+    let mut authors: Vec<_> = all
+        .iter()
+        .map(|one| one["author"].as_str().unwrap())
+        .collect();
+    authors.sort_unstable();
+    assert_eq!(authors, ["memory", "strings"], "{all:?}");
+    assert!(find(&api, "shop", "ad", "zinc").await.is_empty());
     // What others have does not crowd out one's own (ADK #1019).
     let crowd: Vec<String> = (0..300)
         .map(|at| format!("cello cello cello {at}"))

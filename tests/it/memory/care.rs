@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{add, daemon, finds, is_on_disk, kind, search};
 use crate::support::oauth::Carries as _;
+use crate::support::process::Root;
 use crate::support::{Api, answer};
 
 const PATH: &str = "/v1/memory/interactions";
@@ -172,7 +173,13 @@ async fn everything_of_a_user_goes_and_of_others_nothing() {
         &long.iter().map(String::as_str).collect::<Vec<_>>(),
     )
     .await;
-    let request = api.own(Method::DELETE, "/v1/memory?user_id=ada&confirm=600");
+    for at in 0..20 {
+        let put = api.own(Method::PUT, &format!("/v1/documents/d{at}?user_id=ada"));
+        let put = put.header("content-type", "text/plain");
+        let put = put.body(format!("a page, quillwort number {at}"));
+        assert_eq!(answer(put).await.0, 201);
+    }
+    let request = api.own(Method::DELETE, "/v1/memory?user_id=ada&confirm=620");
     let asked = tokio::spawn(request.send());
     while !get(&api, "/v1/memory/users?limit=1000").await["users"]
         .as_array()
@@ -188,6 +195,12 @@ async fn everything_of_a_user_goes_and_of_others_nothing() {
         search(&api, json!({ "user_id": "ada", "query": "quillwort" })).await["kept"],
         0
     );
+    let list = get(&api, "/v1/documents?user_id=ada").await;
+    assert_eq!(list["documents"], json!([]));
+    // A document of the same name that comes while the others are still deleted stays.
+    let put = api.own(Method::PUT, "/v1/documents/d0?user_id=ada");
+    let put = put.header("content-type", "text/plain").body("a new page");
+    assert_eq!(answer(put).await.0, 201);
     // The sweep at the start goes on with it.
     let gone = async || {
         while is_on_disk(&root, "quillwort number") {
@@ -197,6 +210,50 @@ async fn everything_of_a_user_goes_and_of_others_nothing() {
     tokio::time::timeout(std::time::Duration::from_secs(60), gone())
         .await
         .unwrap();
+    assert_eq!(finds(&api, "ada", "page").await, ["a new page"]);
+    let list = get(&api, "/v1/documents?user_id=ada").await;
+    assert_eq!(list["documents"].as_array().unwrap().len(), 1, "{list}");
+}
+
+#[tokio::test]
+async fn everything_of_the_owner_goes_but_what_the_watched_folder_brings() {
+    let root = Root::new();
+    root.save(
+        "config.toml",
+        "[memory]\ndocuments = \"docs\"\nembedder = \"none\"\n",
+    );
+    std::fs::create_dir_all(root.path().join("docs")).unwrap();
+    root.save("docs/notes.md", "The wombat of the folder");
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    let owner = get(&api, "/v1/memory/stats").await["user_id"].clone();
+    let owner = owner.as_str().unwrap();
+    add(&api, owner, "s", &["the wombat that was told"]).await;
+    let put = api.own(Method::PUT, "/v1/documents/mine");
+    let put = put
+        .header("content-type", "text/plain")
+        .body("a wombat of mine");
+    assert_eq!(answer(put).await.0, 201);
+    let folder = async || {
+        while finds(&api, owner, "wombat").await.len() < 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let wait = std::time::Duration::from_secs(60);
+    tokio::time::timeout(wait, folder()).await.unwrap();
+    let path = format!("/v1/memory?user_id={owner}");
+    let (_, counted) = answer(api.own(Method::DELETE, &path)).await;
+    assert_eq!(
+        (&counted["matched"], &counted["stay"]),
+        (&json!(2), &json!(1))
+    );
+    let (status, done) = answer(api.own(Method::DELETE, &format!("{path}&confirm=2"))).await;
+    assert_eq!((status, &done["deleted"]), (200, &json!(true)), "{done}");
+    // What stays is still found, and no more than that.
+    assert_eq!(
+        finds(&api, owner, "wombat").await,
+        ["The wombat of the folder"]
+    );
 }
 
 #[tokio::test]
@@ -313,7 +370,9 @@ async fn what_is_over_is_deleted_with_all_that_it_said() {
         answer(api.own(Method::PATCH, &path).json(&change)).await.0,
         200
     );
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    while Utc::now() <= soon {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     // Out of reach at once, also before it is swept.
     for method in [Method::GET, Method::DELETE] {
         assert_eq!(answer(api.own(method, &path)).await.0, 404);

@@ -274,6 +274,7 @@ async fn what_is_found_at_once_is_found_after_every_restart_and_kill() {
             (hits["kept"].as_u64(), hits["matched"].as_u64()),
             (Some(found.len() as u64), Some(found.len() as u64))
         );
+        let confirmed = std::cell::Cell::new(0);
         let writing = async {
             for at in 0.. {
                 let text = format!("pangolin {round} {at}");
@@ -284,6 +285,7 @@ async fn what_is_found_at_once_is_found_after_every_restart_and_kill() {
                 let Ok(answered) = sent else { return };
                 assert_eq!(answered.status(), 201);
                 kept.extend([text.clone(), format!("{text} too")]);
+                confirmed.set(confirmed.get() + 1);
                 if at % 10 == 0 {
                     // Read what was written: at once.
                     let Ok(found) = api
@@ -307,8 +309,11 @@ async fn what_is_found_at_once_is_found_after_every_restart_and_kill() {
                 }
             }
         };
+        // After some were confirmed, in the middle of others.
         let killing = async {
-            tokio::time::sleep(Duration::from_millis(400)).await;
+            while confirmed.get() < 12 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             daemon.kill();
         };
         tokio::join!(writing, killing);
@@ -363,6 +368,15 @@ async fn by_an_id_nobody_reaches_what_is_anothers() {
             assert_eq!(theirs, call(method, &nothing, behind).await);
         }
     }
+    // What fails for one brings nothing of another: neither the refused text nor Ada's is found in Bob's memory.
+    let same = json!([{ "text": "the okapi of Bob", "role": "user", "idempotency_key": "k" }]);
+    let other = json!([{ "text": "another okapi", "role": "user" }, { "text": "a third", "role": "user", "idempotency_key": "k" }]);
+    for (all, status) in [(same, 201), (other, 409)] {
+        let body = json!({ "user_id": "bob", "interactions": all });
+        let request = api.call(Method::POST, PATH).bearer_auth(&bobs).json(&body);
+        assert_eq!(answer(request).await.0, status);
+    }
+    assert_eq!(finds(&api, "bob", "okapi Ada").await, ["the okapi of Bob"]);
     // Nor by a name: the same name in somebody else's memory is another user, and a key for one reaches no other.
     let as_eve = |method, path: &str| api.call(method, path).bearer_auth(&eves);
     let (_, stats) = answer(as_eve(Method::GET, "/v1/memory/stats?user_id=ada")).await;
@@ -406,8 +420,8 @@ async fn by_an_id_nobody_reaches_what_is_anothers() {
         assert_eq!((status, kind(&refused)), (403, "refused"), "{refused}");
     }
     assert_eq!(
-        answer(as_bob(Method::GET, "/v1/memory/users")).await.1["users"],
-        json!([])
+        answer(as_bob(Method::GET, "/v1/memory/users")).await.1["users"][0]["user_id"],
+        "bob"
     );
     assert_eq!(
         finds(&api, "ada", "okapi planted").await,

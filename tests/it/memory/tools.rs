@@ -223,6 +223,83 @@ async fn a_model_remembers_finds_and_forgets_with_and_without_a_daemon() {
 }
 
 #[tokio::test]
+async fn facts_and_documents_have_a_way_by_their_ids_and_a_channel_that_fails_is_told() {
+    // Nothing listens there any more.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let root = Root::new();
+    root.save(
+        "config.toml",
+        &format!(
+            "[memory]\nembedder = {{ url = \"http://127.0.0.1:{port}/v1\", model = \"gone\" }}\n"
+        ),
+    );
+    let daemon = root.daemon();
+    let api = crate::support::Api::of(&root, &daemon);
+    let body = json!({ "user_id": "ada", "interactions": [
+        { "text": "first", "role": "user", "session": "s", "app": "x" },
+        { "text": "the narwhal", "role": "assistant", "session": "s", "app": "x", "metadata": { "a": 1 } },
+        { "text": "last", "role": "user", "session": "s", "app": "x" },
+    ] });
+    let kept = answer(api.own(Method::POST, "/v1/memory/interactions").json(&body)).await;
+    assert_eq!(kept.0, 201, "{}", kept.1);
+    let fact = json!({ "user_id": "ada", "text": "Ada has a narwhal" });
+    let (_, fact) = answer(api.own(Method::POST, "/v1/memory/facts").json(&fact)).await;
+    let put = api.own(Method::PUT, "/v1/documents/whales?user_id=ada");
+    let put = put
+        .header("content-type", "text/plain")
+        .body("a narwhal in a book");
+    assert_eq!(answer(put).await.0, 201);
+    let mut pipe = Pipe::of(&root);
+    let found = pipe.call(
+        "search_memory",
+        json!({ "query": "narwhal", "user_id": "ada", "role": "assistant", "app": "x", "metadata": { "a": 1 }, "neighbours": 1 }),
+    );
+    let hit = &found["memories"][0];
+    assert_eq!(found["memories"].as_array().unwrap().len(), 1, "{found}");
+    let beside = (&hit["before"][0]["text"], &hit["behind"][0]["text"]);
+    assert_eq!(beside, (&json!("first"), &json!("last")));
+    assert_eq!(found["signals"], json!(["lexical"]));
+    assert!(
+        !found["warnings"][0].as_str().unwrap().is_empty(),
+        "{found}"
+    );
+    let said = root.run(&[
+        "memory", "search", "narwhal", "--user", "ada", "--kind", "fact",
+    ]);
+    assert!(
+        said.out.contains("Ada has a narwhal") && !said.out.contains("book"),
+        "{said:?}"
+    );
+    assert!(said.err.contains("found by lexical alone: "), "{said:?}");
+    let one = pipe.call("get_memory", json!({ "id": fact["id"] }));
+    assert_eq!(one["memory"]["text"], "Ada has a narwhal");
+    let document = pipe.call(
+        "search_memory",
+        json!({ "query": "narwhal", "user_id": "ada", "kind": "document" }),
+    );
+    let document = document["memories"][0]["id"].clone();
+    for tool in ["get_memory", "delete_memory"] {
+        let told = pipe.fails(tool, json!({ "id": document }));
+        assert!(
+            told.starts_with("a_document: ") && told.contains("whales"),
+            "{told}"
+        );
+    }
+    assert_eq!(
+        pipe.call("delete_memory", json!({ "id": fact["id"] }))["deleted"],
+        true
+    );
+    assert!(
+        pipe.fails("get_memory", json!({ "id": fact["id"] }))
+            .starts_with("unknown_memory: ")
+    );
+}
+
+#[tokio::test]
 async fn a_tool_that_a_key_is_not_for_is_not_there_and_no_text_is_in_the_audit_log() {
     let (root, _daemon, api) = daemon();
     add(&api, "ada", "a-private-session", &["the cello of Ada"]).await;

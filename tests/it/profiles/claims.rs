@@ -33,6 +33,26 @@ async fn a_claim_brings_along_what_the_instance_has_kept() {
     assert_eq!(place.keep(&token, "both", "the instance's").await, 201);
     assert_eq!(place.keep(&token, "alone", "alone").await, 201);
     assert_eq!(place.keep(&ann.key, "both", "ann's").await, 201);
+    // Turns too, of users whom both have, and of one who is called like the person that claims.
+    let said = "/v1/memory/interactions";
+    for (who, user, text) in [
+        (&token, None, "an aardvark of the instance"),
+        (&token, Some("guest"), "a guest's aardvark there"),
+        (&token, Some("ann"), "an aardvark called ann"),
+        (&ann.key, None, "the aardvark at home"),
+        (&ann.key, Some("guest"), "a guest's aardvark at ann's"),
+    ] {
+        let mut body = json!({ "interactions": [{ "text": text, "role": "user" }] });
+        if let Some(user) = user {
+            body["user_id"] = user.into();
+        }
+        let (status, made) = place.call(who, Method::POST, said, Some(body)).await;
+        assert_eq!(status, 201, "{made}");
+    }
+    let path = "/v1/documents/both?user_id=ann";
+    let request = place.api.call(Method::PUT, path).bearer_auth(&token);
+    let request = request.header("content-type", "text/plain").body("third");
+    assert_eq!(answer(request).await.0, 201);
     for (load, person, current) in [
         ("l1", "ann", 1),
         ("l2", own.as_str(), 1),
@@ -68,7 +88,7 @@ async fn a_claim_brings_along_what_the_instance_has_kept() {
     let (_, list) = place.get(&token, "/v1/documents").await;
     let names = list["documents"].as_array().unwrap().iter();
     let names: Vec<_> = names.map(|one| one["name"].as_str().unwrap()).collect();
-    assert_eq!(names.len(), 3, "{list}");
+    assert_eq!(names.len(), 4, "{list}");
     assert!(names[2].starts_with("both ("), "{names:?}");
     assert_eq!(
         place.count("SELECT count(*) FROM loads WHERE person = 'ann'"),
@@ -89,6 +109,24 @@ async fn a_claim_brings_along_what_the_instance_has_kept() {
         let (_, found) = found.await;
         let hits = found["hits"].as_array().unwrap();
         assert_eq!(hits.len(), count, "{query}: {found}");
+    }
+    // No word is lost: what cannot be one memory with what was there stands beside it, under a name that says whose it was.
+    for (user, text) in [
+        ("ann".to_owned(), "the aardvark at home"),
+        (format!("ann ({own})"), "an aardvark of the instance"),
+        (format!("ann ({own} 2)"), "an aardvark called ann"),
+        ("guest".to_owned(), "a guest's aardvark at ann's"),
+        (format!("guest ({own})"), "a guest's aardvark there"),
+    ] {
+        let body = json!({ "query": "aardvark", "user_id": user });
+        let found = place.call(&ann.key, Method::POST, "/v1/memory/search", Some(body));
+        let (_, found) = found.await;
+        assert_eq!(found["hits"][0]["text"], text, "{user}: {found}");
+        assert_eq!(
+            found["kept"].as_u64(),
+            Some(if user == "ann" { 5 } else { 1 }),
+            "{found}"
+        );
     }
     // Who was made for it is no more.
     assert_eq!(
