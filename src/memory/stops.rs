@@ -48,7 +48,7 @@ pub(super) const LATIN: &[(super::languages::Language, &str)] = &[
     ),
     (
         super::languages::Language::Dutch,
-        "aan al alles als altijd ben bij daar dan dat de der deze die dit doch doen door dus een eens en er ge geen geweest haar had \
+        "aan al alles als altijd bij daar dan dat de der deze die dit doch doen door dus een eens en er ge geen geweest haar had \
         heb hebben heeft hem het hier hij hoe hoeveel hun iemand iets ik in is ja je jij jouw jullie kan kon kunnen maar me meer men met mij mijn moet \
         na naar niet niets nog nu of om omdat onder ons onze ook op over reeds te tegen toch toen tot u uit uw van veel voor waar waarom waren was wat \
         welke wel werd wezen wie wij wil worden wordt zal ze zelf zich zij zijn zo zonder zou",
