@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +10,7 @@ use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use super::audit::Told;
@@ -26,7 +26,14 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
         .routes(guarded(Scope::MemoryRead, routes!(list)))
         .routes(guarded(Scope::MemoryRead, routes!(get)))
-        .routes(guarded(Scope::MemoryWrite, routes!(put, delete)))
+        .routes(guarded(Scope::MemoryWrite, whole(routes!(put, delete))))
+}
+
+/// With the limit of the guard for documents, and no lower one.
+fn whole(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
+    let (schemas, paths, methods) = routes;
+    let methods = methods.layer(DefaultBodyLimit::max(super::limits::DOCUMENT));
+    (schemas, paths, methods)
 }
 
 /// A document, without its text.

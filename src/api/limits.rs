@@ -35,7 +35,7 @@ const BODY: usize = 1 << 20;
 /// Bytes of a body that is a state.
 const STATE: usize = 64 << 20;
 /// Bytes of a body that is a document, whatever its kind; texts may have fewer.
-const DOCUMENT: usize = 16 << 20;
+pub(super) const DOCUMENT: usize = 16 << 20;
 /// Bytes of a chat for a model: prompts hold whole documents, and pictures.
 pub(super) const PROMPT: usize = 32 << 20;
 /// Bytes of a form.

@@ -51,9 +51,7 @@ impl Asked {
             false => (Vec::new(), Vec::new()),
         };
         let told = told.iter().flat_map(|word| asked(word));
-        let told = told
-            .filter_map(|mut word| Some(word.forms.swap_remove(0)))
-            .collect();
+        let told = told.map(|mut word| word.forms.swap_remove(0)).collect();
         let spoken = dates::terms(&times).into_iter().take(TIMES).collect();
         let cue = cues::wanted(question).filter(|cue| match cue {
             // Who says when wants something else of it.

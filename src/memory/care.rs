@@ -417,6 +417,7 @@ impl Memory {
 }
 
 /// Every entry of a user's memory, and the numbers of those that are over.
+#[expect(clippy::type_complexity, reason = "two lists of one moment")]
 fn entries(
     store: &Store,
     person: &str,

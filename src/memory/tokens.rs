@@ -158,11 +158,12 @@ pub(super) fn asked(query: &str) -> Vec<Wanted> {
 
 /// A name by its words, as queries have them.
 pub(super) fn name(name: &str) -> Vec<String> {
-    let words = tokens(name).into_iter();
-    words
-        .filter(|token| token.weight == Weight::Word)
-        .map(|token| token.term)
-        .collect()
+    let mut words = tokens(name);
+    // Ben is a name, whatever it is in Dutch.
+    if words.iter().any(|token| token.weight == Weight::Word) {
+        words.retain(|token| token.weight == Weight::Word);
+    }
+    words.into_iter().map(|token| token.term).collect()
 }
 
 fn parts(text: &str) -> (Vec<Part>, Languages, Stems) {

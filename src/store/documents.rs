@@ -245,6 +245,7 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be read.
+    #[expect(clippy::type_complexity, reason = "one row as it is read")]
     pub fn folder_documents(
         &self,
         person: &str,

@@ -29,7 +29,7 @@ pub const TOKENS: (usize, usize) = (200, 100_000);
 /// Longest template, bytes.
 const TEMPLATE: usize = 8 << 10;
 /// What is worth less than this share of the best hit is not shown.
-const WORTH: f32 = 0.25;
+const WORTH: f32 = 0.08;
 /// A question with fewer words of its own is read with the one before it.
 const OWN_WORDS: usize = 2;
 /// What of either end of a long question is asked with, characters.
@@ -243,7 +243,8 @@ fn question(messages: &[Message]) -> Option<String> {
     let said = messages.iter().rev().filter(|one| one.is_user());
     let mut said = said.filter(|one| !one.text.trim().is_empty() && !is_block(&one.text));
     let newest = ends(&said.next()?.text);
-    if asked(&newest).len() >= OWN_WORDS {
+    let own = asked(&newest);
+    if own.iter().filter(|word| !word.stop).count() >= OWN_WORDS {
         return Some(newest);
     }
     Some(match said.next() {

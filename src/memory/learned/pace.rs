@@ -149,6 +149,7 @@ impl Pace {
     }
 
     /// The last failure since something was answered, and until when the server is not asked.
+    #[expect(clippy::type_complexity, reason = "two answers of one moment")]
     pub(super) fn trouble(&self) -> (Option<(DateTime<Utc>, String)>, Option<DateTime<Utc>>) {
         let state = self.state();
         (state.last.clone(), state.until)

@@ -24,8 +24,8 @@ const MANY: f32 = 20.0;
 /// Until then it is as if so many others were there, as far apart as is usual,
 const OTHERS: f32 = 4.0;
 const APART: f32 = 0.15;
-/// and where there are fewer than that at all, as near as is usual.
-const NEAR: f32 = 0.2;
+/// and where there are fewer than that at all, as near as is usual with the table that is built in.
+const NEAR: f32 = -0.1;
 
 /// How meanings count.
 #[derive(Debug, Clone, Copy)]

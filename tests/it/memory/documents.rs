@@ -338,7 +338,7 @@ The accordion number {at}.', 0, {at})"
     daemon.kill();
     let daemon = root.daemon();
     let api = Api::of(&root, &daemon);
-    let found = crate::support::process::eventually("old documents are found", || {
+    crate::support::process::eventually("old documents are found", || {
         let count = count(&root, "SELECT count(*) FROM passages");
         (count == 4).then_some(())
     });

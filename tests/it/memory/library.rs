@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures::StreamExt as _;
 use jarkeeper::memory::embed::library::{Known, Package, pull};
 use reqwest::Url;
 use serde_json::{Value, json};
@@ -186,9 +187,17 @@ async fn file(State(seen): State<Arc<Seen>>, headers: HeaderMap) -> Response {
     let end = seen.cut.lock().unwrap().take().unwrap_or(all.len());
     let part = all[from..end].to_vec();
     let cut = end < all.len();
-    let body = futures::stream::iter(
-        std::iter::once(Ok(part)).chain(cut.then(|| Err(std::io::Error::other("cut")))),
-    );
+    // What was sent must have left before the connection breaks.
+    let end = async move {
+        match cut {
+            true => {
+                tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+                Err(std::io::Error::other("cut"))
+            }
+            false => Ok(Vec::new()),
+        }
+    };
+    let body = futures::stream::once(async { Ok(part) }).chain(futures::stream::once(end));
     let body = axum::body::Body::from_stream(body);
     match from {
         0 => body.into_response(),
