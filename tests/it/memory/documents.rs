@@ -342,7 +342,6 @@ The accordion number {at}.', 0, {at})"
         let count = count(&root, "SELECT count(*) FROM passages");
         (count == 4).then_some(())
     });
-    let () = found;
     let found = search(&api, json!({ "query": "accordion", "k": 10 })).await;
     assert_eq!(texts(&found).len(), 3, "{found:#}");
     // They are the same as new ones: replaced and deleted whole.
