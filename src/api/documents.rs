@@ -264,6 +264,7 @@ struct Shape {
     user_id: Option<String>,
     /// `text`: its text, as it is searched; positions of passages are bytes of that. Without it: what came.
     #[serde(rename = "as")]
+    #[param(inline)]
     r#as: Option<TextShape>,
 }
 
