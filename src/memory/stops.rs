@@ -1,6 +1,6 @@
 //! Words that say nothing of what a text is about, by language. Which of them a text has also tells its language.
 
-/// Of languages in Latin letters, but for English; each as its [`Language`] has it.
+/// Of languages in Latin letters, but for English; each as its `Language` has it.
 pub(super) const LATIN: &[(super::languages::Language, &str)] = &[
     (
         super::languages::Language::German,
