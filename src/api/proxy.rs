@@ -49,7 +49,7 @@ fn prompt(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
 
 /// Why not, as OpenAI's API says it.
 #[derive(Serialize, ToSchema)]
-struct Refused {
+struct ChatRefusal {
     error: ErrorView,
 }
 
@@ -87,10 +87,10 @@ struct Models {
     request_body = ChatRequest,
     responses(
         (status = 200, body = Completion, description = "with stream: text/event-stream, whose events hold chat.completion.chunk"),
-        (status = 400, body = Refused), (status = 403, body = Refused),
-        (status = 502, body = Refused, description = "the model's server cannot be reached, or hung up"),
-        (status = 503, body = Refused, description = "no model is set up"),
-        (status = 504, body = Refused, description = "the model's server says nothing"),
+        (status = 400, body = ChatRefusal), (status = 403, body = ChatRefusal),
+        (status = 502, body = ChatRefusal, description = "the model's server cannot be reached, or hung up"),
+        (status = 503, body = ChatRefusal, description = "no model is set up"),
+        (status = 504, body = ChatRefusal, description = "the model's server says nothing"),
     ))]
 async fn complete(
     State(door): State<Door>,
@@ -141,8 +141,8 @@ async fn complete(
 
 /// Lists the models, as the model's server does.
 #[utoipa::path(get, path = "/v1/models", operation_id = "chat.models", tag = "memory",
-    responses((status = 200, body = Models), (status = 502, body = Refused), (status = 503, body = Refused),
-        (status = 504, body = Refused)))]
+    responses((status = 200, body = Models), (status = 502, body = ChatRefusal), (status = 503, body = ChatRefusal),
+        (status = 504, body = ChatRefusal)))]
 async fn models(State(door): State<Door>) -> Result<Response, Problem> {
     Ok(passed(door.proxy.models().await?))
 }

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
-use crate::memory::{BATCH, Filter, Item, Query, Role, Said};
+use crate::memory::{BATCH, Filter, Item, Query, Role, Said, check_name};
 
 /// Memories of one answer: the kit has no number of its own.
 const HITS: usize = 20;
@@ -205,6 +205,14 @@ async fn add_session(
     body: Result<Json<AdkSession>, JsonRejection>,
 ) -> Result<(StatusCode, Json<AdkAdded>), Problem> {
     let Json(session) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    for (what, name) in [
+        ("app_name", &session.app_name),
+        ("user_id", &session.user_id),
+        ("id", &session.id),
+    ] {
+        // Also where there is nothing to keep.
+        check_name(what, name).map_err(Problem::bad_request)?;
+    }
     let all = session.events.len();
     let mut said = Vec::new();
     for (at, event) in session.events.into_iter().enumerate() {
