@@ -136,7 +136,7 @@ async fn tools_and_sessions_that_are_not_for_a_key_are_not_there_for_it() {
     assert!(failed(&seen, 1).starts_with("unknown_session: "));
     assert!(seen["results"][2]["refused"].is_string(), "{seen}");
     // A key for something else sees nothing.
-    let other = key(&root, "memory:read", None).await;
+    let other = key(&root, "profile", None).await;
     let seen = agent(with(&api, &other), &[]).await.unwrap();
     assert!(tools(&seen).is_empty());
 }

@@ -9,7 +9,8 @@ use super::{pdf, search, texts};
 use crate::support::process::{Root, eventually};
 use crate::support::{Api, answer};
 
-const CONFIG: &str = "[memory]\ndocuments = \"docs\"\n";
+// By words alone: what is only like it in meaning is no sign of a file.
+const CONFIG: &str = "[memory]\ndocuments = \"docs\"\nembedder = \"none\"\n";
 
 struct Place {
     root: Root,
