@@ -409,7 +409,7 @@ impl Memory {
             let all = over.into_iter().map(|row| row.place).collect();
             any |= self.store.delete_interactions(all, terms).await? > 0;
         }
-        if any {
+        if any || self.store.owes_write_back() {
             self.store.write_back().await;
         }
         Ok(())

@@ -79,6 +79,11 @@ pub(super) const INTERACTION: &str = "SELECT id, space, doc, role, speaker, sess
        (SELECT user FROM memory_spaces WHERE memory_spaces.id = space), version, updated_at
      FROM interactions";
 
+/// Most interactions of one step of a deletion,
+const STEP: usize = 500;
+/// and bytes of their texts, after which it ends.
+const STEP_BYTES: usize = 256 << 10;
+
 impl Store {
     /// Keeps interactions of one user, all or none, in this order. `most`: how much a user may have. `is_taken`: the person
     /// is not there any more.
@@ -171,7 +176,8 @@ impl Store {
         })
     }
 
-    /// Deletes interactions and what the index knows of them; how many were there. `terms`: those of a text.
+    /// Deletes interactions and what the index knows of them, in steps, so that others write in between; how many were there.
+    /// `terms`: those of a text.
     ///
     /// # Errors
     /// It cannot be written.
@@ -180,18 +186,65 @@ impl Store {
         all: Vec<Place>,
         terms: Terms,
     ) -> Result<usize, StoreError> {
-        self.write(move |connection| {
-            let mut spaces: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
-            for Place { space, doc } in all {
-                spaces.entry(space).or_default().push(doc);
+        let (mut left, mut deleted) = (all, 0);
+        while !left.is_empty() {
+            let store = self.clone();
+            let step = tokio::task::spawn_blocking(move || {
+                store.step(&left, terms).map(|(step, taken)| {
+                    left.drain(..taken);
+                    (step, left)
+                })
+            });
+            let (step, rest) = step.await.map_err(|_| StoreError::Closed)??;
+            left = rest;
+            deleted += self
+                .write(move |connection| {
+                    let mut deleted = 0;
+                    for (space, gone) in step {
+                        deleted += remove(connection, space, gone, terms)?;
+                    }
+                    Ok(deleted)
+                })
+                .await?;
+        }
+        Ok(deleted)
+    }
+
+    /// What one step of a deletion takes away, by space, and how many of the places these are. Terms are made here: making them
+    /// of long texts would hold up the writer.
+    #[expect(clippy::type_complexity, reason = "a list by space and a count")]
+    fn step(
+        &self,
+        all: &[Place],
+        terms: Terms,
+    ) -> Result<(BTreeMap<i64, Vec<Gone>>, usize), StoreError> {
+        self.read(|connection| {
+            let mut find = connection.prepare_cached(
+                "SELECT text, occurred_at, version FROM interactions WHERE space = ?1 AND doc = ?2",
+            )?;
+            let (mut step, mut bytes, mut taken) = (BTreeMap::<i64, Vec<Gone>>::new(), 0, 0);
+            for Place { space, doc } in all.iter().take(STEP) {
+                let found = find
+                    .query_row((space, doc), |row| {
+                        Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
+                    })
+                    .optional()?;
+                taken += 1;
+                let Some((text, at, version)) = found else {
+                    continue;
+                };
+                bytes += text.len();
+                step.entry(*space).or_default().push(Gone {
+                    doc: *doc,
+                    version,
+                    terms: terms(&text, at),
+                });
+                if bytes >= STEP_BYTES {
+                    break;
+                }
             }
-            let mut deleted = 0;
-            for (space, docs) in spaces {
-                deleted += remove(connection, space, &docs, terms)?;
-            }
-            Ok(deleted)
+            Ok((step, taken))
         })
-        .await
     }
 
     /// Hides interactions of a space in one transaction: they are over, so nothing finds them, and whoever deletes what is over
@@ -338,16 +391,24 @@ pub(super) fn use_names(
     Ok(())
 }
 
+/// An interaction that goes, as it was when its terms were made.
+struct Gone {
+    doc: u32,
+    version: u32,
+    terms: Vec<(String, u8)>,
+}
+
 /// Deletes interactions of a space with all that they said before, what the index knows of them, and the facts that they alone
 /// support; how many were there. `terms`: those of a text.
 fn remove(
     connection: &Connection,
     space: i64,
-    docs: &[u32],
+    all: Vec<Gone>,
     terms: Terms,
 ) -> rusqlite::Result<usize> {
     let (mut gone, mut bytes) = (Vec::new(), 0);
-    for doc in docs {
+    for one in all {
+        let doc = &one.doc;
         let older: i64 = connection
             .prepare_cached(
                 "SELECT coalesce(sum(octet_length(text) + coalesce(octet_length(metadata), 0)), 0)
@@ -355,18 +416,21 @@ fn remove(
             )?
             .query_row((space, doc), |row| row.get(0))?;
         leave_turn(connection, space, *doc, terms)?;
-        let own: Option<(String, i64, u64)> = connection
+        let own: Option<(Option<String>, i64, u64)> = connection
             .prepare_cached(
                 "DELETE FROM interactions WHERE space = ?1 AND doc = ?2
-                 RETURNING text, occurred_at, octet_length(text) + coalesce(octet_length(metadata), 0)",
+                 RETURNING octet_length(text) + coalesce(octet_length(metadata), 0), version,
+                   CASE WHEN version <> ?3 THEN text END, occurred_at",
             )?
-            .query_row((space, doc), |row| {
-                let bytes: i64 = row.get(2)?;
-                Ok((row.get(0)?, row.get(1)?, bytes.unsigned_abs()))
+            .query_row((space, doc, one.version), |row| {
+                let bytes: i64 = row.get(0)?;
+                Ok((row.get(2)?, row.get(3)?, bytes.unsigned_abs()))
             })
             .optional()?;
-        if let Some((text, at, own)) = own {
-            gone.push((*doc, terms(&text, at)));
+        if let Some((edited, at, own)) = own {
+            // Mostly nothing was changed since.
+            let own_terms = edited.map_or(one.terms, |text| terms(&text, at));
+            gone.push((*doc, own_terms));
             bytes += own + older.unsigned_abs();
         }
     }

@@ -14,6 +14,7 @@ mod documents;
 mod documents_kept;
 mod events;
 mod export;
+mod instance_roles;
 mod instance_search;
 mod instance_tokens;
 mod instances;
@@ -34,6 +35,7 @@ mod presence;
 mod profiles;
 mod schema;
 mod spaces;
+mod strangers;
 mod take_out;
 mod tokens;
 mod turns;
@@ -44,11 +46,12 @@ mod webhooks;
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 pub use audit::{AuditRow, AuditSearch};
@@ -58,10 +61,11 @@ pub use devices::{Asked, DeviceRow};
 pub use documents::{Deleted, DocumentRow, Kept, NewDocument, Room, Unsplit};
 pub use events::{EventRow, EventSpan};
 pub use export::{EXPORT, ExportPage, ExportTable};
+pub use instance_roles::RoleRow;
 pub use instance_search::InstanceSearch;
 pub use instance_tokens::{InstanceTokenRow, Placed};
 pub use instances::{
-    InstanceRow, InstanceUpdate, InstanceWords, NewInstance, RetriedRow, RoleRow, SecretRow,
+    InstanceRow, InstanceUpdate, InstanceWords, NewInstance, RetriedRow, SecretRow,
 };
 pub use interactions::{Added, InteractionRow, NewInteraction, Place};
 pub use keys::KeyRow;
@@ -109,6 +113,18 @@ pub enum StoreError {
         /// Whether a row with this name or value exists already.
         taken: bool,
     },
+    /// There is no room for it.
+    #[error("the store {}: its disk is full, so nothing new is kept; make room there", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It may not be written.
+    #[error("the store {} cannot be written: look at the mode and the owner of the file and its folder, and how the disk is mounted", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// A newer Jarkeeper wrote it.
     #[error(
         "the store {} has schema {found}, and this Jarkeeper knows up to {known}: use the newer one",
@@ -129,11 +145,15 @@ pub enum StoreError {
 
 impl StoreError {
     fn of(path: &Path, error: &rusqlite::Error) -> Self {
-        let code = error.sqlite_error_code();
-        Self::Database {
-            path: path.to_owned(),
-            message: error.to_string(),
-            taken: code == Some(rusqlite::ErrorCode::ConstraintViolation),
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
+            code => Self::Database {
+                path,
+                message: error.to_string(),
+                taken: code == Some(ErrorCode::ConstraintViolation),
+            },
         }
     }
 
@@ -171,6 +191,8 @@ struct Inner {
     path: PathBuf,
     writer: mpsc::Sender<Job>,
     readers: Mutex<Vec<Connection>>,
+    /// Deletions whose text may still stand in the database's log.
+    owed: AtomicU64,
 }
 
 impl Store {
@@ -206,6 +228,8 @@ impl Store {
             path: path.to_owned(),
             writer,
             readers: Mutex::default(),
+            // Nobody knows what the process before this one left there.
+            owed: AtomicU64::new(1),
         })))
     }
 
@@ -341,11 +365,17 @@ impl Writer {
         } else {
             Durable::Handed
         });
-        let begun = begun.map_err(|e| StoreError::of(&self.path, &e));
-        let tell: Vec<Tell> = gathered
-            .drain(..)
-            .map(|job| (job.work)(begun.clone().map(|()| &self.connection)))
-            .collect();
+        let mut begun = begun.map_err(|e| StoreError::of(&self.path, &e));
+        let mut tell: Vec<Tell> = Vec::with_capacity(gathered.len());
+        for job in gathered.drain(..) {
+            tell.push((job.work)(begun.clone().map(|()| &self.connection)));
+            // A full disk, alone of all failures, ends the whole transaction; the next savepoint would be one of its own.
+            if begun.is_ok() && self.connection.is_autocommit() {
+                begun = Err(StoreError::Full {
+                    path: self.path.clone(),
+                });
+            }
+        }
         let done = begun.and_then(|()| {
             let done = run(&self.connection, "COMMIT");
             done.map_err(|e| StoreError::of(&self.path, &e))
@@ -354,6 +384,10 @@ impl Writer {
             tracing::error!("nothing can be written: {error}");
             // Where it fails too there was no transaction any more.
             let _ = self.connection.execute_batch("ROLLBACK");
+            if matches!(error, StoreError::Full { .. }) {
+                // What stands in the log twice gives room to whoever deletes now.
+                let _ = checkpoint(&self.connection);
+            }
         }
         for tell in tell {
             tell(done.clone());
@@ -391,11 +425,24 @@ fn behind_savepoint<T>(
         // The writer goes on; who asked is told, and the panic hook has logged it.
         Err(_) => Err(rusqlite::Error::InvalidQuery),
     };
-    if done.is_err() {
-        run(connection, "ROLLBACK TO one")?;
+    if done.is_ok() {
+        run(connection, "RELEASE one")?;
+        return done;
     }
-    run(connection, "RELEASE one")?;
+    let back = run(connection, "ROLLBACK TO one").and_then(|()| run(connection, "RELEASE one"));
+    if back.is_err() && !connection.is_autocommit() {
+        // Half of it must not be committed with the others.
+        run(connection, "ROLLBACK")?;
+    }
     done
+}
+
+/// Writes the database's log back and empties it; whether others were not in the way.
+fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
+    // busy, pages in the log, pages written back
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        row.get::<_, i64>(0).map(|busy| busy == 0)
+    })
 }
 
 /// A time as it is kept: milliseconds since 1970.
@@ -441,6 +488,62 @@ mod tests {
         let failed = store.write::<()>(|_| panic!("a test")).await;
         assert!(failed.is_err());
         store.write(|_| Ok(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_takes_back_all_of_a_transaction_and_says_so() {
+        let (_folder, store) = store();
+        let make = |c: &Connection| c.execute_batch("CREATE TABLE t (text TEXT)");
+        store.write(make).await.unwrap();
+        let pages = |c: &Connection| -> rusqlite::Result<i64> {
+            let now: i64 = c.pragma_query_value(None, "page_count", |row| row.get(0))?;
+            c.pragma_update_and_check(None, "max_page_count", now + 4, |row| row.get(0))
+        };
+        store.write(pages).await.unwrap();
+        let insert = |bytes: usize| {
+            store.write(move |c| {
+                c.execute("INSERT INTO t VALUES (?1)", ["x".repeat(bytes)])
+                    .map(drop)
+            })
+        };
+        // However they are gathered: what was told as written is there, and nothing else.
+        let done = futures::future::join_all([1, 2, 100_000, 3, 4].map(insert)).await;
+        assert!(matches!(done[2], Err(StoreError::Full { .. })));
+        let told = done.iter().filter(|one| one.is_ok()).count();
+        let count = || -> i64 {
+            let ask = |c: &Connection| c.query_row("SELECT count(*) FROM t", [], |r| r.get(0));
+            store.read(ask).unwrap()
+        };
+        assert_eq!(count(), i64::try_from(told).unwrap());
+        insert(5).await.unwrap();
+        assert_eq!(count(), i64::try_from(told + 1).unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_written_back_is_owed_until_it_is() {
+        let (_folder, store) = store();
+        assert!(store.owes_write_back(), "nobody knows what was before");
+        store.write_back().await;
+        assert!(!store.owes_write_back());
+        let reader = Connection::open(store.path()).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM people").unwrap();
+        let change = |c: &Connection| c.execute_batch("CREATE TABLE t (text TEXT)");
+        store.write(change).await.unwrap();
+        store.write_back().await;
+        assert!(store.owes_write_back());
+        reader.execute_batch("COMMIT").unwrap();
+        store.write_back().await;
+        assert!(!store.owes_write_back());
+    }
+
+    #[test]
+    fn a_store_that_is_up_to_date_is_opened_without_a_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        drop(Store::open(&path).unwrap());
+        let writer = Connection::open(&path).unwrap();
+        writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+        drop(Store::open(&path).unwrap());
     }
 
     #[test]

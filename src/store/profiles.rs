@@ -1,9 +1,11 @@
 //! What people tell of themselves, and its end.
 
+use std::sync::atomic::Ordering;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{OptionalExtension as _, Row, named_params};
 
-use super::{Durable, Store, StoreError, connect, millis, time};
+use super::{Durable, Store, StoreError, checkpoint, connect, millis, spaces, time};
 
 /// How much is kept of a person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -140,7 +142,9 @@ impl Store {
     }
 
     /// Deletes a person with everything that is its own, and gives the ids of its instances; `None`: it is not there. `again`:
-    /// it is the owner, whose row is made anew with this time.
+    /// it is the owner, whose row is made anew with this time. Nothing of it can be found after one transaction; its memories and
+    /// documents, which may be large, are deleted in further ones, and others write in between. Where the process ends before the
+    /// last one, [`Store::finish_leaving`] goes on.
     ///
     /// # Errors
     /// It cannot be written.
@@ -149,11 +153,12 @@ impl Store {
         person: String,
         again: Option<DateTime<Utc>>,
     ) -> Result<Option<Vec<String>>, StoreError> {
-        self.write(move |connection| {
+        let erased = self.write(move |connection| {
             let instances = connection
                 .prepare_cached("SELECT id FROM instances WHERE person = ?1")?
                 .query_map([&person], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
+            spaces::leave(connection, &person)?;
             // Whatever belongs to a person refers to it, and goes with it.
             if connection.execute("DELETE FROM people WHERE id = ?1", [&person])? == 0 {
                 return Ok(None);
@@ -165,29 +170,40 @@ impl Store {
                 )?;
             }
             Ok(Some(instances))
-        })
-        .await
+        });
+        let erased = erased.await?;
+        if erased.is_some() {
+            self.finish_leaving().await?;
+        }
+        Ok(erased)
     }
 
     /// Writes the database's log back and empties it, so that no deleted text is left in it. Where others are at work it is
-    /// tried a while and then left to the next time.
+    /// tried a while, and then again whenever [`Store::owes_write_back`] is asked.
     pub async fn write_back(&self) {
+        let before = self.0.owed.fetch_add(1, Ordering::AcqRel);
         let path = self.path().to_owned();
-        let done = tokio::task::spawn_blocking(move || {
-            let connection = connect(&path)?;
-            // busy, pages in the log, pages written back
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-                row.get::<_, i64>(0)
-            })
-        });
-        match done.await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(_)) => {
-                tracing::warn!("the store's log could not be emptied: others were reading")
+        let done = tokio::task::spawn_blocking(move || checkpoint(&connect(&path)?));
+        let why = match done.await {
+            Ok(Ok(true)) => {
+                // What was deleted since then is owed still.
+                let own = before + 1;
+                let _ = self.0.owed.compare_exchange(own, 0, Ordering::AcqRel, Ordering::Acquire);
+                return;
             }
-            Ok(Err(error)) => tracing::warn!("the store's log could not be emptied: {error}"),
-            Err(error) => tracing::warn!("the store's log could not be emptied: {error}"),
+            Ok(Ok(false)) => "others were reading".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        // Once, not every time that it is tried again.
+        if before == 0 {
+            tracing::warn!("the store's log could not be emptied yet: {why}");
         }
+    }
+
+    /// Whether the log is to be written back: deleted text may stand in it.
+    pub fn owes_write_back(&self) -> bool {
+        self.0.owed.load(Ordering::Acquire) > 0
     }
 }
 

@@ -29,19 +29,22 @@ const STEPS: [&str; 3] = [
         include_str!("schema/passages.sql"),
         include_str!("schema/learned.sql"),
         include_str!("schema/vectors.sql"),
+        include_str!("schema/registered.sql"),
     ),
 ];
 
 pub(super) fn bring_up(path: &Path, connection: &mut Connection) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| StoreError::of(path, &error);
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    // Where nothing is to be done nothing is written: what is kept is of use on a full disk, too.
+    if version(connection).map_err(failed)? == known {
+        return Ok(());
+    }
     // Two processes may start at once: who comes second finds the work done.
     let step = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed)?;
-    let found: i64 = step
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(failed)?;
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let found = version(&step).map_err(failed)?;
     if found > known {
         let path = path.to_owned();
         return Err(StoreError::Newer { path, found, known });
@@ -52,4 +55,8 @@ pub(super) fn bring_up(path: &Path, connection: &mut Connection) -> Result<(), S
     step.pragma_update(None, "user_version", known)
         .map_err(failed)?;
     step.commit().map_err(failed)
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }

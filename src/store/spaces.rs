@@ -382,8 +382,41 @@ impl Store {
         while self.write(some_documents).await? {
             any = true;
         }
+        if any {
+            self.write(|connection| {
+                let nobody = LEAVING.to_string();
+                connection
+                    .execute(
+                        "DELETE FROM people WHERE id = ?1
+                         AND NOT EXISTS (SELECT 1 FROM memory_spaces WHERE person = ?1)
+                         AND NOT EXISTS (SELECT 1 FROM documents WHERE person = ?1)",
+                        [nobody],
+                    )
+                    .map(drop)
+            })
+            .await?;
+        }
         Ok(any)
     }
+}
+
+/// Puts all memories and documents of a person under deletion. They are nobody's any more: a person that nobody can be holds them.
+pub(super) fn leave(connection: &Connection, person: &str) -> rusqlite::Result<()> {
+    let nobody = LEAVING.to_string();
+    connection.execute(
+        "INSERT OR IGNORE INTO people (id, role, scopes, reach, created_at, disabled_at) VALUES (?1, 'member', '', '[]', 0, 0)",
+        [&nobody],
+    )?;
+    connection.execute(
+        "UPDATE memory_spaces SET person = ?2, user = ?2 || id WHERE person = ?1",
+        (person, &nobody),
+    )?;
+    connection
+        .execute(
+            "UPDATE documents SET person = ?2, user = ?2 || hex(randomblob(10)) WHERE person = ?1",
+            (person, &nobody),
+        )
+        .map(drop)
 }
 
 /// Deletes some documents that are under deletion; whether there were any.

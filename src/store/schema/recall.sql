@@ -5,3 +5,5 @@ ALTER TABLE memory_spaces ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0; -- of all
 ALTER TABLE memory_spaces ADD COLUMN rules INTEGER NOT NULL DEFAULT 1; -- by which its terms were made
 UPDATE memory_spaces SET bytes =
     (SELECT coalesce(sum(octet_length(text) + coalesce(octet_length(metadata), 0)), 0) FROM interactions WHERE interactions.space = memory_spaces.id);
+-- Whoever takes an entry out knows its names by their numbers.
+CREATE UNIQUE INDEX memory_names_number ON memory_names (space, kind, number);
