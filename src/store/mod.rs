@@ -18,6 +18,7 @@ mod instance_search;
 mod instance_tokens;
 mod instances;
 mod interactions;
+mod kept;
 mod keys;
 mod learned;
 mod learned_change;
@@ -25,6 +26,7 @@ mod learned_reading;
 mod learned_turns;
 mod leases;
 mod loads;
+mod meanings;
 mod memory_blocks;
 mod memory_index;
 mod memory_rules;
@@ -171,6 +173,8 @@ struct Inner {
     path: PathBuf,
     writer: mpsc::Sender<Job>,
     readers: Mutex<Vec<Connection>>,
+    /// Large memories that were searched.
+    memories: kept::Kept,
 }
 
 impl Store {
@@ -206,6 +210,7 @@ impl Store {
             path: path.to_owned(),
             writer,
             readers: Mutex::default(),
+            memories: kept::Kept::default(),
         })))
     }
 

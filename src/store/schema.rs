@@ -29,6 +29,7 @@ const STEPS: [&str; 3] = [
         include_str!("schema/passages.sql"),
         include_str!("schema/learned.sql"),
         include_str!("schema/vectors.sql"),
+        include_str!("schema/changes.sql"),
     ),
 ];
 
