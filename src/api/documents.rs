@@ -357,6 +357,10 @@ impl From<MemoryError> for Problem {
             }
             MemoryError::Changed(_) => Self::conflict("version-changed", words),
             MemoryError::Miscounted { .. } => Self::conflict("count-changed", words),
+            MemoryError::Busy => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self::new(status, "busy", "Busy", words).retry_after(5)
+            }
             MemoryError::NoRandom => {
                 tracing::error!("{words}");
                 let status = StatusCode::INTERNAL_SERVER_ERROR;

@@ -93,6 +93,7 @@ impl From<MemoryError> for Failed {
             MemoryError::Crowded { .. } | MemoryError::Heavy { .. } => {
                 Self::new("memory_full", error.to_string()).or("a person has to make room")
             }
+            MemoryError::Busy => Self::new("busy", error.to_string()),
             MemoryError::Store(_) | MemoryError::NoRandom => {
                 tracing::error!("a tool failed: {error}");
                 Self::new("storage", "Jarkeeper cannot read or write its own files")

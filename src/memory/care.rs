@@ -1,6 +1,7 @@
 //! Care of what is kept: how much it is, whose it is, and how it goes.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -178,7 +179,7 @@ impl Memory {
     ) -> Result<Option<(i64, Vec<(u32, u32)>)>, MemoryError> {
         let (store, now) = (self.store.clone(), (self.clock)());
         let (person, user, filter) = (person.clone(), user.to_owned(), filter.clone());
-        let place = self.place().await;
+        let place = self.place(&person).await?;
         work(move || {
             let _place = place;
             filter.check()?;
@@ -268,7 +269,7 @@ impl Memory {
     pub async fn stats(&self, by: &Principal, user: Option<&str>) -> Result<Stats, MemoryError> {
         let (user, person) = (user_of(by, user)?, by.person.clone());
         let (store, now) = (self.store.clone(), (self.clock)());
-        let place = self.place().await;
+        let place = self.place(&person).await?;
         work(move || {
             let _place = place;
             // Those of the folder count as documents here.
@@ -340,7 +341,7 @@ impl Memory {
     ) -> Result<Vec<Session>, MemoryError> {
         let (user, person) = (user_of(by, user)?, by.person.clone());
         let (store, now) = (self.store.clone(), (self.clock)());
-        let place = self.place().await;
+        let place = self.place(&person).await?;
         work(move || {
             let _place = place;
             let filter = Filter {
@@ -423,7 +424,7 @@ fn entries(
     person: &str,
     user: &str,
     now: DateTime<Utc>,
-) -> Result<Option<(HashSet<u32>, Vec<Entry>)>, StoreError> {
+) -> Result<Option<(HashSet<u32>, Arc<Vec<Entry>>)>, StoreError> {
     let Some(read) = store.read_memory(person, user, &[], &[], None)? else {
         return Ok(None);
     };

@@ -123,7 +123,7 @@ impl Memory {
             })
             .await?;
         }
-        let place = self.place().await;
+        let place = self.place(&person).await?;
         work(move || {
             let _place = place;
             let Some((read, entries)) = filtered(&store, &person, &user, &[], &filter)? else {

@@ -18,6 +18,7 @@ mod item;
 mod languages;
 mod learned;
 mod mending;
+mod places;
 mod query;
 mod rank;
 mod said;
@@ -29,7 +30,6 @@ mod tokens;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::identity::PersonId;
 use crate::llm::Llm;
@@ -39,6 +39,7 @@ pub use care::{Matched, Session, Stats, User};
 use documents::{BYTES, MOST};
 use embed::Embedder;
 pub use interaction::{BATCH, Part};
+use places::{Place, Places};
 
 pub use documents::{Document, DocumentKind, FolderState, extract_here};
 pub(crate) use interaction::one_line as check_name;
@@ -50,8 +51,6 @@ pub use rank::Parts;
 pub use said::{Interaction, Role, Said};
 pub use take_out::{TakeOut, Taken};
 
-/// Most searches at once; further ones wait.
-const SEARCHING: usize = 8;
 /// Why nothing is kept or found.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum MemoryError {
@@ -149,6 +148,9 @@ pub enum MemoryError {
     /// As many facts as one user may have.
     #[error("a user has at most {0} facts; delete some first")]
     TooManyFacts(u32),
+    /// So many look through memories that there was no place for too long.
+    #[error("too many look through memories at this moment; try again in some seconds")]
+    Busy,
     /// The system gives no random numbers.
     #[error(
         "the system gives no random numbers; try again, and see what is wrong with this machine"
@@ -179,8 +181,8 @@ pub struct Memory {
     llm: Llm,
     embedder: Embedder,
     clock: fn() -> DateTime<Utc>,
-    /// Places for searches: each reads the whole index of a memory.
-    searching: Arc<Semaphore>,
+    /// For searches, and whatever else reads the whole index of a memory.
+    places: Arc<Places>,
     /// What documents share.
     documents: Arc<documents::Shared>,
     /// How fast facts are read.
@@ -196,7 +198,7 @@ impl Memory {
             llm,
             embedder,
             clock,
-            searching: Arc::new(Semaphore::new(SEARCHING)),
+            places: Arc::new(Places::here()),
             documents: Arc::default(),
             pace: Arc::default(),
         }
@@ -221,9 +223,12 @@ impl Memory {
     }
 
     /// A place among those who read a whole index.
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        // It is never closed.
-        self.searching.clone().acquire_owned().await.ok()
+    ///
+    /// # Errors
+    /// `Busy`; the store cannot be read.
+    async fn place(&self, person: &PersonId) -> Result<Place, MemoryError> {
+        let is_bare = self.store.is_bare(person.as_str())?;
+        self.places.take((!is_bare).then(|| person.clone())).await
     }
 
     /// What says which texts mean the same.

@@ -125,15 +125,12 @@ impl Memory {
             return invalid(format!("context is 0 to {CONTEXT}"));
         }
         let (store, now) = (self.store.clone(), (self.clock)());
-        let speakers = {
-            let (store, person, user) = (store.clone(), person.clone(), user.clone());
-            work(move || store.speakers(person.as_str(), &user)).await??
-        };
+        let speakers = store.speakers(person.as_str(), &user)?;
         let meant = match parts.semantic {
             true => self.embedder.meant(&unnamed(&query.text, &speakers)).await,
             false => Meant::default(),
         };
-        let place = self.searching.clone().acquire_owned().await;
+        let place = self.place(&person).await?;
         work(move || {
             let _place = place;
             let finder = Finder {

@@ -1,9 +1,12 @@
 //! The index of memories: postings, entries and names, each under the number of its space.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::kept::Whole;
+use super::meanings::Meanings;
 use super::memory_blocks::{
     ENTRY, Entry, PASSAGE, Posting, cut_entry, find_entry, place, posting, read_entries,
     read_postings, with, without, write_entry,
@@ -28,8 +31,8 @@ pub enum NameKind {
 pub struct MemoryRead {
     /// The space, for whoever fetches texts of it later.
     pub space: i64,
-    /// Every interaction, in the order in which they came.
-    pub entries: Vec<Entry>,
+    /// Every entry, in the order in which they came.
+    pub entries: Arc<Vec<Entry>>,
     /// For each term that was asked for where it stands, in the same order.
     pub postings: Vec<Vec<Posting>>,
     /// The numbers of the names that were asked for; `None`: nothing has this name.
@@ -72,20 +75,23 @@ impl Store {
         self.read(|connection| {
             let moment = connection.unchecked_transaction()?;
             let found = moment
-                .prepare_cached("SELECT id FROM memory_spaces WHERE person = ?1 AND user = ?2")?
-                .query_row([person, user], |row| row.get(0))
+                .prepare_cached(
+                    "SELECT id, changes FROM memory_spaces WHERE person = ?1 AND user = ?2",
+                )?
+                .query_row([person, user], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
-            let Some(space) = found else { return Ok(None) };
+            let Some((space, changes)) = found else {
+                return Ok(None);
+            };
+            let whole = self.whole(&moment, space, changes, meaning)?;
             let mut read = MemoryRead {
                 space,
+                entries: Arc::clone(&whole.entries),
                 ..MemoryRead::default()
             };
-            let mut entries = moment.prepare_cached(
-                "SELECT block, entries FROM memory_entries WHERE space = ?1 ORDER BY block",
-            )?;
-            let mut blocks = entries.query([space])?;
-            while let Some(row) = blocks.next()? {
-                read_entries(row.get(0)?, blob(row, 1)?, &mut read.entries);
+            if let (Some(to), Some(meanings)) = (meaning, &whole.meanings) {
+                read.similar = meanings.similar(to);
+                read.waiting = meanings.waiting();
             }
             let mut index = moment.prepare_cached(
                 "SELECT block, docs FROM memory_index WHERE space = ?1 AND term = ?2 ORDER BY block",
@@ -101,12 +107,38 @@ impl Store {
             for (kind, name) in names {
                 read.names.push(number(&moment, space, *kind, name)?);
             }
-            if let Some(meaning) = meaning {
-                (read.similar, read.waiting) =
-                    vectors::similar(&moment, space, &read.entries, meaning)?;
-            }
             Ok(Some(read))
         })
+    }
+
+    /// What is read of a space as a whole, as it is after so many changes; and what the model of `meaning` says of it.
+    fn whole(
+        &self,
+        moment: &Connection,
+        space: i64,
+        changes: i64,
+        meaning: Option<&Vector>,
+    ) -> rusqlite::Result<Arc<Whole>> {
+        let held = self.0.memories.get(space, changes);
+        let entries = match held {
+            Some(whole) => {
+                let meanings = whole.meanings.as_ref();
+                if meaning.is_none_or(|to| meanings.is_some_and(|all| all.is_of(to))) {
+                    return Ok(whole);
+                }
+                Arc::clone(&whole.entries)
+            }
+            None => Arc::new(entries(moment, space)?),
+        };
+        let meanings = meaning.map(|like| Meanings::read(moment, space, &entries, like));
+        let whole = Arc::new(Whole {
+            space,
+            changes,
+            meanings: meanings.transpose()?,
+            entries,
+        });
+        self.0.memories.put(&whole);
+        Ok(whole)
     }
 
     /// The space of a user's memory, and those of its entries that have these numbers. `None`: there is no such memory.
@@ -139,6 +171,18 @@ impl Store {
             Ok(Some((space, entries)))
         })
     }
+}
+
+fn entries(moment: &Connection, space: i64) -> rusqlite::Result<Vec<Entry>> {
+    let mut blocks = moment.prepare_cached(
+        "SELECT block, entries FROM memory_entries WHERE space = ?1 ORDER BY block",
+    )?;
+    let mut blocks = blocks.query([space])?;
+    let mut entries = Vec::new();
+    while let Some(row) = blocks.next()? {
+        read_entries(row.get(0)?, blob(row, 1)?, &mut entries);
+    }
+    Ok(entries)
 }
 
 fn blob<'a>(row: &'a rusqlite::Row<'_>, at: usize) -> rusqlite::Result<&'a [u8]> {

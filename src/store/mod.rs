@@ -19,6 +19,7 @@ mod instance_search;
 mod instance_tokens;
 mod instances;
 mod interactions;
+mod kept;
 mod keys;
 mod learned;
 mod learned_change;
@@ -26,6 +27,7 @@ mod learned_reading;
 mod learned_turns;
 mod leases;
 mod loads;
+mod meanings;
 mod memory_blocks;
 mod memory_index;
 mod memory_rules;
@@ -193,6 +195,8 @@ struct Inner {
     readers: Mutex<Vec<Connection>>,
     /// Deletions whose text may still stand in the database's log.
     owed: AtomicU64,
+    /// Large memories that were searched.
+    memories: kept::Kept,
 }
 
 impl Store {
@@ -230,6 +234,7 @@ impl Store {
             readers: Mutex::default(),
             // Nobody knows what the process before this one left there.
             owed: AtomicU64::new(1),
+            memories: kept::Kept::default(),
         })))
     }
 

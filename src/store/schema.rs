@@ -30,6 +30,7 @@ const STEPS: [&str; 3] = [
         include_str!("schema/learned.sql"),
         include_str!("schema/vectors.sql"),
         include_str!("schema/registered.sql"),
+        include_str!("schema/changes.sql"),
     ),
 ];
 

@@ -1,20 +1,19 @@
 //! What entries mean, as a model sees it: vectors in blocks of 128 entries, for each space and model.
 //!
 //! A vector is written with its entry where the model is quick, and later where it is slow; what has none is found by what the
-//! blocks count. Whoever takes an entry out of the index zeroes its vectors. A search reads the blocks one after the other and
-//! compares as it goes; nothing is cached.
+//! blocks count. Whoever takes an entry out of the index zeroes its vectors.
 
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::memory_blocks::{ENTRIES, Entry, LEARNED, PASSAGE, read_entries};
+use super::memory_blocks::{ENTRIES, LEARNED, PASSAGE, read_entries};
 use super::{Store, StoreError};
 
 /// Entries of one block.
-const BLOCK: u32 = 128;
+pub(super) const BLOCK: u32 = 128;
 /// Bytes of the scale in front of a vector.
-const SCALE: usize = 4;
+pub(super) const SCALE: usize = 4;
 
 /// A direction in the space of a model, of length one: `values[i] * scale`. A negative scale: the model was asked, and the text
 /// means nothing to it.
@@ -77,7 +76,7 @@ impl Vector {
 pub struct Unembedded {
     /// Its number in its space.
     pub doc: u32,
-    /// Its kind, as [`Entry`] has it.
+    /// Its kind, as [`super::Entry`] has it.
     pub kind: u8,
     /// Its text.
     pub text: String,
@@ -392,46 +391,6 @@ pub(super) fn cut(connection: &Connection, space: i64, doc: u32) -> rusqlite::Re
     Ok(())
 }
 
-/// How near the meaning of each entry is to another one (the cosine), in their order; and how many have no vector yet. `None` for
-/// those, and for texts that mean nothing.
-pub(super) fn similar(
-    connection: &Connection,
-    space: i64,
-    entries: &[Entry],
-    to: &Vector,
-) -> rusqlite::Result<(Vec<Option<f32>>, usize)> {
-    let mut found = vec![None; entries.len()];
-    let (mut at, mut seen) = (0, 0);
-    let width = SCALE + to.values.len();
-    let mut blocks = connection.prepare_cached(
-        "SELECT block, vectors FROM memory_vectors WHERE space = ?1 AND model = ?2 ORDER BY block",
-    )?;
-    let mut blocks = blocks.query((space, to.model))?;
-    while let Some(row) = blocks.next()? {
-        let (block, bytes): (u32, _) = (row.get(0)?, row.get_ref(1)?.as_blob()?);
-        while entries
-            .get(at)
-            .is_some_and(|entry| entry.doc / BLOCK < block)
-        {
-            at += 1;
-        }
-        while let Some(entry) = entries.get(at)
-            && entry.doc / BLOCK == block
-        {
-            let own = place(entry.doc).1;
-            if let Some(scale) = read_scale(bytes, width, own) {
-                seen += 1;
-                if scale > 0.0 {
-                    let values = &bytes[own * width + SCALE..(own + 1) * width];
-                    found[at] = Some(dot(&to.values, values) * scale * to.scale);
-                }
-            }
-            at += 1;
-        }
-    }
-    Ok((found, entries.len() - seen))
-}
-
 /// A number that SQL counts with signs.
 fn unsigned(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<usize> {
     let number: i64 = row.get(at)?;
@@ -443,7 +402,7 @@ fn signed(number: usize) -> i64 {
 }
 
 /// The block of an entry, and its place there.
-fn place(doc: u32) -> (u32, usize) {
+pub(super) fn place(doc: u32) -> (u32, usize) {
     // Below 128.
     (
         doc / BLOCK,
@@ -461,7 +420,7 @@ fn write(bytes: &mut Vec<u8>, width: usize, at: usize, vector: &Vector) {
 }
 
 /// The scale of the vector at a place; `None`: there is none.
-fn read_scale(bytes: &[u8], width: usize, at: usize) -> Option<f32> {
+pub(super) fn read_scale(bytes: &[u8], width: usize, at: usize) -> Option<f32> {
     let own = bytes.get(at * width..(at + 1) * width)?;
     let scale = f32::from_le_bytes(*own.first_chunk()?);
     (scale != 0.0).then_some(scale)
@@ -472,13 +431,6 @@ fn count(bytes: &[u8], width: usize) -> usize {
     places
         .filter(|at| read_scale(bytes, width, *at).is_some())
         .count()
-}
-
-fn dot(a: &[i8], b: &[u8]) -> f32 {
-    let both = a.iter().zip(b);
-    // At most 127 * 127 each: 130,000 dimensions fit.
-    both.map(|(a, b)| i32::from(*a) * i32::from(b.cast_signed()))
-        .sum::<i32>() as f32
 }
 
 #[cfg(test)]
@@ -503,21 +455,7 @@ mod tests {
             for at in 0..128 {
                 let scale = read_scale(&bytes, width, at);
                 prop_assert_eq!(scale, vectors.get(&at).map(|one| one.scale));
-                if let Some(vector) = vectors.get(&at).filter(|one| one.means()) {
-                    let with_itself = dot(&vector.values, &bytes[at * width + SCALE..(at + 1) * width]);
-                    prop_assert!((with_itself * vector.scale * vector.scale - 1.0).abs() < 1e-4);
-                }
             }
-        }
-
-        #[test]
-        fn a_cosine_survives_its_bytes(a in prop::collection::vec(-1.0_f32..1.0, 64), b in prop::collection::vec(-1.0_f32..1.0, 64)) {
-            let length = |of: &[f32]| of.iter().map(|one| one * one).sum::<f32>().sqrt();
-            prop_assume!(length(&a) > 0.1 && length(&b) > 0.1);
-            let cosine = a.iter().zip(&b).map(|(a, b)| a * b).sum::<f32>() / length(&a) / length(&b);
-            let (a, b) = (Vector::of(1, &a), Vector::of(1, &b));
-            let bytes: Vec<u8> = b.values.iter().map(|one| one.cast_unsigned()).collect();
-            prop_assert!((dot(&a.values, &bytes) * a.scale * b.scale - cosine).abs() < 0.02);
         }
     }
 

@@ -185,7 +185,7 @@ impl Memory {
         };
         let mut found = self.search(by, user, query).await?;
         // Comparing texts takes its time too.
-        let place = self.searching.clone().acquire_owned().await;
+        let place = self.place(&by.person).await?;
         work(move || {
             let _place = place;
             let signals = std::mem::take(&mut found.signals);

@@ -115,14 +115,16 @@ impl Lengths {
             counts[kind(entry)] += 1;
         }
         let steps = counts.map(|count| count.div_ceil(SAMPLE).max(1));
-        let mut seen = [0_usize; KINDS];
+        // How many of a kind come before the next one that is looked at.
+        let mut ahead = [0_usize; KINDS];
         let mut lengths: [Vec<f32>; KINDS] = Default::default();
         for (at, entry) in entries.iter().enumerate() {
             let kind = kind(entry);
-            if seen[kind].is_multiple_of(steps[kind]) {
+            if ahead[kind] == 0 {
                 lengths[kind].push(around.length(entries, at));
+                ahead[kind] = steps[kind];
             }
-            seen[kind] += 1;
+            ahead[kind] -= 1;
         }
         Self {
             known: vec![f32::NAN; entries.len()],
