@@ -20,6 +20,7 @@ mod learned;
 mod mending;
 mod query;
 mod rank;
+mod replies;
 mod said;
 mod search;
 mod stops;
@@ -41,7 +42,7 @@ use embed::Embedder;
 pub use interaction::{BATCH, Part};
 
 pub use documents::{Document, DocumentKind, FolderState, extract_here};
-pub(crate) use interaction::one_line as check_name;
+pub(crate) use interaction::{one_line as check_name, work};
 pub use item::{Item, Learned, Passage};
 pub use learned::{FactText, FactVersion, ReadingStatus};
 pub use mending::{Mend, Version};
