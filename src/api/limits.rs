@@ -311,7 +311,9 @@ impl Accepted {
         let limit = match (kinds.as_slice(), method) {
             (_, &Method::PUT) if path.ends_with("/state") => STATE,
             (_, &Method::PUT) if path.starts_with("/v1/documents/") => DOCUMENT,
-            (_, &Method::POST) if path == "/v1/chat/completions" => PROMPT,
+            (_, &Method::POST) if matches!(path, "/v1/chat/completions" | "/v1/responses") => {
+                PROMPT
+            }
             ([form], _) if form == "application/x-www-form-urlencoded" => FORM,
             _ => BODY,
         };

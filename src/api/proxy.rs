@@ -1,4 +1,4 @@
-//! `/v1/chat/completions`: an API as OpenAI's, in which the model remembers. Refusals have OpenAI's shape there.
+//! `/v1/chat/completions` and `/v1/responses`: APIs as OpenAI's, in which the model remembers. Refusals have OpenAI's shape there.
 
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
@@ -17,7 +17,7 @@ use super::chat::{ChatRequest, Completion};
 use super::problem::Passed;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
-use crate::llm::Unanswered;
+use crate::llm::{Api, Unanswered};
 use crate::proxy::{Answered, Asked, Body as Answer, Done, Note, ProxyError, Use};
 
 /// What the memory shall do, and did.
@@ -26,14 +26,20 @@ const MEMORY: HeaderName = HeaderName::from_static("jarkeeper-memory");
 const APP: HeaderName = HeaderName::from_static("jarkeeper-app");
 /// In which session.
 const SESSION: HeaderName = HeaderName::from_static("jarkeeper-session");
-/// Paths at which clients of OpenAI's API ask.
-const PATHS: [&str; 3] = ["/v1/chat/completions", "/v1/models", "/v1/responses"];
+/// Paths at, and below, which clients of OpenAI's APIs ask.
+const PATHS: [&str; 4] = [
+    "/v1/chat/completions",
+    "/v1/models",
+    "/v1/responses",
+    "/v1/conversations",
+];
 /// Largest refusal that is put into another shape, bytes.
 const REFUSAL: usize = 64 << 10;
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
         .routes(guarded(Scope::MemoryWrite, prompt(routes!(complete))))
+        .routes(guarded(Scope::MemoryWrite, prompt(routes!(respond))))
         .routes(guarded(Scope::MemoryRead, routes!(models)))
 }
 
@@ -45,6 +51,44 @@ fn prompt(routes: UtoipaMethodRouter<Door>) -> UtoipaMethodRouter<Door> {
         paths,
         methods.layer(DefaultBodyLimit::max(super::limits::PROMPT)),
     )
+}
+
+/// A request as OpenAI's Responses API has it. Whatever else stands in it goes on to the model as it is.
+#[derive(Serialize, Deserialize, ToSchema)]
+struct ResponseRequest {
+    /// What is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input: Option<Input>,
+    /// The id of the answer that this goes on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous_response_id: Option<String>,
+    /// Whether the answer comes as a stream of events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stream: Option<bool>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    rest: Map<String, Value>,
+}
+
+/// A text of the person, or items, the oldest first: messages, calls of tools and their results, what the model's server keeps.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+enum Input {
+    Text(String),
+    #[schema(value_type = Vec<Object>)]
+    Items(Vec<Map<String, Value>>),
+}
+
+/// An answer as OpenAI's Responses API has it.
+#[derive(Serialize, ToSchema)]
+struct ModelResponse {
+    /// Its id at the model's server.
+    id: String,
+    /// `response`.
+    object: String,
+    /// What was answered.
+    #[schema(value_type = Vec<Object>)]
+    output: Vec<Value>,
 }
 
 /// Why not, as OpenAI's API says it.
@@ -98,6 +142,40 @@ async fn complete(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    pass(Api::Chat, &door, &principal, &headers, body).await
+}
+
+/// Passes a request of the Responses API on, as chats are: with what is remembered of the person in a message of its own before
+/// the newest one of theirs, and both sides kept. An input that is a text alone becomes a list with that message.
+///
+/// `previous_response_id` and `conversation` go on as they are, and the session with them; an answer that was given to somebody
+/// else is not gone on from. Answers are neither made in the background nor fetched, deleted or cancelled here.
+#[utoipa::path(post, path = "/v1/responses", operation_id = "responses.create", tag = "memory",
+    request_body = ResponseRequest,
+    responses(
+        (status = 200, body = ModelResponse, description = "with stream: text/event-stream, whose events are the model's own"),
+        (status = 400, body = ChatRefusal), (status = 403, body = ChatRefusal),
+        (status = 404, body = ChatRefusal, description = "the model's server has no such API, model or answer, or the answer was not given to you"),
+        (status = 502, body = ChatRefusal, description = "the model's server cannot be reached, or hung up"),
+        (status = 503, body = ChatRefusal, description = "no model is set up"),
+        (status = 504, body = ChatRefusal, description = "the model's server says nothing"),
+    ))]
+async fn respond(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    pass(Api::Responses, &door, &principal, &headers, body).await
+}
+
+async fn pass(
+    api: Api,
+    door: &Door,
+    principal: &Principal,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let text = |name: HeaderName| -> Result<Option<String>, Problem> {
         let value = headers
             .get(&name)
@@ -123,12 +201,13 @@ async fn complete(
     let body = body.map_err(|_| Problem::bad_request("the body did not come whole"))?;
     let body = String::from_utf8(body.into());
     let asked = Asked {
+        api,
         body: body.map_err(|_| Problem::bad_request("the body is no UTF-8"))?,
         app: text(APP)?,
         session: text(SESSION)?,
         usage,
     };
-    let (note, answered) = door.proxy.chat(&principal, asked).await;
+    let (note, answered) = door.proxy.chat(principal, asked).await;
     let mut answer = match answered {
         Ok(answered) => passed(answered),
         Err(error) => Problem::from(error).into_response(),
@@ -231,6 +310,29 @@ impl From<ProxyError> for Problem {
                     &detail,
                 )
             }
+            ProxyError::Background => {
+                let detail = error.to_string();
+                let word = "no-background";
+                why(StatusCode::BAD_REQUEST, word, "Not done here", &detail)
+            }
+            ProxyError::NotYours => {
+                let detail = error.to_string();
+                why(
+                    StatusCode::NOT_FOUND,
+                    "unknown-response",
+                    "Not found",
+                    &detail,
+                )
+            }
+            ProxyError::Lacks(status, _) => {
+                let detail = error.to_string();
+                why(
+                    status,
+                    "model-lacks-it",
+                    "The model has no such thing",
+                    &detail,
+                )
+            }
             ProxyError::Elsewhere | ProxyError::TooLarge => {
                 let detail = error.to_string();
                 why(
@@ -247,7 +349,11 @@ impl From<ProxyError> for Problem {
 /// Gives our own refusals the shape of OpenAI's API where its clients ask. Stands around everything else.
 pub(super) async fn shape(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let Some(path) = PATHS.into_iter().find(|one| *one == path) else {
+    let at = |base: &&str| match path.strip_prefix(base) {
+        Some(rest) => rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    };
+    let Some(path) = PATHS.into_iter().find(at) else {
         return next.run(request).await;
     };
     let answer = next.run(request).await;
@@ -261,9 +367,11 @@ pub(super) async fn shape(request: Request, next: Next) -> Response {
         .unwrap_or_default();
     let problem: Value = serde_json::from_slice(&problem).unwrap_or_default();
     let word = |name: &str| problem.get(name).and_then(Value::as_str);
-    let message = match (path, parts.status) {
-        ("/v1/responses", StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
-            "the Responses API is not spoken here; use /v1/chat/completions (chat.completions of OpenAI's clients)"
+    let code = word("type").and_then(|kind| kind.rsplit(':').next());
+    let message = match (path, code) {
+        ("/v1/responses" | "/v1/conversations", Some("not-found" | "method-not-allowed")) => {
+            "answers are made here with POST /v1/responses, and neither fetched, cancelled nor deleted; conversations are not made \
+             here. Ask the model's server for that with a key of your own, or send the messages so far"
         }
         _ => word("detail").unwrap_or("it was refused"),
     };
@@ -274,7 +382,6 @@ pub(super) async fn shape(request: Request, next: Next) -> Response {
         status if status.is_client_error() => "invalid_request_error",
         _ => "server_error",
     };
-    let code = word("type").and_then(|kind| kind.rsplit(':').next());
     let error = json!({ "error": { "message": message, "type": kind, "param": null, "code": code,
         "status": parts.status.as_u16() } });
     let mut shaped = (parts.status, Json(error)).into_response();

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::framing::{Framing, Stage};
+use crate::registry::Patient;
 
 /// Longest time for the header of a request, from its first byte; for a connection's first one, from the beginning.
 const HEADER: Duration = Duration::from_secs(10);
@@ -20,8 +21,6 @@ const BODY: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(60);
 /// Longest time in which what a caller still sends is read and forgotten, once it has its answer.
 const LINGER: Duration = Duration::from_secs(2);
-/// How long an answer waits for a caller that takes nothing of it.
-const STALLED: Duration = Duration::from_secs(30);
 
 /// What becomes of a connection behind the parser: whether an answer is under way, and whether it has left HTTP. Clones know
 /// of the same one.
@@ -63,7 +62,7 @@ impl Drop for Answering {
 
 /// A stream with strict framing and time limits.
 pub(super) struct Wire<S> {
-    stream: S,
+    stream: Patient<S>,
     framing: Framing,
     busy: Busy,
     /// Whether an answer was under way when this was last asked for bytes.
@@ -73,7 +72,6 @@ pub(super) struct Wire<S> {
     /// When the present stage began.
     since: Instant,
     reading: Option<Pin<Box<Sleep>>>,
-    stalled: Option<Pin<Box<Sleep>>>,
     over: bool,
     lingering: Option<Pin<Box<Sleep>>>,
     /// What lasts as long as the connection, whoever has it.
@@ -89,14 +87,13 @@ impl<S> Wire<S> {
 
     pub(super) fn new(stream: S, busy: Busy) -> Self {
         Self {
-            stream,
+            stream: Patient::new(stream),
             framing: Framing::default(),
             busy,
             was_busy: false,
             begun: false,
             since: Instant::now(),
             reading: None,
-            stalled: None,
             over: false,
             lingering: None,
             _kept: None,
@@ -165,24 +162,6 @@ impl<S> Wire<S> {
             }
         }
     }
-
-    fn written<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        done: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if done.is_ready() {
-            self.stalled = None;
-            return done;
-        }
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(STALLED)));
-        match stalled.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
-    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
@@ -218,9 +197,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let done = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.written(cx, done)
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -228,9 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let done = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        this.written(cx, done)
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -238,16 +213,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let done = Pin::new(&mut this.stream).poll_flush(cx);
-        this.written(cx, done)
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.lingering.is_none() {
-            let done = Pin::new(&mut this.stream).poll_shutdown(cx);
-            ready!(this.written(cx, done))?;
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         }
         if this.over || this.framing.stage() != Stage::Start {
             ready!(this.linger(cx));

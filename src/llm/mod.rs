@@ -1,9 +1,13 @@
 //! The model's server of `[llm]`: an API as OpenAI's, which answers.
 //!
-//! Owns: how it is called, what of its failures may be told, and what a request and an answer of a chat say. Door: [`Llm`],
-//! [`Request`], [`Listening`]. May touch: the network. What is asked and what becomes of the answer is decided above.
+//! Owns: how it is called, what of its failures may be told, and what a request and an answer of either of its APIs say. Door:
+//! [`Llm`], [`Request`], [`Listening`]. May touch: the network. What is asked and what becomes of the answer is decided above.
 
 mod answer;
+mod chunks;
+mod events;
+mod items;
+mod message;
 mod request;
 mod sse;
 
@@ -21,7 +25,8 @@ use crate::vault;
 use crate::watch::Settings;
 
 pub use answer::{Answer, Listening};
-pub use request::{Message, Request};
+pub use message::Message;
+pub use request::{Behind, Request};
 pub(crate) use sse::Events;
 
 /// What the log calls the key of the model's server.
@@ -30,6 +35,25 @@ const KEY: &str = "the key of [llm]";
 const CONNECT: Duration = Duration::from_secs(5);
 /// Longest silence in an answer, whatever `[llm] silence` says and whoever reads it.
 const SILENCE: Duration = Duration::from_secs(60 * 60);
+
+/// Which of OpenAI's APIs is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// `/chat/completions`: messages, and all of them each time.
+    Chat,
+    /// `/responses`: items, and what came before may be kept at the model's server.
+    Responses,
+}
+
+impl Api {
+    /// Where it is spoken, below the base of the APIs.
+    pub fn path(self) -> &'static [&'static str] {
+        match self {
+            Self::Chat => &["chat", "completions"],
+            Self::Responses => &["responses"],
+        }
+    }
+}
 
 /// Why there is no answer. The words name no address and hold nothing that the server said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

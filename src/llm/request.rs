@@ -1,5 +1,4 @@
-//! The request of a chat completion, as it came: what of it is read, and the two places where it is changed. Everything else
-//! goes on byte for byte.
+//! A request as it came: what of it is read, and the two places where it is changed. Everything else goes on byte for byte.
 
 use std::ops::Range;
 
@@ -7,86 +6,49 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// One message, as far as it is read.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Message {
-    /// `system`, `developer`, `user`, `assistant`, `tool` or whatever stands there.
-    pub role: String,
-    /// Its text; of parts those that are text, joined by line ends.
-    pub text: String,
-    /// Kinds of its parts that are no text, like `image_url`.
-    pub other: Vec<String>,
-    /// Names of the tools that it calls.
-    pub calls: Vec<String>,
-}
+use super::{Api, Message, items};
 
-impl Message {
-    /// What is read of a message. Of what is none, nothing is.
-    pub fn of(message: &Value) -> Self {
-        let word = |name: &str| message.get(name).and_then(Value::as_str);
-        let (mut text, mut other) = (String::new(), Vec::new());
-        match message.get("content") {
-            Some(Value::String(content)) => text.push_str(content),
-            Some(Value::Array(parts)) => {
-                for part in parts {
-                    let kind = part.get("type").and_then(Value::as_str);
-                    match (kind, part.get("text").and_then(Value::as_str)) {
-                        (Some("text" | "input_text" | "output_text") | None, Some(more)) => {
-                            if !text.is_empty() {
-                                text.push('\n');
-                            }
-                            text.push_str(more);
-                        }
-                        (kind, _) => other.push(kind.unwrap_or("other").to_owned()),
-                    }
-                }
-            }
-            _ => {}
-        }
-        let calls = message.get("tool_calls").and_then(Value::as_array);
-        let calls = calls.into_iter().flatten().map(|call| {
-            let name = call.pointer("/function/name").and_then(Value::as_str);
-            name.unwrap_or("other").to_owned()
-        });
-        Self {
-            role: word("role").unwrap_or_default().to_owned(),
-            text,
-            other,
-            calls: calls.collect(),
-        }
-    }
-
-    /// Whether it is the person's.
-    pub fn is_user(&self) -> bool {
-        self.role == "user"
-    }
-
-    /// Whether it only sets the conversation up.
-    pub fn is_setup(&self) -> bool {
-        matches!(self.role.as_str(), "system" | "developer")
-    }
+/// What a request goes on from that the model's server keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Behind {
+    /// An answer, by its id.
+    Answer(String),
+    /// A conversation, by its id: whatever was said in it last.
+    Conversation(String),
 }
 
 /// A request.
 #[derive(Debug)]
-pub struct Request<'a> {
-    text: &'a str,
+pub struct Request {
+    api: Api,
+    text: String,
     /// The model that is asked for, and where it stands.
     model: Option<(String, Range<usize>)>,
     /// Where each message begins.
     begins: Vec<usize>,
+    /// Where the input stands that is a text and no list: the one message.
+    bare: Option<Range<usize>>,
     /// The messages, the oldest first.
     pub messages: Vec<Message>,
     /// Whom the caller names: `user`, or `safety_identifier`.
     pub user: Option<String>,
     /// `metadata.session_id`.
     pub session: Option<String>,
+    /// `previous_response_id`, or `conversation`.
+    pub behind: Option<Behind>,
+    /// Whether the model's server may keep the answer.
+    pub stored: bool,
+    /// Whether the answer is to be fetched later.
+    pub background: bool,
 }
 
+/// The members that are read, of either API.
 #[derive(Deserialize)]
 struct Shape<'a> {
-    #[serde(borrow)]
-    messages: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    messages: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    input: Option<&'a RawValue>,
     #[serde(borrow, default)]
     model: Option<&'a RawValue>,
     #[serde(default)]
@@ -95,20 +57,33 @@ struct Shape<'a> {
     safety_identifier: Option<Value>,
     #[serde(default)]
     metadata: Option<Value>,
+    #[serde(default)]
+    previous_response_id: Option<Value>,
+    #[serde(default)]
+    conversation: Option<Value>,
+    #[serde(default)]
+    store: Option<Value>,
+    #[serde(default)]
+    background: Option<Value>,
 }
 
-impl<'a> Request<'a> {
-    /// Reads a request.
+/// What was said, and where it stands.
+#[derive(Default)]
+struct Found {
+    messages: Vec<Message>,
+    begins: Vec<usize>,
+    bare: Option<Range<usize>>,
+}
+
+impl Request {
+    /// Reads a request. Takes as long as it is.
     ///
     /// # Errors
     /// It is none: why, without its values.
-    pub fn read(text: &'a str) -> Result<Self, String> {
-        let shape: Shape<'a> =
-            serde_json::from_str(text).map_err(|error| match error.classify() {
-                serde_json::error::Category::Data => {
-                    "the body must be a JSON object with a list of messages, each name once"
-                        .to_owned()
-                }
+    pub fn read(api: Api, text: String) -> Result<Self, String> {
+        let shape: Shape<'_> =
+            serde_json::from_str(&text).map_err(|error| match error.classify() {
+                serde_json::error::Category::Data => wrong(api),
                 _ => format!(
                     "the body is no JSON (line {}, column {})",
                     error.line(),
@@ -116,33 +91,58 @@ impl<'a> Request<'a> {
                 ),
             })?;
         // Both are parts of the same text.
-        let place = |part: &RawValue| part.get().as_ptr().addr() - text.as_ptr().addr();
+        let place = |part: &RawValue| {
+            let begin = part.get().as_ptr().addr() - text.as_ptr().addr();
+            begin..begin + part.get().len()
+        };
         let model = shape.model.and_then(|model| {
             let name: String = serde_json::from_str(model.get()).ok()?;
-            let begin = place(model);
-            Some((name, begin..begin + model.get().len()))
+            Some((name, place(model)))
         });
-        let begins = shape.messages.iter().map(|one| place(one)).collect();
-        let messages = shape.messages.iter().map(|one| {
-            let message = serde_json::from_str(one.get()).unwrap_or(Value::Null);
-            Message::of(&message)
-        });
-        let word = |value: Option<Value>| match value {
-            Some(Value::String(word)) if !word.trim().is_empty() => Some(word),
+        let found = match (api, shape.messages, shape.input) {
+            (Api::Chat, Some(list), _) => {
+                let list = list_of(list).ok_or_else(|| wrong(api))?;
+                Found {
+                    messages: list.iter().map(|one| Message::of(&value(one))).collect(),
+                    begins: list.iter().map(|one| place(one).start).collect(),
+                    bare: None,
+                }
+            }
+            (Api::Chat, None, _) => return Err(wrong(api)),
+            (Api::Responses, _, Some(input)) => said(input, place).ok_or_else(|| wrong(api))?,
+            // A prompt that is kept there needs no input.
+            (Api::Responses, _, None) => Found::default(),
+        };
+        let word = |value: Option<&Value>| match value {
+            Some(Value::String(word)) if !word.trim().is_empty() => Some(word.clone()),
             _ => None,
         };
         let session = shape
             .metadata
             .as_ref()
             .and_then(|all| all.get("session_id"));
+        let conversation = shape.conversation.as_ref();
+        let conversation = word(conversation.map(|one| one.get("id").unwrap_or(one)));
+        let behind = word(shape.previous_response_id.as_ref()).map(Behind::Answer);
+        let behind = behind.or_else(|| conversation.map(Behind::Conversation));
         Ok(Self {
-            text,
+            api,
             model,
-            begins,
-            messages: messages.collect(),
-            session: word(session.cloned()),
-            user: word(shape.user).or_else(|| word(shape.safety_identifier)),
+            begins: found.begins,
+            bare: found.bare,
+            messages: found.messages,
+            session: word(session),
+            user: word(shape.user.as_ref()).or_else(|| word(shape.safety_identifier.as_ref())),
+            behind: behind.filter(|_| api == Api::Responses),
+            stored: shape.store != Some(Value::Bool(false)),
+            background: api == Api::Responses && shape.background == Some(Value::Bool(true)),
+            text,
         })
+    }
+
+    /// The API that it speaks.
+    pub fn api(&self) -> Api {
+        self.api
     }
 
     /// The model that is asked for.
@@ -159,16 +159,30 @@ impl<'a> Request<'a> {
                 changes.push((place.clone(), Value::from(model).to_string()));
             }
             (Some(model), None) => {
-                // The first byte that is no space is the brace of an object that has messages.
+                // The first byte that is no space is the brace of an object.
                 let at = self.text.find('{').map_or(0, |at| at + 1);
-                changes.push((at..at, format!("\"model\":{},", Value::from(model))));
+                let rest = self.text.get(at..).unwrap_or_default().trim_start();
+                let comma = if rest.starts_with('}') { "" } else { "," };
+                changes.push((at..at, format!("\"model\":{}{comma}", Value::from(model))));
             }
             _ => {}
         }
-        if let Some((at, content)) = before
-            && let Some(begin) = self.begins.get(at)
-        {
-            changes.push((*begin..*begin, format!("{},", message(content))));
+        match (before, &self.bare) {
+            // A text alone is what one message says; the two of them are a list.
+            (Some((0, content)), Some(bare)) => {
+                let begin = format!(
+                    "[{},{{\"type\":\"message\",\"role\":\"user\",\"content\":",
+                    self.message(content)
+                );
+                changes.push((bare.start..bare.start, begin));
+                changes.push((bare.end..bare.end, "}]".to_owned()));
+            }
+            (Some((at, content)), None) => {
+                if let Some(begin) = self.begins.get(at) {
+                    changes.push((*begin..*begin, format!("{},", self.message(content))));
+                }
+            }
+            _ => {}
         }
         changes.sort_by_key(|(place, _)| place.start);
         let more: usize = changes.iter().map(|(_, new)| new.len()).sum();
@@ -182,16 +196,59 @@ impl<'a> Request<'a> {
         sent.push_str(&self.text[done..]);
         sent
     }
+
+    /// A message of the role `user`, as JSON.
+    fn message(&self, content: &str) -> String {
+        let kind = (self.api == Api::Responses).then_some(("type", "message"));
+        let all = [("role", "user"), ("content", content)];
+        let all: Map<String, Value> = all
+            .into_iter()
+            .chain(kind)
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        Value::from(all).to_string()
+    }
 }
 
-/// A message of the role `user`, as JSON.
-fn message(content: &str) -> String {
-    let all = [("role", "user"), ("content", content)];
-    let all: Map<String, Value> = all
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.into()))
-        .collect();
-    Value::from(all).to_string()
+fn wrong(api: Api) -> String {
+    match api {
+        Api::Chat => "the body must be a JSON object with a list of messages, each name once",
+        Api::Responses => {
+            "the body must be a JSON object whose input is a text or a list of items, each name once"
+        }
+    }
+    .to_owned()
+}
+
+fn value(part: &RawValue) -> Value {
+    serde_json::from_str(part.get()).unwrap_or(Value::Null)
+}
+
+fn list_of(list: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(list.get()).ok()
+}
+
+/// What an input says; `None`: it is none.
+fn said(input: &RawValue, place: impl Fn(&RawValue) -> Range<usize>) -> Option<Found> {
+    if input.get().starts_with('"') {
+        return Some(Found {
+            messages: vec![Message {
+                role: "user".to_owned(),
+                text: serde_json::from_str(input.get()).unwrap_or_default(),
+                ..Message::default()
+            }],
+            begins: Vec::new(),
+            bare: Some(place(input)),
+        });
+    }
+    let list = list_of(input)?;
+    let (messages, firsts) = items::messages(list.iter().map(|one| value(one)));
+    let begins = firsts.into_iter().filter_map(|at| list.get(at));
+    Some(Found {
+        messages,
+        begins: begins.map(|one| place(one).start).collect(),
+        bare: None,
+    })
 }
 
 #[cfg(test)]
@@ -200,9 +257,17 @@ mod tests {
 
     const ASKED: &str = r#" { "stream" : false, "messages" : [ {"role":"system","content":"s"}, {"content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{}},{"type":"text","text":"b"}],"role":"user"} ,{"role":"assistant","content":null,"tool_calls":[{"id":"1","function":{"name":"f","arguments":"{}"}}]}],"mod\u0065l":"asked", "seed":12345678901234567890123,"x":1e999 , "user":"u", "metadata":{"session_id":"s1"}} "#;
 
+    fn chat(text: &str) -> Result<Request, String> {
+        Request::read(Api::Chat, text.to_owned())
+    }
+
+    fn response(text: &str) -> Result<Request, String> {
+        Request::read(Api::Responses, text.to_owned())
+    }
+
     #[test]
     fn only_the_model_and_one_message_are_changed() {
-        let request = Request::read(ASKED).unwrap();
+        let request = chat(ASKED).unwrap();
         assert_eq!(request.model(), Some("asked"));
         assert_eq!(
             (request.user.as_deref(), request.session.as_deref()),
@@ -229,11 +294,53 @@ mod tests {
 
     #[test]
     fn a_model_is_put_in_where_none_is_named() {
-        let request = Request::read(r#"{"messages":[]}"#).unwrap();
+        let request = chat(r#"{"messages":[]}"#).unwrap();
         assert_eq!(
             request.sent(Some("m"), Some((3, "x"))),
             r#"{"model":"m","messages":[]}"#
         );
+        assert_eq!(
+            response(" { }").unwrap().sent(Some("m"), None),
+            r#" {"model":"m" }"#
+        );
+    }
+
+    #[test]
+    fn an_input_is_a_text_or_items_and_the_rest_is_as_it_was() {
+        let text = r#"{"input" : "caf\u00e9" ,"instructions":"s","model":"m"}"#;
+        let request = response(text).unwrap();
+        assert_eq!(
+            (
+                request.messages[0].is_user(),
+                request.messages[0].text.as_str()
+            ),
+            (true, "café")
+        );
+        assert_eq!(request.sent(None, None), text);
+        assert_eq!(
+            request.sent(Some("o"), Some((0, "b"))),
+            r#"{"input" : [{"content":"b","role":"user","type":"message"},{"type":"message","role":"user","content":"caf\u00e9"}] ,"instructions":"s","model":"o"}"#
+        );
+        let items = r#"{"input":[{"type":"reasoning","id":"r"}, {"role":"assistant","content":"a"} , {"role":"user","content":"q"}],"store":false,"conversation":{"id":"conv_1"}}"#;
+        let request = response(items).unwrap();
+        assert_eq!(request.messages.len(), 2);
+        assert_eq!(
+            (request.behind.clone(), request.stored),
+            (Some(Behind::Conversation("conv_1".to_owned())), false)
+        );
+        let block = r#"{"content":"b","role":"user","type":"message"},"#;
+        let sent = request.sent(None, Some((1, "b")));
+        let expected = items.replace(r#"{"role":"user","#, &format!(r#"{block}{{"role":"user","#));
+        assert_eq!(sent, expected);
+        let other =
+            response(r#"{"previous_response_id":"resp_1","prompt":{},"background":true}"#).unwrap();
+        assert_eq!(other.behind, Some(Behind::Answer("resp_1".to_owned())));
+        assert!(other.messages.is_empty() && other.stored && other.background);
+        // Only one of the two has these.
+        let other =
+            chat(r#"{"messages":[],"input":5,"previous_response_id":"r","background":true}"#)
+                .unwrap();
+        assert!(other.behind.is_none() && !other.background);
     }
 
     #[test]
@@ -246,10 +353,18 @@ mod tests {
             r#"{"messages":[],"messages":[]}"#,
             r#"{"messages":[],"model":"secret","model":"b"}"#,
         ] {
-            let why = Request::read(wrong).unwrap_err();
+            let why = chat(wrong).unwrap_err();
             assert!(!why.contains("secret"), "{why}");
         }
-        let odd = Request::read(r#"{"messages":[1,{"role":5}],"model":5}"#).unwrap();
+        for wrong in [
+            "[]",
+            r#"{"input":{"a":"secret"}}"#,
+            r#"{"input":"secret","input":""}"#,
+        ] {
+            let why = response(wrong).unwrap_err();
+            assert!(!why.contains("secret"), "{why}");
+        }
+        let odd = chat(r#"{"messages":[1,{"role":5}],"model":5}"#).unwrap();
         assert_eq!((odd.messages.len(), odd.model()), (2, None));
     }
 }

@@ -210,7 +210,7 @@ pub(super) fn user_of(by: &Principal, named: Option<&str>) -> Result<String, Mem
 }
 
 /// Does what may take milliseconds where no other caller waits for it.
-pub(super) async fn work<T: Send + 'static>(
+pub(crate) async fn work<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, MemoryError> {
     let done = tokio::task::spawn_blocking(job).await;

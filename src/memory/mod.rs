@@ -21,6 +21,7 @@ mod mending;
 mod places;
 mod query;
 mod rank;
+mod replies;
 mod said;
 mod search;
 mod stops;
@@ -42,7 +43,7 @@ pub use interaction::{BATCH, Part};
 use places::{Place, Places};
 
 pub use documents::{Document, DocumentKind, FolderState, extract_here};
-pub(crate) use interaction::one_line as check_name;
+pub(crate) use interaction::{one_line as check_name, work};
 pub use item::{Item, Learned, Passage};
 pub use learned::{FactText, FactVersion, ReadingStatus};
 pub use mending::{Mend, Version};

@@ -6,11 +6,13 @@ use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::turns::Said;
+use super::reading::{Plan, answer_name};
+use super::turns::{self, Said};
 use crate::identity::Principal;
 use crate::llm::{Answer, Message};
-use crate::memory::context::{is_block, without_blocks};
+use crate::memory::context::without_blocks;
 use crate::memory::{Memory, Role, Said as Turn};
+use crate::store::Beside;
 
 /// Longest text that is kept as one, bytes; a longer one is kept in parts.
 const PART: usize = 60 << 10;
@@ -27,23 +29,41 @@ pub(super) struct Keeper {
     pub(super) user: Option<String>,
     pub(super) session: String,
     pub(super) app: Option<String>,
+    /// What tells answers apart that say the same behind the same.
+    pub(super) apart: String,
+    /// `None`: the model's server does not keep the answer.
+    pub(super) naming: Option<Naming>,
 }
 
+/// Beside which turn an answer's names are put: beside it, or where it has no text, its question, or what it goes on from.
+#[derive(Clone)]
+pub(super) struct Naming {
+    conversation: Option<String>,
+    beside: Vec<Beside>,
+}
+
+impl Naming {
+    /// `behind`: names of what the question goes on from.
+    pub(super) fn of(plan: &Plan, turn: &turns::Turn, behind: &[String]) -> Self {
+        let question = Beside::Once(format!("{}{}:", asked(plan.question.clone()), turn.id));
+        let behind = behind.first().cloned().map(Beside::Name);
+        Self {
+            conversation: plan.conversation.clone(),
+            beside: [question].into_iter().chain(behind).collect(),
+        }
+    }
+}
+
+/// Names, and beside which of these turns they are put.
+type Put = (Vec<String>, Vec<Beside>);
+
 impl Keeper {
-    /// Keeps the person's messages; `said`: everything up to and with them, `turn`: the id of the question. Goes on when nobody
-    /// waits for it.
-    pub(super) fn keep_asked(
-        &self,
-        said: Said,
-        turn: &str,
-        messages: &[Message],
-    ) -> JoinHandle<bool> {
-        let own = messages
-            .iter()
-            .filter(|one| one.is_user() && !is_block(&one.text));
+    /// Keeps the person's own messages; `said`: everything up to and with them, `turn`: the id of the question. Goes on when
+    /// nobody waits for it.
+    pub(super) fn keep_asked(&self, said: Said, turn: &str, own: &[Message]) -> JoinHandle<bool> {
         let begin = asked(said);
         let mut all = Vec::new();
-        for (at, message) in own.enumerate() {
+        for (at, message) in own.iter().enumerate() {
             let mut metadata = Map::new();
             if !message.other.is_empty() {
                 metadata.insert("parts".to_owned(), counted(&message.other));
@@ -51,7 +71,7 @@ impl Keeper {
             let once = format!("{begin}{turn}:{at}");
             all.extend(self.turns(Role::User, &message.text, metadata, &once));
         }
-        self.keep(all)
+        self.keep(all, None)
     }
 
     /// Keeps what the model said; `said`: everything that was said before. Goes on when nobody waits for it.
@@ -73,14 +93,23 @@ impl Keeper {
             ..Message::default()
         };
         // As callers send it back.
-        let once = format!("{}{}", once(said.and(&[reply])), short(&self.session));
+        let once = format!("{}{}", once(said.and(&[reply])), self.apart);
         // A model that repeats what it was given has not said it.
         let text = without_blocks(&answer.text);
-        self.keep(self.turns(Role::Assistant, &text, metadata, &once))
+        let put = self.naming.as_ref().map(|naming| {
+            let ids = answer.ids.iter().map(|id| answer_name(id));
+            let beside = [Beside::Once(once.clone())].into_iter();
+            (
+                ids.chain(naming.conversation.clone()).collect(),
+                beside.chain(naming.beside.clone()).collect(),
+            )
+        });
+        self.keep(self.turns(Role::Assistant, &text, metadata, &once), put)
     }
 
     fn turns(&self, role: Role, text: &str, metadata: Map<String, Value>, once: &str) -> Vec<Turn> {
-        let text = text.replace('\0', "");
+        let text = text.trim_start();
+        let text = text[..text.floor_char_boundary(PART * (PARTS + 1))].replace('\0', "");
         let parts = parts(text.trim());
         let count = parts.len();
         let of = |(at, part): (usize, &str)| {
@@ -106,17 +135,23 @@ impl Keeper {
         parts.into_iter().enumerate().map(of).collect()
     }
 
-    fn keep(&self, all: Vec<Turn>) -> JoinHandle<bool> {
+    fn keep(&self, all: Vec<Turn>, put: Option<Put>) -> JoinHandle<bool> {
         let (memory, by, user) = (self.memory.clone(), self.by.clone(), self.user.clone());
         tokio::spawn(async move {
-            if all.is_empty() {
-                return true;
-            }
-            let kept = memory.add(&by, user.as_deref(), all).await;
-            if let Err(error) = &kept {
+            let user = user.as_deref();
+            if !all.is_empty()
+                && let Err(error) = memory.add(&by, user, all).await
+            {
                 tracing::warn!("what was said on the way to the model was not kept: {error}");
+                return false;
             }
-            kept.is_ok()
+            if let Some((names, beside)) = put
+                && !names.is_empty()
+                && let Err(error) = memory.name_reply(&by, user, names, beside).await
+            {
+                tracing::warn!("the session of an answer will not be found by its id: {error}");
+            }
+            true
         })
     }
 }

@@ -7,7 +7,7 @@ use reqwest::Response;
 
 use super::keeping::{Keeper, kept};
 use super::turns::Said;
-use crate::llm::{Listening, Llm, Unanswered};
+use crate::llm::{Api, Listening, Llm, Unanswered};
 
 /// The stream broke off: whoever reads it must see that.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -32,13 +32,14 @@ struct Passing {
 /// The bytes of an answer. When the last event passes, the answer is kept.
 pub(super) fn pass(
     llm: Llm,
+    api: Api,
     answer: Response,
     reply: Option<Reply>,
 ) -> impl Stream<Item = Result<Bytes, Cut>> + Send + 'static {
     let passing = Passing {
         llm,
         answer,
-        heard: Listening::default(),
+        heard: Listening::of(api),
         reply,
     };
     unfold(Some(passing), async |passing| {
@@ -55,7 +56,7 @@ impl Passing {
             Ok(Some(bytes)) => {
                 // Whoever has seen the end may ask again at once, and finds what was said.
                 if self.heard.hear(&bytes) {
-                    self.keep(false).await;
+                    self.keep(self.heard.answer().failed).await;
                 }
                 Some((Ok(bytes), false))
             }

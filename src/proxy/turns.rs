@@ -155,11 +155,17 @@ impl Said {
             }
             self.add(&message.role);
             self.add(message.text.trim());
-            for call in &message.calls {
-                self.add(call);
+            for word in message.calls.iter().chain(&message.refers) {
+                self.add(word);
             }
             self.add("");
         }
+        self
+    }
+
+    /// Behind something that is named and not said here.
+    pub(super) fn behind(mut self, name: &str) -> Self {
+        self.add(name);
         self
     }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// Each step once, in this order; `user_version` counts those that were taken.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     concat!(
         include_str!("schema/identity.sql"),
         include_str!("schema/visits.sql"),
@@ -32,6 +32,7 @@ const STEPS: [&str; 3] = [
         include_str!("schema/registered.sql"),
         include_str!("schema/changes.sql"),
     ),
+    include_str!("schema/replies.sql"),
 ];
 
 pub(super) fn bring_up(path: &Path, connection: &mut Connection) -> Result<(), StoreError> {

@@ -170,7 +170,13 @@ impl Memory {
             })
             .await?;
         }
-        let Some(question) = question(&ask.messages) else {
+        // A message may have many megabytes.
+        let (ask, question) = work(move || {
+            let question = question(&ask.messages);
+            (ask, question)
+        })
+        .await?;
+        let Some(question) = question else {
             return Ok(Context::nothing(
                 "there is no message of the user to ask with",
             ));

@@ -16,6 +16,7 @@ mod library;
 mod mending;
 mod pdf;
 mod proxy;
+mod responses;
 mod script;
 mod searching;
 mod tools;

@@ -2,6 +2,8 @@
 //! as JSON, `tool NAME` calls a tool, `status N` fails, `cut`, `stop` and `ends` break off, `slow` says nothing, and whatever else
 //! goes on and on.
 
+mod responses;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,6 +31,8 @@ struct Seen {
     bodies: Mutex<Vec<(HeaderMap, String)>>,
     /// Streams that somebody still reads.
     open: AtomicUsize,
+    /// How many answers have an id.
+    answers: AtomicUsize,
     script: Option<Script>,
     embedding: Mutex<Embedding>,
     /// Every text that was embedded, in order.
@@ -96,6 +100,7 @@ impl Model {
         });
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
+            .route("/v1/responses", post(responses::respond))
             .route("/v1/embeddings", post(embed))
             .route("/v1/models", get(models))
             // Prompts may be as long as they are let through.
@@ -187,6 +192,20 @@ fn whole(message: &Value, reason: &str) -> Response {
     (headers, axum::Json(body)).into_response()
 }
 
+/// A refusal with this status.
+fn refused(status: &str) -> Response {
+    let status = StatusCode::from_u16(status.parse().unwrap()).unwrap();
+    let body =
+        "{\"error\":{\"message\":\"sk-secret at 10.0.0.7\",\"type\":\"own\",\"code\":\"own\"}}";
+    let headers = [
+        ("content-type", "application/json"),
+        ("retry-after", "7"),
+        ("x-request-id", "req-1"),
+        ("x-ratelimit-remaining-requests", "0"),
+    ];
+    (status, headers, body).into_response()
+}
+
 fn stream(events: impl IntoIterator<Item = Value>) -> Response {
     let mut text: String = events
         .into_iter()
@@ -214,17 +233,7 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
     seen.bodies.lock().unwrap().push((headers, raw));
     let (word, rest) = text.split_once(' ').unwrap_or((&text, ""));
     let (end, words) = match word {
-        "status" => {
-            let status = StatusCode::from_u16(rest.parse().unwrap()).unwrap();
-            let body = "{\"error\":{\"message\":\"sk-secret at 10.0.0.7\",\"type\":\"own\",\"code\":\"own\"}}";
-            let headers = [
-                ("content-type", "application/json"),
-                ("retry-after", "7"),
-                ("x-request-id", "req-1"),
-                ("x-ratelimit-remaining-requests", "0"),
-            ];
-            return (status, headers, body).into_response();
-        }
+        "status" => return refused(rest),
         "json" => return axum::Json(json!({ "choices": [] })).into_response(),
         "slow" => {
             tokio::time::sleep(Duration::from_secs(600)).await;

@@ -75,11 +75,6 @@ try:
     raise AssertionError("a wrong key did")
 except openai.AuthenticationError as error:
     assert error.body["type"] == "authentication_error", error.body
-try:
-    client.responses.create(model="asked", input="hello")
-    raise AssertionError("responses did")
-except openai.NotFoundError as error:
-    assert "chat/completions" in error.body["message"], error.body
 
 # A cut is no end.
 for word in ("cut", "stop"):
