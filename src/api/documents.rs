@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::audit::Told;
 use super::given::Name;
+use super::memory::words::OneLine;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::memory::{Document, DocumentKind, FolderState, MemoryError};
@@ -90,6 +91,7 @@ impl From<Document> for DocumentView {
 #[into_params(parameter_in = Query)]
 struct Whose {
     /// The user; without it the only one that the credentials reach, or the person itself.
+    #[param(inline, value_type = Option<OneLine>)]
     user_id: Option<String>,
 }
 
@@ -173,6 +175,7 @@ fn about(id: &str) -> Told {
 #[into_params(parameter_in = Query)]
 struct Wanted {
     /// The user; without it the only one that the credentials reach, or the person itself.
+    #[param(inline, value_type = Option<OneLine>)]
     user_id: Option<String>,
     /// Only those whose names come after this one: `next` of the page before.
     after: Option<String>,
@@ -261,6 +264,7 @@ async fn list(
 #[into_params(parameter_in = Query)]
 struct Shape {
     /// The user; without it the only one that the credentials reach, or the person itself.
+    #[param(inline, value_type = Option<OneLine>)]
     user_id: Option<String>,
     /// `text`: its text, as it is searched; positions of passages are bytes of that. Without it: what came.
     #[serde(rename = "as")]

@@ -12,6 +12,9 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 pub(super) const MOST: u32 = 100;
 /// Instances of one page, where nobody says.
 pub(super) const USUAL: u32 = 20;
+/// What stands in one line, and is not only blanks.
+pub(super) const ONE_LINE: &str =
+    r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
 
 /// Tells null from what was left out: `None` is left out, `Some(None)` is null.
 pub(super) fn given<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
@@ -44,9 +47,7 @@ impl PartialSchema for Name {
             ))
             .min_length(Some(1))
             .max_length(Some(255))
-            .pattern(Some(
-                r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
-            ))
+            .pattern(Some(ONE_LINE))
             .examples(["Thesis"])
             .build()
             .into()

@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::memory::search::{KindWord, SearchFilters};
+use super::memory::words::OneLine;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::llm::Message;
@@ -34,10 +35,10 @@ struct Prompt {
     #[schema(value_type = Vec<Object>, min_items = 1, example = json!([{ "role": "user", "content": "Which instrument do I play?" }]))]
     messages: Vec<Map<String, Value>>,
     /// In whose memory; without it: the caller's own.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     user_id: Option<String>,
     /// Only what was said in this session.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     session: Option<String>,
     /// Most tokens of the block, tags included; 1,000 where it is not said. They are estimated, rather too high: a letter of
     /// ASCII counts 0.3, a digit or sign 1, another letter 0.7, a sign of Chinese, Japanese or India 1.3.
@@ -47,7 +48,7 @@ struct Prompt {
     #[schema(minimum = 1, maximum = 50)]
     k: Option<usize>,
     /// What stands around the block: a text in which `{memories}` stands exactly once, and `{date}` at most once.
-    #[schema(max_length = 8192, example = "What I told you before:\n{memories}")]
+    #[schema(min_length = 10, max_length = 8192, pattern = r"\{memories\}", example = "What I told you before:\n{memories}")]
     template: Option<String>,
     /// Which interactions count.
     filters: Option<SearchFilters>,

@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::given::given;
+use super::memory::words::OneLine;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::memory::{FactText, FactVersion, Learned, ReadingStatus};
@@ -168,7 +169,7 @@ struct FactPage {
 #[into_params(parameter_in = Query)]
 struct Wanted {
     /// Of which user; without it: the caller's own.
-    #[param(min_length = 1, max_length = 255)]
+    #[param(inline, value_type = Option<OneLine>)]
     user_id: Option<String>,
     /// In this state; without it: in any.
     #[param(inline)]
@@ -206,7 +207,7 @@ async fn list(
 #[serde(deny_unknown_fields)]
 struct NewFact {
     /// In whose memory; without it: the caller's own.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     user_id: Option<String>,
     /// One sentence.
     #[schema(min_length = 1, max_length = 300)]
@@ -335,7 +336,7 @@ async fn delete(
 #[into_params(parameter_in = Query)]
 struct Whose {
     /// Of which user; without it: the caller's own.
-    #[param(min_length = 1, max_length = 255)]
+    #[param(inline, value_type = Option<OneLine>)]
     user_id: Option<String>,
 }
 

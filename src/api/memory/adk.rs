@@ -7,11 +7,14 @@ use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::OneOfBuilder;
+use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::{Door, Problem, guarded};
+use super::words::{OneLine, Text};
 use crate::identity::{Principal, Scope};
 use crate::memory::{BATCH, Filter, Item, Query, Role, Said, check_name};
 
@@ -29,13 +32,13 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 #[serde(deny_unknown_fields)]
 struct AdkSearch {
     /// Only what was said to this application; exactly this name.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = OneLine)]
     app_name: String,
     /// In whose memory.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = OneLine)]
     user_id: String,
     /// At most 8 KiB.
-    #[schema(min_length = 1, example = "Which instrument does she play?")]
+    #[schema(value_type = Text)]
     query: String,
 }
 
@@ -43,6 +46,7 @@ struct AdkSearch {
 #[derive(Serialize, Deserialize, ToSchema)]
 struct AdkPart {
     #[serde(default)]
+    #[schema(pattern = r"^[^\x00]*$")]
     text: Option<String>,
     /// Whether the model only thought it: then it is not kept.
     #[serde(default, skip_serializing)]
@@ -137,7 +141,7 @@ async fn search(
 }
 
 /// A time, as seconds since 1970 or in words.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(untagged)]
 enum AdkTime {
     /// Seconds since 1970.
@@ -146,6 +150,30 @@ enum AdkTime {
     Words(DateTime<Utc>),
 }
 
+/// The furthest time that is one, either way, seconds from 1970.
+const FURTHEST: f64 = 8e12;
+
+impl PartialSchema for AdkTime {
+    fn schema() -> RefOr<Schema> {
+        let seconds = ObjectBuilder::new()
+            .schema_type(Type::Number)
+            .description(Some("Seconds since 1970."))
+            .minimum(Some(-FURTHEST))
+            .maximum(Some(FURTHEST));
+        let words = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .description(Some("RFC 3339."));
+        let either = OneOfBuilder::new()
+            .item(seconds)
+            .item(words)
+            .description(Some("A time, as seconds since 1970 or in words."));
+        RefOr::T(Schema::OneOf(either.build()))
+    }
+}
+
+impl ToSchema for AdkTime {}
+
 /// An event of a session. What else it has is not read.
 #[derive(Deserialize, ToSchema)]
 struct AdkEvent {
@@ -153,12 +181,12 @@ struct AdkEvent {
     #[schema(min_length = 1)]
     id: String,
     /// `user`, or the agent's name.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = OneLine)]
     author: String,
     /// When it happened; now, where it is not said.
     #[serde(default)]
     timestamp: Option<AdkTime>,
-    /// One without any text is left out.
+    /// One without any text is left out, once it is known to be an event.
     #[serde(default)]
     content: Option<AdkContent>,
     /// Whether it is a piece of an answer that still comes: then it is left out.
@@ -170,13 +198,13 @@ struct AdkEvent {
 #[derive(Deserialize, ToSchema)]
 struct AdkSession {
     /// The application.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = OneLine)]
     app_name: String,
     /// In whose memory.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = OneLine)]
     user_id: String,
     /// The session.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = OneLine)]
     id: String,
     /// In the order in which they happened.
     events: Vec<AdkEvent>,
@@ -240,8 +268,13 @@ async fn add_session(
     Ok((StatusCode::CREATED, Json(done)))
 }
 
-/// An event, as it is kept; `None`: it says nothing.
+/// An event, as it is kept; `None`: it says nothing. What is no event is refused, whatever it says.
 fn turn(app: &str, session: &str, event: AdkEvent) -> Result<Option<Said>, String> {
+    if event.id.is_empty() {
+        return Err("id is empty; the kit gives every event one".to_owned());
+    }
+    check_name("author", &event.author)?;
+    let occurred_at = event.timestamp.map(time).transpose()?;
     if event.partial == Some(true) {
         return Ok(None);
     }
@@ -253,17 +286,6 @@ fn turn(app: &str, session: &str, event: AdkEvent) -> Result<Option<Said>, Strin
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let occurred_at = match event.timestamp {
-        None => None,
-        Some(AdkTime::Words(at)) => Some(at),
-        Some(AdkTime::Seconds(seconds)) => {
-            let millis = seconds * 1000.0;
-            // So far a double is exact.
-            let whole = (millis.abs() < 9e15).then_some(millis as i64);
-            let at = whole.and_then(DateTime::from_timestamp_millis);
-            Some(at.ok_or("timestamp is no time: give seconds since 1970")?)
-        }
-    };
     let is_user = event.author == "user";
     // Each of them may be as long as a name, and all together as one key.
     let mut key = Sha256::new();
@@ -287,4 +309,15 @@ fn turn(app: &str, session: &str, event: AdkEvent) -> Result<Option<Said>, Strin
         expires_at: None,
         once: Some(format!("adk:{key}")),
     }))
+}
+
+fn time(said: AdkTime) -> Result<DateTime<Utc>, String> {
+    match said {
+        AdkTime::Words(at) => Ok(at),
+        AdkTime::Seconds(seconds) => {
+            let millis = (seconds.abs() <= FURTHEST).then_some((seconds * 1000.0) as i64);
+            let at = millis.and_then(DateTime::from_timestamp_millis);
+            at.ok_or_else(|| "timestamp is no time: give seconds since 1970".to_owned())
+        }
+    }
 }

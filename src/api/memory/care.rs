@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use super::super::{Door, Problem, guarded};
 use super::PAGE;
 use super::search::SearchFilters;
+use super::words::OneLine;
 use crate::identity::{Principal, Scope};
 use crate::memory::{Matched, Session, Stats, User};
 
@@ -29,7 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 #[serde(deny_unknown_fields)]
 struct Deletion {
     /// Of which user; without it: the caller's own.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     user_id: Option<String>,
     /// At least one: an empty filter never means everything.
     filters: SearchFilters,
@@ -76,7 +77,7 @@ async fn delete_by_filter(
 #[into_params(parameter_in = Query)]
 struct Whole {
     /// Whose; it must be named.
-    #[param(min_length = 1, max_length = 255)]
+    #[param(inline, value_type = OneLine)]
     user_id: String,
     /// As many as were counted before. Without it they are only counted.
     confirm: Option<u64>,
@@ -143,7 +144,7 @@ fn is_zero(number: &u64) -> bool {
 #[into_params(parameter_in = Query)]
 pub(super) struct Whose {
     /// Of which user; without it: the caller's own.
-    #[param(min_length = 1, max_length = 255)]
+    #[param(inline, value_type = Option<OneLine>)]
     pub(super) user_id: Option<String>,
 }
 
@@ -287,10 +288,10 @@ async fn users(
 #[into_params(parameter_in = Query)]
 struct WantedSessions {
     /// Of which user; without it: the caller's own.
-    #[param(min_length = 1, max_length = 255)]
+    #[param(inline, value_type = Option<OneLine>)]
     user_id: Option<String>,
     /// Only with turns to this application or agent.
-    #[param(min_length = 1, max_length = 255)]
+    #[param(inline, value_type = Option<OneLine>)]
     app: Option<String>,
     /// Only those that began before this one: `next` of the page before.
     before: Option<u32>,

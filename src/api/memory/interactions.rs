@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::{Door, Problem, guarded};
+use super::words::{OneLine, Text};
 use super::{PAGE, RoleWord};
 use crate::identity::{Principal, Scope};
 use crate::memory::{BATCH, Filter, Interaction, Kind, Part, Role, Said};
@@ -29,18 +30,18 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 #[serde(deny_unknown_fields)]
 struct NewInteraction {
     /// At most 64 KiB.
-    #[schema(min_length = 1, example = "I have been learning the cello since May")]
+    #[schema(value_type = Text)]
     text: String,
     /// Who speaks, as a kind.
     role: RoleWord,
     /// Who speaks, by name. Without it a `Name:` in front of the text counts.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     speaker: Option<String>,
     /// In which session. The turns of a session are read together, in the order in which they came.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     session: Option<String>,
     /// To which application or agent.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     app: Option<String>,
     /// What the application wants to know of it: at most 8 KiB of JSON.
     metadata: Option<Map<String, Value>>,
@@ -49,7 +50,7 @@ struct NewInteraction {
     /// When it goes away.
     expires_at: Option<DateTime<Utc>>,
     /// The same key with the same text is kept once for a user.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     idempotency_key: Option<String>,
 }
 
@@ -58,7 +59,7 @@ struct NewInteraction {
 #[serde(deny_unknown_fields)]
 struct NewInteractions {
     /// In which user's memory: whatever the application calls that user. Without it: the caller's own.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     user_id: Option<String>,
     /// In the order in which they were said.
     #[schema(min_items = 1, max_items = 1000)]
@@ -172,16 +173,16 @@ enum OrderWord {
 #[into_params(parameter_in = Query)]
 struct Wanted {
     /// Of which user; without it: the caller's own.
-    #[param(min_length = 1, max_length = 255)]
+    #[param(inline, value_type = Option<OneLine>)]
     user_id: Option<String>,
     /// Of this session.
-    #[param(min_length = 1, max_length = 255)]
+    #[param(inline, value_type = Option<OneLine>)]
     session: Option<String>,
     /// Of this role.
     #[param(inline)]
     role: Option<RoleWord>,
     /// Of this application or agent.
-    #[param(min_length = 1, max_length = 255)]
+    #[param(inline, value_type = Option<OneLine>)]
     app: Option<String>,
     /// Said then or later.
     since: Option<DateTime<Utc>>,

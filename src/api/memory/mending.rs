@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 use super::super::given::given;
 use super::super::{Door, Problem, guarded};
 use super::interactions::InteractionView;
+use super::words::OneLine;
 use crate::identity::{Principal, Scope};
 use crate::memory::{Mend, Version};
 
@@ -28,19 +29,19 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 struct InteractionChange {
     /// At most 64 KiB.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, nullable = false, min_length = 1, example = "I have been learning the cello since June")]
+    #[schema(value_type = Option<String>, nullable = false, min_length = 1, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$", example = "I have been learning the cello since June")]
     text: Option<Option<String>>,
     /// Who speaks, by name. Null: a `Name:` in front of the text counts, or nobody.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     speaker: Option<Option<String>>,
     /// In which session. Null: in none.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     session: Option<Option<String>>,
     /// To which application or agent. Null: to none.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     app: Option<Option<String>>,
     /// Its members take the place of those that are there; one that is null takes that away.
     #[serde(default, deserialize_with = "given")]

@@ -7,6 +7,7 @@ mod interactions;
 mod mending;
 pub(super) mod search;
 mod status;
+pub(super) mod words;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use super::super::{Door, Problem, guarded};
 use super::RoleWord;
+use super::words::{OneLine, Text, some_members};
 use crate::identity::{Principal, Scope};
 use crate::memory::{self, Filter, Found, Hit, Item, Kind, Role};
 
@@ -27,12 +28,12 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct SearchFilters {
     /// Of this session.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     pub(in crate::api) session: Option<String>,
     /// Of this role.
     role: Option<RoleWord>,
     /// Of this application or agent.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     app: Option<String>,
     /// Of this kind.
     kind: Option<KindWord>,
@@ -41,6 +42,7 @@ pub(in crate::api) struct SearchFilters {
     /// Said before.
     until: Option<DateTime<Utc>>,
     /// Whose metadata has each of these members with the same value; at least one.
+    #[schema(schema_with = some_members)]
     metadata: Option<Map<String, Value>>,
 }
 
@@ -64,10 +66,10 @@ impl From<SearchFilters> for Filter {
 #[serde(deny_unknown_fields)]
 struct Search {
     /// At most 8 KiB.
-    #[schema(min_length = 1, example = "Which instrument does she play?")]
+    #[schema(value_type = Text)]
     query: String,
     /// In whose memory; without it: the caller's own.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<OneLine>)]
     user_id: Option<String>,
     /// Most hits; 10 where it is not said.
     #[schema(minimum = 1, maximum = 200)]

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
+
 use super::key;
+use crate::support::model::Model;
 use crate::support::process::Root;
 use crate::support::tools::say;
 use crate::support::{Api, Site};
@@ -47,6 +50,8 @@ async fn tried(api: &Api, key: Option<&str>, disarming: bool) -> bool {
             false => ["--exclude-operation-id", operation],
         }))
         .env("JARKEEPER_KEY", key.unwrap_or_default())
+        .env("SCHEMATHESIS_HOOKS", own.join("schemathesis_hooks.py"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .current_dir(dir.path());
     let ended = tokio::task::spawn_blocking(move || command.output().unwrap());
     let ended = ended.await.unwrap();
@@ -61,6 +66,15 @@ async fn tried(api: &Api, key: Option<&str>, disarming: bool) -> bool {
 async fn nothing_is_answered_that_the_document_does_not_say() {
     let site = Site::start();
     let root = Root::of(&site);
+    // A model that has an answer for everything, so that chats have one too.
+    let model = Model::scripted(|_| {
+        let message = json!({ "role": "assistant", "content": "yes" });
+        let choice = json!({ "index": 0, "message": message, "finish_reason": "stop" });
+        let answer = json!({ "id": "c1", "object": "chat.completion", "created": 5, "model": "m", "choices": [choice] });
+        (200, answer)
+    })
+    .await;
+    root.save("config.toml", &format!("[llm]\nurl = \"{}\"\n", model.base));
     let daemon = root.daemon();
     daemon.hears("session renewed");
     let api = Api::of(&root, &daemon);

@@ -108,14 +108,37 @@ async fn a_session_is_kept_once_however_often_it_comes_and_is_found_by_its_appli
     )
     .await;
     assert_eq!(refused.0, 400, "{}", refused.1);
-    let bad = json!({ "app_name": "a", "user_id": "u", "id": "s", "events": [{ "id": "e", "author": "user", "timestamp": 1e300,
-        "content": { "parts": [{ "text": "x" }] } }] });
-    let refused = answer(api.own(Method::POST, "/v1/memory/adk/sessions").json(&bad)).await;
-    assert!(
-        refused.0 == 400 && refused.1["detail"].as_str().unwrap().contains("events[0]"),
-        "{}",
-        refused.1
-    );
+    // What is no event is refused whether it says something or not, and nothing of its session is kept.
+    let good =
+        json!({ "id": "g", "author": "user", "content": { "parts": [{ "text": "a good one" }] } });
+    let says = json!({ "parts": [{ "text": "x" }] });
+    for (name, value) in [
+        ("id", json!("")),
+        ("author", json!("")),
+        ("author", json!("two\nlines")),
+        ("author", json!("a".repeat(256))),
+        ("timestamp", json!(1e300)),
+        ("timestamp", json!(-8.1e12)),
+        ("timestamp", json!("yesterday")),
+    ] {
+        for content in [Value::Null, json!({ "parts": [] }), says.clone()] {
+            for partial in [false, true] {
+                let mut bad =
+                    json!({ "id": "e", "author": "user", "content": content, "partial": partial });
+                bad[name] = value.clone();
+                let session =
+                    json!({ "app_name": "a", "user_id": "bad", "id": "s", "events": [good, bad] });
+                let sent = api.own(Method::POST, "/v1/memory/adk/sessions");
+                let (status, refused) = answer(sent.json(&session)).await;
+                let why = refused["detail"].as_str().unwrap();
+                assert!(
+                    status == 400 && why.contains("events[1]"),
+                    "{session}: {refused}"
+                );
+            }
+        }
+    }
+    assert!(find(&api, "a", "bad", "good").await.is_empty());
 }
 
 /// The kit itself where `JARKEEPER_TEST_ADK_PYTHON` names a Python with google-adk; otherwise what its documentation says of it.

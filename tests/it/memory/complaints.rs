@@ -2,20 +2,21 @@
 //!
 //! | complaint | where it is shown |
 //! |---|---|
-//! | 1 mem0#4573, 2 mem0#3322, 3 mem0#2736: rewritten, invented, doubled | `what_is_kept_is_what_was_said_and_nothing_besides`; `proxy::complaint_1_and_3_…`; `learning::only_what_was_said_becomes_a_fact_…` |
+//! | 1 mem0#4573, 2 mem0#3322, 3 mem0#2736: rewritten, invented, doubled | `what_is_kept_is_what_was_said_and_nothing_besides`; `proxy::history::complaint_1_and_3_…`; `learning::only_what_was_said_becomes_a_fact_…` |
 //! | 4 mem0#3746, #3928: deleting a user deletes all | `care::everything_of_a_user_goes_and_of_others_nothing` |
 //! | 5 mem0#5742, 6 openclaw#25183: keyword hits dropped | `searching::whatever_shares_a_word_is_among_the_hits_however_weak_it_is` |
 //! | 7 mem0#1575: a dimension that does not fit | `embedding::a_model_of_another_dimension_comes_to_everything_again_while_words_go_on` |
 //! | 8 mem0#5894, 9 openclaw-supermemory#61: dates of today | `when_it_was_said_stays_when_it_was_said`; `learning::times_count_from_when_it_was_said_and_never_from_now` |
-//! | 10 mem0#6361, 20 MemPalace#649: a model is fetched in silence | `library::a_model_is_fetched_by_its_hash_and_goes_on_where_it_stopped` |
-//! | 11 mem0#2800: a score that nobody can repeat | `scripts/bench recall` |
+//! | 10 mem0#6361, 20 MemPalace#649: a model is fetched in silence, and without a network a channel is lost | `offline::complaints_10_and_20_…`; `library::a_model_is_fetched_by_its_hash_…` |
+//! | 11 mem0#2800: a score that nobody can repeat | `measured::complaint_11_…`; the numbers themselves: `scripts/bench recall` |
 //! | 12 mem0#3215, mcp-mem0#8: success, and nothing stored | `a_success_is_stored_and_a_refusal_is_not` |
-//! | 13 graphiti#290, 14 graphiti#1275: calls and prompts that grow | `learning::twenty_turns_are_one_question_that_does_not_grow_with_what_is_known` |
-//! | 15 letta#3210: the embedder that was set is ignored | `embedding::a_slow_server_is_asked_for_each_text_once_…` |
+//! | 13 graphiti#290, 14 graphiti#1275: calls and prompts that grow | `learning::asking::twenty_turns_are_one_question_that_does_not_grow_with_what_is_known` |
+//! | 15 letta#3210: the embedder that was set is ignored | `embedding::slow::a_slow_server_is_asked_for_each_text_once_…` |
 //! | 16 letta#362: words count | `searching::a_turn_is_found_by_its_own_words_and_by_those_around_it` |
 //! | 17 cognee#2717: database is locked | `twenty_writers_and_a_second_process_lose_nothing` |
-//! | 18 supermemory#1524, 19 hindsight#743: another model, and nothing is found | `embedding::a_model_of_another_dimension_…`; `searching::a_memory_of_older_rules_is_made_anew_at_the_start` |
-//! | 21 MemOS#1950: found at once, gone later; MemOS#2345: a folder | `what_is_found_at_once_is_found_after_every_restart_and_kill`; `embedding::a_folder_that_is_no_model_is_told_…` |
+//! | 18 supermemory#1524: an upgrade, and nothing is found | `upgrade::complaint_18_…`; `upgrade::a_store_of_the_second_step_…`; `upgrade::killed::…`; `searching::a_memory_of_older_rules_is_made_anew_at_the_start` |
+//! | 19 hindsight#743: another model, and all is to be said again | `embedding::a_model_of_another_dimension_…` |
+//! | 21 MemOS#1950: found at once, gone later; MemOS#2345: a folder | `what_is_found_at_once_is_found_after_every_restart_and_kill`; `embedding::failing::a_folder_that_is_no_model_is_told_…` |
 //! | 22 MemMachine#320, 23 xagent#818: ids of others | `by_an_id_nobody_reaches_what_is_anothers`; `tools::a_tool_that_a_key_is_not_for_…` |
 //! | 24 LifeOS#534: a miss is told as nothing kept | `searching::an_empty_answer_says_why` |
 //! | 25 crewAI#5057: a memory that gives orders | `injected::complaint_25_…`; `tools::a_model_remembers_finds_and_forgets_…` |

@@ -9,8 +9,10 @@ use super::{pdf, search, texts};
 use crate::support::process::{Root, eventually};
 use crate::support::{Api, answer};
 
-// By words alone: what is only like it in meaning is no sign of a file.
-const CONFIG: &str = "[memory]\ndocuments = \"docs\"\nembedder = \"none\"\n";
+/// As most have it: what is like a question in meaning is found too.
+const CONFIG: &str = "[memory]\ndocuments = \"docs\"\n";
+/// By words alone: whatever is found has a word of the question.
+const WORDS: &str = "[memory]\ndocuments = \"docs\"\nembedder = \"none\"\n";
 
 struct Place {
     root: Root,
@@ -62,9 +64,27 @@ impl Place {
             .await
     }
 
-    async fn finds(&self, query: &str) -> Vec<String> {
+    /// What a search finds, and whether it compares meanings too.
+    async fn found(&self, query: &str) -> (Vec<String>, bool) {
         let found = search(&self.api, json!({ "query": query })).await;
-        texts(&found).into_iter().map(str::to_owned).collect()
+        let all = texts(&found).into_iter().map(str::to_owned).collect();
+        let signals = found["signals"].as_array().unwrap();
+        (all, signals.iter().any(|one| one == "semantic"))
+    }
+
+    /// A word finds this text first; by words alone it finds nothing else.
+    async fn finds(&self, word: &str, text: &str) {
+        let (found, meanings) = self.found(word).await;
+        assert_eq!(found.first().map(String::as_str), Some(text), "{found:?}");
+        assert!(meanings || found.len() == 1, "{found:?}");
+        assert_eq!(found.iter().filter(|one| *one == text).count(), 1);
+    }
+
+    /// Nothing that is found has this word; by words alone nothing is found at all.
+    async fn finds_no(&self, word: &str) {
+        let (found, meanings) = self.found(word).await;
+        assert!(meanings || found.is_empty(), "{found:?}");
+        assert!(!found.iter().any(|one| one.contains(word)), "{found:?}");
     }
 }
 
@@ -78,8 +98,17 @@ fn problem(list: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn what_lies_in_the_folder_is_found_and_goes_with_its_file() {
-    let mut place = Place::new(CONFIG, |root| {
+async fn what_lies_in_the_folder_is_found_by_its_words_and_goes_with_its_file() {
+    what_lies_in_the_folder(WORDS).await;
+}
+
+#[tokio::test]
+async fn what_lies_in_the_folder_is_found_by_its_meaning_and_goes_with_its_file() {
+    what_lies_in_the_folder(CONFIG).await;
+}
+
+async fn what_lies_in_the_folder(config: &str) {
+    let mut place = Place::new(config, |root| {
         std::fs::create_dir_all(root.path().join("docs/deep/er")).unwrap();
         std::fs::write(root.path().join("docs/deep/er/a.md"), "# A\n\nThe bassoon.").unwrap();
         std::fs::write(root.path().join("docs/.hidden.md"), "hidden").unwrap();
@@ -87,7 +116,7 @@ async fn what_lies_in_the_folder_is_found_and_goes_with_its_file() {
     });
     let list = place.until_names(&["deep/er/a.md"]).await;
     assert_eq!(list["documents"][0]["origin"], "folder");
-    assert_eq!(place.finds("bassoon").await, ["# A\n\nThe bassoon."]);
+    place.finds("bassoon", "# A\n\nThe bassoon.").await;
     // A new one in a new folder, one saved by rename over the old one.
     place.write("new/b.pdf", pdf::pages(&["The rent is 900."]));
     place.until_names(&["deep/er/a.md", "new/b.pdf"]).await;
@@ -100,8 +129,9 @@ async fn what_lies_in_the_folder_is_found_and_goes_with_its_file() {
         })
         .await;
     assert_eq!(id(&changed), id(&list));
-    assert_eq!(place.finds("zither").await, ["# A\n\nThe zither."]);
-    assert!(place.finds("bassoon").await.is_empty() && !super::is_on_disk(&place.root, "bassoon"));
+    place.finds("zither", "# A\n\nThe zither.").await;
+    place.finds_no("bassoon").await;
+    assert!(!super::is_on_disk(&place.root, "bassoon"));
     // It is the folder's: neither replaced nor deleted but there; and what was uploaded is not replaced by a file.
     for (method, path) in [
         (Method::PUT, "/v1/documents/deep%2Fer%2Fa.md"),
@@ -151,7 +181,7 @@ async fn what_lies_in_the_folder_is_found_and_goes_with_its_file() {
             .to_string()
             .contains("scan.pdf")
     );
-    assert_eq!(place.finds("uploaded").await, ["uploaded"]);
+    place.finds("uploaded", "uploaded").await;
     // Nothing is done twice: after a restart all is as it was.
     let before = place.list().await["documents"].clone();
     place.daemon.kill();
@@ -169,13 +199,13 @@ async fn what_lies_in_the_folder_is_found_and_goes_with_its_file() {
     place.write("scan.pdf", pdf::pages(&["Now with words."]));
     std::fs::remove_file(place.path("up.txt")).unwrap();
     std::fs::remove_dir_all(place.path("new")).unwrap();
-    let list = place
+    place
         .until_names(&["deep/er/a.md", "scan.pdf", "up.txt"])
         .await;
     place
         .until("no problem", |list| list["folder"]["files"] == json!([]))
         .await;
-    assert!(place.finds("rent").await.is_empty(), "{list:#}");
+    place.finds_no("rent").await;
     // Emptied while it was watched: all of it is gone.
     std::fs::remove_dir_all(place.path("deep")).unwrap();
     for file in [".hidden.md", "x.exe", "scan.pdf"] {
@@ -216,7 +246,8 @@ async fn a_folder_that_vanishes_deletes_nothing_and_the_setting_takes_effect_at_
         })
         .await;
     assert_eq!(names(&empty), all);
-    assert_eq!(place.finds("bassoon").await.len(), 3);
+    let (found, _) = place.found("bassoon").await;
+    assert_eq!(found.len(), 3, "{found:?}");
     // Back again, with one less.
     std::fs::remove_dir(place.path("")).unwrap();
     std::fs::remove_file(place.root.path().join("away/1.txt")).unwrap();
@@ -251,18 +282,18 @@ async fn a_thousand_files_at_once_are_all_found() {
         .until("all are there", |list| names(list).len() == 1000)
         .await;
     assert_eq!(list["folder"]["files"], json!([]));
-    // Others are like it in meaning.
-    assert_eq!(
-        place.finds("code777x").await[0],
-        "file number 777 has code777x"
-    );
+    for at in [0, 3, 500, 777, 999] {
+        let word = format!("code{at}x");
+        let text = format!("file number {at} has {word}");
+        place.finds(&word, &text).await;
+    }
     std::fs::remove_dir_all(place.path("f3")).unwrap();
     place
         .until("those of one folder are gone", |list| {
             names(list).len() == 857
         })
         .await;
-    assert!(place.finds("code3x").await.is_empty());
+    place.finds_no("code3x").await;
     eventually("the log says so", || {
         place
             .daemon

@@ -13,7 +13,9 @@ mod injected;
 mod keeping;
 mod learning;
 mod library;
+mod measured;
 mod mending;
+mod offline;
 mod pdf;
 mod proxy;
 mod responses;
@@ -30,8 +32,13 @@ use crate::support::{Api, answer};
 
 /// A daemon without sites that compares words alone.
 fn daemon() -> (Root, Daemon, Api) {
+    with("[memory]\nembedder = \"none\"\n")
+}
+
+/// A daemon without sites, with these lines of `config.toml`.
+fn with(config: &str) -> (Root, Daemon, Api) {
     let root = Root::new();
-    root.save("config.toml", "[memory]\nembedder = \"none\"\n");
+    root.save("config.toml", config);
     let daemon = root.daemon();
     let api = Api::of(&root, &daemon);
     (root, daemon, api)
