@@ -30,7 +30,7 @@ struct InteractionChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, nullable = false, min_length = 1, example = "I have been learning the cello since June")]
     text: Option<Option<String>>,
-    /// Who speaks, by name. Null: a `Name:` in front of the text counts, or nobody.
+    /// Who speaks, by name. Null: nobody is named.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
     speaker: Option<Option<String>>,
