@@ -10,17 +10,21 @@ use crate::store::Posting;
 const WORDS: usize = 64;
 /// Most terms of the times that it is about.
 const TIMES: usize = 64;
-/// What a word counts that only tells a time.
+/// What a word counts that only tells a time, or names who spoke: what else is asked for decides.
 const FAINT: f32 = 0.1;
-/// How often somebody must have spoken before its name in a question means what it said, and not a word.
+/// How often somebody must have spoken before its name in a question means what it said, more than a word.
 const SPOKE: u32 = 3;
 
 /// What a question asks for.
 #[derive(Debug)]
 pub(super) struct Asked {
     words: Vec<Wanted>,
+    /// With what the words of the question begin.
+    begins: Vec<char>,
     /// Words that only tell the times: others are told with them too.
     told: Vec<String>,
+    /// Words that name who spoke.
+    names: Vec<String>,
     /// The times that it is about.
     pub(super) times: Vec<Time>,
     spoken: Vec<String>,
@@ -60,20 +64,22 @@ impl Asked {
         });
         Self {
             words,
+            begins: begins(question).collect(),
             told,
+            names: Vec::new(),
             times,
             spoken,
             cue,
         }
     }
 
-    /// Takes the names of speakers out, where it names any by the first name or by all of it, and has other words: it is about
-    /// what they said, not about who is spoken of. Their numbers. `speakers`: name, number, how often.
+    /// Looks for speakers whom it names, by the first name or by all of it. Their names count less where it has other words: it
+    /// is about what they said, more than about who is spoken of. Their numbers. `speakers`: name, number, how often.
     pub(super) fn name(&mut self, speakers: &[(String, u32, u32)]) -> Vec<u32> {
-        let (numbers, names) = named(&self.words, speakers);
+        let (numbers, names) = named(&self.words, &self.begins, speakers);
         let is_name = |word: &Wanted| word.forms.first().is_some_and(|form| names.contains(form));
         if !self.words.iter().all(is_name) {
-            self.words.retain(|word| !is_name(word));
+            self.names = names;
         }
         numbers
     }
@@ -84,11 +90,8 @@ impl Asked {
     }
 
     fn weight(&self, word: &Wanted) -> f32 {
-        match word
-            .forms
-            .first()
-            .is_some_and(|form| self.told.contains(form))
-        {
+        let is_faint = |form| self.told.contains(form) || self.names.contains(form);
+        match word.forms.first().is_some_and(is_faint) {
             true => FAINT,
             false => 1.0,
         }
@@ -119,7 +122,8 @@ impl Asked {
 
 /// A question without the names of the speakers whom it names, for whoever looks at its meaning.
 pub(super) fn unnamed(question: &str, speakers: &[(String, u32, u32)]) -> String {
-    let (_, names) = named(&asked(question), speakers);
+    let begins: Vec<_> = begins(question).collect();
+    let (_, names) = named(&asked(question), &begins, speakers);
     let is_name = |word: &&str| {
         let own = name(word);
         !own.is_empty() && own.iter().all(|word| names.contains(word))
@@ -131,14 +135,31 @@ pub(super) fn unnamed(question: &str, speakers: &[(String, u32, u32)]) -> String
     left.join(" ")
 }
 
-/// Numbers of the speakers that are named, and the words of their names that stand there.
-fn named(words: &[Wanted], speakers: &[(String, u32, u32)]) -> (Vec<u32>, Vec<String>) {
+/// With what the words of a text begin.
+fn begins(text: &str) -> impl Iterator<Item = char> {
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    words.filter_map(|word| Some(word.chars().next()?.to_ascii_lowercase()))
+}
+
+/// Numbers of the speakers that are named, and the words of their names that stand there. `question`: with what its words begin.
+fn named(
+    words: &[Wanted],
+    question: &[char],
+    speakers: &[(String, u32, u32)],
+) -> (Vec<u32>, Vec<String>) {
     let in_question = |name: &String| words.iter().any(|word| word.forms.first() == Some(name));
     let (mut numbers, mut names) = (Vec::new(), Vec::new());
+    // Most names need no look at their terms: no word of the question begins as one of theirs.
+    let may_be = |name: &str| {
+        let mut begins = begins(name);
+        begins.any(|begin| !begin.is_ascii() || question.contains(&begin))
+    };
     for (speaker, number, spoke) in speakers {
+        if *spoke < SPOKE || !may_be(speaker) {
+            continue;
+        }
         let words = name(speaker);
-        let first = words.first().is_some_and(in_question);
-        if *spoke >= SPOKE && first {
+        if words.first().is_some_and(in_question) {
             numbers.push(*number);
             names.extend(words.into_iter().filter(in_question));
         }
@@ -174,14 +195,23 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_speakers_are_no_words_of_a_question() {
-        let speakers = [("Ann Lee".to_owned(), 3, 9), ("Bob".to_owned(), 4, 1)];
+    fn the_names_of_speakers_are_faint_words_of_a_question() {
+        let spoke = |name: &str, number, often| (name.to_owned(), number, often);
+        let speakers = [spoke("Ann Lee", 3, 9), spoke("Bob", 4, 1), spoke("Dad", 5, 9)];
+        let counts = |asked: &Asked| {
+            let of = |word: &Wanted| (word.forms[0].clone(), asked.weight(word));
+            asked.words.iter().map(of).collect::<Vec<_>>()
+        };
         let mut asked = Asked::of("When did Ann's sister see Bob?", 0, Parts::ALL);
         assert_eq!(asked.name(&speakers), [3]);
-        assert_eq!(asked.terms(), ["sister", "see", "bob", dates::DATED]);
+        let all = ["ann", "sister", "see", "bob"].map(str::to_owned);
+        let all: Vec<_> = all.into_iter().zip([FAINT, 1.0, 1.0, 1.0]).collect();
+        assert_eq!(counts(&asked), all);
         let mut alone = Asked::of("Ann Lee", 0, Parts::ALL);
         assert_eq!(alone.name(&speakers), [3]);
-        assert!(alone.terms().contains(&"ann".to_owned()));
+        assert!(counts(&alone).contains(&("ann".to_owned(), 1.0)));
+        let mut other = Asked::of("What did dad cook?", 0, Parts::ALL);
+        assert_eq!(other.name(&speakers), [5]);
         assert_eq!(
             unnamed("What does Ann's sister do, Ann?", &speakers),
             "What does sister do,"

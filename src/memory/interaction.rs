@@ -28,8 +28,6 @@ pub(super) const QUOTA: Quota = Quota {
     bytes: 1 << 30,
     bare_bytes: BARE_BYTES,
 };
-/// Longest name of a speaker in front of a text.
-const CALLED: usize = 40;
 /// A part of what was said, by the numbers of interactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -277,7 +275,6 @@ pub(super) fn prepare(
         return Err("expires_at is over already".to_owned());
     }
     let occurred_at = said.occurred_at.unwrap_or(now);
-    let speaker = said.speaker.or_else(|| called(&text));
     let entry = Entry {
         at: occurred_at.timestamp_millis(),
         kind: said.role.number(),
@@ -289,7 +286,7 @@ pub(super) fn prepare(
         user: user.to_owned(),
         place: Place::default(),
         role: said.role.word().to_owned(),
-        speaker,
+        speaker: said.speaker,
         session: said.session,
         app: said.app,
         text,
@@ -308,40 +305,6 @@ pub(super) fn prepare(
     })
 }
 
-/// Who is named in front of a text, as in `Ann Lee: good morning`: at most three words that begin with capitals.
-pub(super) fn called(text: &str) -> Option<String> {
-    let (name, _) = text.split_once(": ")?;
-    let words: Vec<_> = name.split(' ').collect();
-    let is_name = |word: &&str| {
-        let mut chars = word.chars();
-        chars.next().is_some_and(char::is_uppercase)
-            && chars.all(|c| c.is_alphabetic() || matches!(c, '.' | '-' | '\'' | '’'))
-    };
-    let fits = name.chars().count() <= CALLED && words.len() <= 3 && words.iter().all(is_name);
-    fits.then(|| name.to_owned())
-}
-
 pub(super) fn unknown(id: &str) -> MemoryError {
     MemoryError::UnknownInteraction(id.chars().take(40).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_in_front_of_a_text_is_who_speaks() {
-        assert_eq!(called("Ann Lee: good morning").as_deref(), Some("Ann Lee"));
-        assert_eq!(called("Łukasz: cześć").as_deref(), Some("Łukasz"));
-        for none in [
-            "the plan: sleep",
-            "http://x",
-            "Ann:good",
-            "A B C D: no",
-            "no colon",
-            ": x",
-        ] {
-            assert_eq!(called(none), None, "{none}");
-        }
-    }
 }

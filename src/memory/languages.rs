@@ -3,6 +3,8 @@
 //! Letters tell some languages. Among those in Latin letters the words that every text has decide, and nothing else: who has
 //! changed no list here has changed no term. A short question may have none of them: then each language is thought of.
 
+mod endings;
+
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
@@ -24,71 +26,93 @@ pub(super) enum Language {
     Italian,
     Portuguese,
     Dutch,
+    Swedish,
+    /// And Norwegian.
+    Danish,
+    Polish,
+    Czech,
+    Finnish,
+    Hungarian,
+    Turkish,
 }
 
 use Language::*;
 
 impl Language {
     /// All of them, English first.
-    pub(super) const ALL: [Self; 7] =
-        [English, German, Spanish, French, Italian, Portuguese, Dutch];
+    pub(super) const ALL: [Self; 14] = [
+        English, German, Spanish, French, Italian, Portuguese, Dutch, Swedish, Danish, Polish,
+        Czech, Finnish, Hungarian, Turkish,
+    ];
 
-    fn algorithm(self) -> Algorithm {
+    /// The rules for its endings; where there are none, or none that do without accents, words are cut ([`endings::begin`]).
+    fn algorithm(self) -> Option<Algorithm> {
         match self {
-            English => Algorithm::English,
-            German => Algorithm::German,
-            Spanish => Algorithm::Spanish,
-            French => Algorithm::French,
-            Italian => Algorithm::Italian,
-            Portuguese => Algorithm::Portuguese,
-            Dutch => Algorithm::Dutch,
+            English => Some(Algorithm::English),
+            German => Some(Algorithm::German),
+            Spanish => Some(Algorithm::Spanish),
+            French => Some(Algorithm::French),
+            Italian => Some(Algorithm::Italian),
+            Portuguese => Some(Algorithm::Portuguese),
+            Dutch => Some(Algorithm::Dutch),
+            Swedish => Some(Algorithm::Swedish),
+            Danish => Some(Algorithm::Danish),
+            Polish | Czech | Finnish | Hungarian | Turkish => None,
         }
     }
 
-    fn bit(self) -> u8 {
-        1 << (self as u8)
+    fn bit(self) -> u16 {
+        1 << (self as u16)
     }
 }
 
-/// In which languages in Latin letters every text has a word: a bit for each.
-fn common(word: &str) -> u8 {
-    static TABLE: OnceLock<HashMap<String, u8>> = OnceLock::new();
+/// In which languages in Latin letters every text has a word, and of which of them it tells: a bit for each.
+fn common(word: &str) -> (u16, u16) {
+    static TABLE: OnceLock<HashMap<String, (u16, u16)>> = OnceLock::new();
     let table = TABLE.get_or_init(|| {
-        let mut table = HashMap::new();
-        for (language, list) in stops::LATIN {
-            for word in plain(list) {
-                *table.entry(word).or_default() |= language.bit();
+        let mut table = HashMap::<String, (u16, u16)>::new();
+        for (lists, tells) in [(stops::LATIN, true), (stops::SHARED, false)] {
+            for (language, list) in lists {
+                for word in plain(list) {
+                    let (has, told) = table.entry(word).or_default();
+                    *has |= language.bit();
+                    *told |= if tells { language.bit() } else { 0 };
+                }
             }
         }
         table
     });
-    let other = table.get(word).copied().unwrap_or_default();
-    other
-        | if english::is_stop(word) {
-            English.bit()
-        } else {
-            0
-        }
+    let (has, told) = table.get(word).copied().unwrap_or_default();
+    match english::is_stop(word) {
+        true => (has | English.bit(), told | English.bit()),
+        false => (has, told),
+    }
 }
 
 /// Languages in Latin letters, as a text has them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Languages(u8);
+pub(super) struct Languages(u16);
 
 impl Languages {
-    /// By the words of a text: those of which it has most of the words that every text has; none, where it has none.
+    /// By the words of a text: those of which it has most of the words that every text has; none, where it has none. Words that
+    /// do not tell their language count only beside some that do, or where English has none.
     pub(super) fn of<'a>(words: impl Iterator<Item = &'a str>) -> Self {
-        let mut counts = [0_u32; Language::ALL.len()];
+        let (mut has, mut tells) = ([0_u32; Language::ALL.len()], [0_u32; Language::ALL.len()]);
         for word in words {
-            let of = common(word);
-            for (language, count) in Language::ALL.iter().zip(&mut counts) {
-                *count += u32::from(of & language.bit() != 0);
+            let (of, told) = common(word);
+            for language in Language::ALL {
+                has[language as usize] += u32::from(of & language.bit() != 0);
+                tells[language as usize] += u32::from(told & language.bit() != 0);
             }
         }
-        let most = counts.into_iter().max().unwrap_or_default();
+        if has[English as usize] > 0 {
+            let unsure = |(has, tells): (&mut u32, u32)| *has *= u32::from(tells > 0);
+            has.iter_mut().zip(tells).for_each(unsure);
+        }
+        let most = has.into_iter().max().unwrap_or_default();
         let best = Language::ALL
             .iter()
-            .zip(counts)
+            .zip(has)
             .filter(|(_, count)| most > 0 && *count == most);
         Self(best.fold(0, |all, (language, _)| all | language.bit()))
     }
@@ -117,11 +141,14 @@ impl Languages {
             } else {
                 self.0
             };
-            return common(word) & own != 0;
+            return common(word).0 & own != 0;
         }
         let lists = [
             stops::CYRILLIC,
             stops::ARABIC,
+            stops::GREEK,
+            stops::HEBREW,
+            stops::BENGALI,
             stops::DEVANAGARI,
             stops::DENSE,
         ];
@@ -138,7 +165,7 @@ fn plain(list: &str) -> impl Iterator<Item = String> {
 /// Rules that were needed once are kept for the next word.
 #[derive(Default)]
 pub(super) struct Stems {
-    made: [OnceCell<Stemmer>; 10],
+    made: [OnceCell<Stemmer>; 12],
 }
 
 impl Stems {
@@ -148,7 +175,10 @@ impl Stems {
 
     /// What is left of a word by the rules of a language in Latin letters.
     pub(super) fn latin(&self, word: &str, language: Language) -> String {
-        let stemmer = self.by(language as usize, language.algorithm());
+        let Some(algorithm) = language.algorithm() else {
+            return endings::begin(word);
+        };
+        let stemmer = self.by(language as usize, algorithm);
         match language {
             English => stemmer.stem(english::base(word)).into_owned(),
             _ => stemmer.stem(word).into_owned(),
@@ -157,12 +187,13 @@ impl Stems {
 
     /// What is left of a word in letters that tell its language, or of which one language's rules are as good for others.
     pub(super) fn other(&self, word: &str) -> String {
-        let script = word.chars().next().map_or(Script::Common, |c| c.script());
-        let stemmer = match script {
-            Script::Cyrillic => self.by(7, Algorithm::Russian),
-            Script::Arabic => self.by(8, Algorithm::Arabic),
-            Script::Greek => self.by(9, Algorithm::Greek),
-            Script::Devanagari => return hindi(word).to_owned(),
+        let stemmer = match script(word) {
+            Script::Cyrillic => self.by(9, Algorithm::Russian),
+            Script::Arabic => self.by(10, Algorithm::Arabic),
+            Script::Greek => self.by(11, Algorithm::Greek),
+            Script::Devanagari => return endings::hindi(word).to_owned(),
+            Script::Bengali => return endings::bengali(word).to_owned(),
+            Script::Hebrew => return endings::hebrew(word),
             _ => return word.to_owned(),
         };
         let stem = stemmer.stem(word);
@@ -172,38 +203,27 @@ impl Stems {
             stem.into_owned()
         }
     }
+
+    /// What else such a word may be: in Hebrew, one with small words in front of it; in letters without rules, one that only
+    /// begins as it does. `asked`: it stands in a question.
+    pub(super) fn beside(&self, word: &str, asked: bool) -> Vec<String> {
+        match script(word) {
+            Script::Hebrew => endings::bare(word, asked)
+                .map(endings::hebrew)
+                .filter(|one| *one != endings::hebrew(word))
+                .collect(),
+            Script::Latin
+            | Script::Cyrillic
+            | Script::Arabic
+            | Script::Greek
+            | Script::Devanagari
+            | Script::Bengali
+            | Script::Common => Vec::new(),
+            _ => endings::beginning(word).into_iter().collect(),
+        }
+    }
 }
 
-/// A word of Hindi without its ending, as far as two letters are left.
-fn hindi(word: &str) -> &str {
-    const ENDINGS: &[&str] = &[
-        "ियों",
-        "ियाँ",
-        "ियां",
-        "ाओं",
-        "ाएँ",
-        "ाएं",
-        "ुओं",
-        "ुएँ",
-        "ुएं",
-        "ओं",
-        "एँ",
-        "एं",
-        "ों",
-        "ें",
-        "ीं",
-        "ां",
-        "ाँ",
-        "ो",
-        "े",
-        "ू",
-        "ु",
-        "ी",
-        "ि",
-        "ा",
-    ];
-    let found = ENDINGS.iter().find_map(|ending| word.strip_suffix(ending));
-    found
-        .filter(|left| left.chars().filter(|c| c.is_alphabetic()).count() >= 2)
-        .unwrap_or(word)
+fn script(word: &str) -> Script {
+    word.chars().next().map_or(Script::Common, |c| c.script())
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::embed::Written;
 use super::entry::terms;
-use super::interaction::{QUOTA, called, prepare, unknown, work};
+use super::interaction::{QUOTA, prepare, unknown, work};
 use super::said::{Interaction, Said, object, shown};
 use super::{Memory, MemoryError};
 use crate::identity::Principal;
@@ -131,15 +131,7 @@ impl From<crate::store::VersionRow> for Version {
 /// All of an interaction as it shall be.
 fn mended(old: Interaction, mend: Mend) -> Said {
     let text = mend.text.unwrap_or_else(|| old.text.clone());
-    let speaker = mend.speaker.unwrap_or_else(|| {
-        // Who was read out of the text is read out of it again.
-        let read = old
-            .speaker
-            .as_ref()
-            .filter(|_| old.speaker == called(&old.text));
-        let again = read.and_then(|_| called(&text));
-        again.or(old.speaker)
-    });
+    let speaker = mend.speaker.unwrap_or(old.speaker);
     let metadata = match mend.metadata {
         None => old.metadata,
         Some(None) => None,

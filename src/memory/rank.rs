@@ -112,8 +112,8 @@ pub(super) struct Ranked {
     pub(super) factor: f32,
 }
 
-/// Every entry that shares a word with the question, by itself or in its neighbours, is of its time, or near in meaning; the
-/// order says nothing.
+/// Every entry that shares a word with the question, by itself or in its neighbours, or its speaker's name, is of its time, or
+/// near in meaning; the order says nothing.
 pub(super) fn rank(
     entries: &[Entry],
     question: &Question<'_>,
@@ -139,14 +139,16 @@ pub(super) fn rank(
     for (at, entry) in entries.iter().enumerate() {
         let dated = of_time.get(at).copied().unwrap_or_default();
         let semantic = near.get(at).copied().unwrap_or_default();
+        let speaks = entry.speaker != 0 && question.named.contains(&entry.speaker);
+        // Who is named shares a word with the question too, though it gives nothing.
         let leads = words[at] > 0.0
+            || speaks
             || dated && time > LEADS
             || semantic >= step.unit * (meaning::LEADS - step.from);
         if !leads {
             continue;
         }
         let dates = if dated { DATES * time } else { 0.0 };
-        let speaks = entry.speaker != 0 && question.named.contains(&entry.speaker);
         let asks = parts.questions
             && entry.question
             && entry.words < TELLS
@@ -241,20 +243,24 @@ fn deep(words: &[f32], of_time: &[bool], time: f32) -> meaning::Step {
 /// the best of all entries fits them, the more the meaning counts. `scores`: what the words give to each entry.
 fn unit(entries: usize, words: &[(Vec<Posting>, f32)], scores: &[f32]) -> f32 {
     let there = words.iter().filter(|(term, _)| !term.is_empty());
-    let rare: Vec<_> = there
-        .map(|(term, counts)| counts * rarity(entries, term.len()))
-        .collect();
-    if rare.is_empty() {
+    let (mut rare, mut counted) = (0.0, 0.0);
+    for (term, counts) in there {
+        (rare, counted) = (
+            rare + counts * rarity(entries, term.len()),
+            counted + counts,
+        );
+    }
+    if counted == 0.0 {
         return meaning::UNIT;
     }
     let nowhere = words.iter().filter(|(term, _)| term.is_empty());
-    let all = rare.iter().sum::<f32>()
+    let all = rare
         + nowhere
             .map(|(_, counts)| counts * rarity(entries, 0))
             .sum::<f32>();
     let best = scores.iter().copied().fold(0.0, f32::max);
     let fits = (best / (WHOLE * all.max(f32::MIN_POSITIVE))).min(1.0);
-    mean(&rare) * meaning::OF_WORDS * (1.0 + MEANING * (1.0 - fits))
+    rare / counted * meaning::OF_WORDS * (1.0 + MEANING * (1.0 - fits))
 }
 
 /// One more than the greatest number of a session: numbers are given one after the other, so a list serves as a table.

@@ -55,7 +55,7 @@ pub struct Said {
     pub text: String,
     /// Who speaks, as a kind.
     pub role: Role,
-    /// Who speaks, by name; otherwise the `Name:` in front of the text, where there is one.
+    /// Who speaks, by name, where it is known. Nobody is read out of the text: `Note: …` was said by no Note.
     pub speaker: Option<String>,
     /// In which session.
     pub session: Option<String>,

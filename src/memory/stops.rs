@@ -53,6 +53,85 @@ pub(super) const LATIN: &[(super::languages::Language, &str)] = &[
         na naar niet niets nog nu of om omdat onder ons onze ook op over reeds te tegen toch toen tot u uit uw van veel voor waar waarom waren was wat \
         welke wel werd wezen wie wij wil worden wordt zal ze zelf zich zij zijn zo zonder zou",
     ),
+    (
+        super::languages::Language::Swedish,
+        "alla allt att av bara blev bli blir då där de dem denna deras dess det detta din dina ditt dom du efter eftersom eller en \
+        ett era från få går hade han hans har henne hennes hon honom hur här ingen inget inte jag ju kan kunde med mellan mig mina mitt mot \
+        mycket när nog nu någon något några och också oss på så sådan sedan sig sina sitt ska skall skulle som till upp ut utan vad var vara \
+        varför varit varje vars vem vi vid vilka vilken vilket vår våra är",
+    ),
+    (
+        super::languages::Language::Danish,
+        "af alle alt anden av bare ble blev bli blive bliver da de dem denne dere deres det dette din dine disse dog du efter ei ej \
+        eller en enn er et etter få fik fordi går hadde han hans har havde hele hende hendes hos hun hva hvad hvem hver hvilke hvilken hvis \
+        hvor hvordan hvorfor hvornår ikke ind ingen inn ja jeg jer jo kan kun kunne lidt mange med meget mellem mens mere mig mit mitt mot \
+        mye må nå når ned nei nej noe noen noget nogen nogle nok nu og også op opp os oss på seg sig sine sit sitt skal skulle som så til \
+        ud ut uten var ved vi vil ville vor vår være været vært",
+    ),
+    (
+        super::languages::Language::Polish,
+        "aby albo bardzo bez będzie bo był była było były być chyba ci cię czego czemu czy czyli dla dlaczego gdy gdzie ich ile inne \
+        innych ja jak jaka jaki jakie jako je jednak jego jej jemu jest jestem jeszcze jeśli już kiedy kogo komu kto która które którego \
+        której który których którzy lub mają mi mnie moja moje może można mój mu na nad nam nami nas nasz nasza nawet nic nich nie nią nim \
+        niż o od ona oni ono oraz po ponieważ przed przez przy są się skąd swoje swój ta tak także te tego tej temu też tę tobie tu twoja \
+        twoje twój ty tych tylko tym u w wam więc wszystko z za ze że żeby",
+    ),
+    (
+        super::languages::Language::Czech,
+        "aby ani asi až bez bude byl byla bylo byli být což co či další ho já jak jaká jaké jaký jako je jeho jej její jejich jen \
+        ještě jsem jsi jsme jsou jste k kam kde kdo kdy když která které který kteří mám máme mě mezi mi mně mnou moje můj může na nad nám \
+        nás náš naše ne nebo něco není než nic nich o od ona oni ono po podle pokud potom proč proto protože před přes při s se svůj ta tak \
+        také takže tě tebe tedy tento této ti tobě toho tomu tu tuto tvoje tvůj ty u už v vám vás váš ve více všechno však z za zde ze že",
+    ),
+    (
+        super::languages::Language::Finnish,
+        "ei eikä eivät ehkä en enää entä et että heidän hän häntä hänen hänelle ja jo jos joka jossa joku jotka jotta kaikki kanssa \
+        koska kuin kuinka kuka kun kuten meidän mikä miksi millä milloin minkä minun minua minulla minulle minä missä mistä mitä mihin mukaan \
+        mutta myös nämä ne niin niitä niiden nyt ole olen olet oli olin olivat olla ollut onko ovat sekä se sen siellä sillä sinä sinun sitä \
+        siitä siinä tai tämä tämän tässä tuo vaan vai vain vielä voi",
+    ),
+    (
+        super::languages::Language::Hungarian,
+        "ahol aki akkor alatt által amely ami amikor annak az azért azok azt csak de egy egyik el előtt én engem ennek és ez ezt \
+        hanem hogy hogyan honnan hova igen itt kell lesz lett már még mert mi miért mikor milyen minden mit nagyon ne nekem neki nélkül nem \
+        nincs olyan ott ő ők pedig rá sem szerint te tehát után vagy vagyok vagyunk vannak vele velem volt voltak voltam",
+    ),
+    (
+        super::languages::Language::Turkish,
+        "acaba ancak artık aslında bana bazı belki beni benim bir biri birkaç biz bize bizim bu buna bunda bundan bunlar bunu bunun \
+        burada çok çünkü da daha de değil diye en gibi hangi hep hepsi için ile ise işte kadar kendi ki kimse mi mu mü nasıl ne neden nerede \
+        nereye niçin niye olan olarak oldu olduğu olduğunu olur onlar onlara onların onu onun orada öyle oysa sana sanki seni senin siz \
+        sizin sonra şey şu şöyle tüm var vardı ve veya yani yok zaten",
+    ),
+];
+
+/// Of the same languages, what English has too: every text has it, and it does not tell the language.
+pub(super) const SHARED: &[(super::languages::Language, &str)] = &[
+    (
+        super::languages::Language::Swedish,
+        "än åt den dig för ha i man men min om sin under över",
+    ),
+    (
+        super::languages::Language::Danish,
+        "at den dig end for fra ham her i kom man men min mine om over sin under",
+    ),
+    (
+        super::languages::Language::Polish,
+        "a ale by do go i im ma mam my no on one pod tam ten to was we",
+    ),
+    (
+        super::languages::Language::Czech,
+        "a ale by do i my no on pak pod pro si tam ten to",
+    ),
+    (super::languages::Language::Finnish, "he me no on"),
+    (
+        super::languages::Language::Hungarian,
+        "a ha hol is ki meg mint most s sok van",
+    ),
+    (
+        super::languages::Language::Turkish,
+        "ama az ben bile hem her kim o ona sen size ya",
+    ),
 ];
 
 /// Of Russian, and what is common in other languages with its letters.
@@ -66,6 +145,20 @@ pub(super) const CYRILLIC: &str = "а без был была были было �
 pub(super) const ARABIC: &str = "في من على إلى الى عن مع أن ان إن كان كانت كنت يكون هو هي هم هذا هذه ذلك تلك التي الذي الذين ما ماذا متى أين اين كيف كم لماذا \
     هل من أي اي لا لم لن قد لقد أو او و ثم بعد قبل عند عندما كل بعض غير أنا انا أنت انت نحن لي لك له لها لنا بي بك به بها فيه فيها منه منها عليه عليها \
     إذا اذا حتى حيث بين أيضا ايضا يا";
+
+/// Of Greek.
+pub(super) const GREEK: &str = "και το τα η ο οι τον την τη της του των τους τις ένα μια ένας με σε στο στη στην στον στα στις για από που πού πως πώς \
+    θα να δεν μη είναι είμαι είσαι ήταν ήμουν έχω έχει είχα είχε τι ποιος ποια ποιο πότε γιατί πόσο πόσα εγώ εσύ αυτός αυτή αυτό εμείς εσείς αυτοί μου \
+    σου μας σας αν ή ως όταν κι όμως αλλά πολύ εδώ εκεί";
+
+/// Of Hebrew, and with the letters that it puts in front of words.
+pub(super) const HEBREW: &str = "של את על אל אני אתה אתם אנחנו הוא היא הם הן זה זאת זו אלה מה מי מתי איפה איך כמה למה מדוע לא כן גם רק אבל או אם כי עם \
+    יש אין היה הייתה היו יהיה להיות לי לך לו לה לנו להם שלי שלך שלו שלה שלנו שלהם אותי אותך אותו אותה אותנו כל עוד כבר אז כאן שם מאוד יותר אחרי לפני \
+    בין אחר ב ל מ ה ו כ ש";
+
+/// Of Bengali.
+pub(super) const BENGALI: &str = "আমি আমার আমাকে আমরা আমাদের তুমি তোমার আপনি আপনার সে তার তাকে তারা তাদের এই এটা সেই ওই যে যা কি কী কে কখন কোথায় কেন কেমন কত \
+    এবং ও আর কিন্তু বা না নেই আছে ছিল ছিলাম হয় হবে হয়েছে করে করেছি করি থেকে জন্য সঙ্গে সাথে পর আগে খুব একটা একটি";
 
 /// Of Hindi.
 pub(super) const DEVANAGARI: &str = "मैं मैंने मुझे मेरा मेरी मेरे हम हमने हमारा हमारी हमारे तुम तुमने तुम्हारा आप आपने आपका आपकी आपके वह वे उस उसने उसका उसकी उसके उन उन्होंने \

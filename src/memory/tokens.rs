@@ -3,10 +3,12 @@
 //! Forms that look alike or mean the same letter are one (Unicode NFKD, lower case; accents of Latin and Greek, vowel points of
 //! Hebrew and Arabic fall away). Scripts that put no spaces between words give pairs of neighbours. Words of a to z come back to
 //! their English stems, whatever their language is, and beside that, where the text shows its language, to those of it. What holds
-//! digits, `@` or `_` is kept whole as well as in parts: `JIRA-1234`, `a@b.example`, `v1.2`.
+//! digits, `@` or `_` is kept whole as well as in parts: `JIRA-1234`, `a@b.example`, `v1.2`; what stands in groups, also as one.
 //!
 //! What is deleted is found in the index by its terms, so whoever changes any rule of terms, here, in `dates`, `cues`, `languages`
 //! or `stops`, counts [`crate::store::RULES`] up: every index is made anew before the daemon serves.
+
+mod groups;
 
 use std::collections::HashMap;
 
@@ -57,6 +59,8 @@ enum Part {
     Word { word: String, clipped: bool },
     /// What is the same in all languages.
     Token(Token),
+    /// Groups of figures that may be one number, as far as each of them.
+    Groups(Vec<String>),
 }
 
 /// Every term of a text, in its order.
@@ -70,16 +74,26 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
                 (word, weight)
             }
             Part::Token(token) => {
+                tokens.extend(groups::glued(&token.term).map(beside));
                 tokens.push(token);
                 continue;
             }
+            Part::Groups(all) => {
+                tokens.extend(all.into_iter().map(beside));
+                continue;
+            }
         };
-        if weight == Weight::Word && is_plain(&word) {
-            let own = languages
-                .others()
-                .map(|language| own(&word, language, &stems));
-            let weight = Weight::Beside;
-            tokens.extend(own.map(|term| Token { term, weight }));
+        if weight == Weight::Word {
+            let mut own: Vec<_> = match is_plain(&word) {
+                true => languages
+                    .others()
+                    .map(|language| own(&word, language, &stems))
+                    .collect(),
+                false => stems.beside(&word, false),
+            };
+            own.sort_unstable();
+            own.dedup();
+            tokens.extend(own.into_iter().map(beside));
         }
         let term = if weight == Weight::Stop {
             word
@@ -135,6 +149,8 @@ pub(super) fn asked(query: &str) -> Vec<Wanted> {
                             .then_with(|| a.cmp(b))
                     });
                     forms.dedup();
+                } else if !stop {
+                    forms.extend(stems.beside(&word, true));
                 }
                 (forms, stop)
             }
@@ -144,7 +160,12 @@ pub(super) fn asked(query: &str) -> Vec<Wanted> {
             {
                 continue;
             }
-            Part::Token(token) => (vec![token.term], token.weight == Weight::Stop),
+            Part::Token(token) => {
+                let mut forms: Vec<_> = groups::glued(&token.term).into_iter().collect();
+                forms.insert(0, token.term);
+                (forms, token.weight == Weight::Stop)
+            }
+            Part::Groups(all) => (all, false),
         };
         if !all.iter().any(|one| one.forms == forms) {
             all.push(Wanted { forms, stop });
@@ -187,6 +208,7 @@ fn parts(text: &str) -> (Vec<Part>, Languages, Stems) {
         _ => None,
     });
     let languages = Languages::of(words);
+    parts.extend(groups::spaced(&chars).into_iter().map(Part::Groups));
     (parts, languages, Stems::default())
 }
 
@@ -201,6 +223,13 @@ fn stem(word: &str, stems: &Stems) -> String {
     match is_plain(word) {
         true => stems.latin(word, Language::English),
         false => stems.other(word),
+    }
+}
+
+fn beside(term: String) -> Token {
+    Token {
+        term,
+        weight: Weight::Beside,
     }
 }
 
@@ -321,6 +350,19 @@ fn spaced(chars: &[char], begin: usize, into: &mut Vec<Part>) -> usize {
         }
         at += 1;
     }
+    // `C++` and `C#` are no `C`.
+    let sign = match chars.get(at..) {
+        Some(['#', ..]) => "#",
+        Some(['+', '+', ..]) => "++",
+        _ => "",
+    };
+    if let (1, [letter]) = (parts, &chars[begin..at])
+        && letter.is_alphabetic()
+        && let Some(Part::Word { word, .. }) = into.last_mut()
+    {
+        word.push_str(sign);
+        return at + sign.len();
+    }
     let all = &chars[begin..at];
     let identifies = |c: &char| c.is_numeric() || *c == '@' || *c == '_';
     if parts > 1 && all.iter().any(identifies) {
@@ -398,6 +440,19 @@ mod tests {
             ("елка", "Мы нарядили ёлку"),
             ("الكتاب", "قرأت كتابا"),
             ("किताब", "मैंने दो किताबें पढ़ीं"),
+            ("בית", "הבית שלי בירושלים"),
+            ("ירושלים", "הבית שלי בירושלים"),
+            ("בירושלים", "ירושלים יפה"),
+            ("חתול", "יש לי שני חתולים"),
+            ("ঢাকা", "আমি ঢাকায় থাকি"),
+            ("சென்னை", "நான் சென்னையில் வாழ்கிறேன்"),
+            ("Kraków", "Mieszkam w Krakowie od pięciu lat"),
+            ("Helsinki", "Minä asun nyt Helsingissä"),
+            ("Prag", "Jag har varit i Prag"),
+            ("böcker", "Vi har många böckerna och de är bra"),
+            ("İstanbul", "Ben bir yıl İstanbul'da yaşadım"),
+            ("evler", "Bu evlerden biri çok güzel"),
+            ("αθήνα", "Ζω στην Αθήνα"),
         ] {
             assert!(
                 finds(query, text),
@@ -427,6 +482,26 @@ mod tests {
         ] {
             assert!(finds(query, text), "{query}: {:?}", counted(text));
         }
+        for (query, text) in [
+            ("C3PO", "my robot is a C-3PO"),
+            ("C-3PO", "my robot is a C3PO"),
+            ("0301234567", "call 030-1234567, or not"),
+            ("0301234567", "call 030 123 45 67 10 times"),
+            ("030/123 45 67", "call 0301234567"),
+            ("+49 30 1234567", "call +49 (30) 1234567"),
+            ("DE89370400440532013000", "to DE89 3704 0044 0532 0130 00."),
+            ("GB29 NWBK 6016 1331 9268 19", "to GB29NWBK60161331926819"),
+            ("C++", "I write C++17"),
+            ("c#", "C#, and F#"),
+        ] {
+            let asked = asked(query);
+            let (terms, _) = counted(text);
+            let has = |form: &String| terms.iter().any(|(term, _)| term == form);
+            let found = asked.iter().any(|word| word.forms.iter().any(has));
+            assert!(found, "{query} in {text}: {asked:?} {terms:?}");
+        }
+        assert!(!finds("C++", "I write C#") && !finds("C", "I write C++"));
+        assert!(!finds("350", "it costs 3.50") && !finds("95", "from 9-5"));
         assert!(!finds("JIRA-1235", text));
         assert!(words("JIRA-1234").contains(&"jira-1234".to_owned()));
     }

@@ -34,7 +34,7 @@ struct NewInteraction {
     text: String,
     /// Who speaks, as a kind.
     role: RoleWord,
-    /// Who speaks, by name. Without it a `Name:` in front of the text counts.
+    /// Who speaks, by name. It is never read out of the text.
     #[schema(value_type = Option<OneLine>)]
     speaker: Option<String>,
     /// In which session. The turns of a session are read together, in the order in which they came.

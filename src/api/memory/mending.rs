@@ -31,7 +31,7 @@ struct InteractionChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, nullable = false, min_length = 1, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$", example = "I have been learning the cello since June")]
     text: Option<Option<String>>,
-    /// Who speaks, by name. Null: a `Name:` in front of the text counts, or nobody.
+    /// Who speaks, by name. Null: nobody is named.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<OneLine>)]
     speaker: Option<Option<String>>,

@@ -1,7 +1,7 @@
 //! Dates with figures in them.
 
 use super::Time;
-use super::calendar::{Means, Side, is_doubtful, means, nth, tens};
+use super::calendar::{Means, Side, is_day, is_doubtful, is_month, is_year, means, nth, tens};
 use super::pieces::{Piece, What};
 use super::reader::{Reader, turn};
 use chrono::Datelike as _;
@@ -155,17 +155,13 @@ impl Reader {
         };
         let year = i32::try_from(first).ok()?;
         let next = self.pieces.get(at + 1);
-        if next.is_some_and(|piece| piece.text == "年") {
-            if let Some((month, next)) = self.count(at + 2)
-                && self
-                    .pieces
-                    .get(next)
-                    .is_some_and(|piece| piece.text == "月")
-            {
-                return self.dense_month(Some(year), month, next + 1);
+        if next.is_some_and(|piece| is_year(&piece.text)) {
+            let next = self.behind(at + 1);
+            if let Some((month, next)) = self.month_in_figures(next) {
+                return self.dense_month(Some(year), month, next);
             }
             self.months(year, 1, 12);
-            return Some(at + 2);
+            return Some(next);
         }
         if sign(at + 1) == Some('-')
             && let Some((month @ 1..=12, 2)) = figures(at + 2)
@@ -185,6 +181,13 @@ impl Reader {
         Some(self.behind(at))
     }
 
+    /// `5月`: the number, and what comes behind it.
+    pub(super) fn month_in_figures(&self, at: usize) -> Option<(i32, usize)> {
+        let (month, next) = self.count(at)?;
+        let sign = self.pieces.get(next)?;
+        is_month(&sign.text).then(|| (month, self.behind(next)))
+    }
+
     /// Behind `月`: the day, if any.
     pub(super) fn dense_month(
         &mut self,
@@ -198,7 +201,7 @@ impl Reader {
         let day = self.count(at).filter(|(_, next)| {
             self.pieces
                 .get(*next)
-                .is_some_and(|piece| matches!(piece.text.as_str(), "日" | "号" | "號"))
+                .is_some_and(|piece| is_day(&piece.text))
         });
         let next = day.map_or(at, |(_, next)| next + 1);
         let day = day.and_then(|(day, _)| u32::try_from(day).ok());

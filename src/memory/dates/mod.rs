@@ -8,6 +8,7 @@ mod calendar;
 mod figures;
 mod pieces;
 mod reader;
+mod words;
 
 use std::collections::BTreeSet;
 
@@ -322,6 +323,55 @@ mod tests {
     }
 
     #[test]
+    fn languages_with_more_endings_than_the_tables_have() {
+        for (text, times) in [
+            ("어제 뭐 했지", "2023-06-13"),
+            ("지난주 금요일에", "2023-06-09"),
+            ("지난 금요일", "2023-06-09"),
+            ("지난달에 갔어", "2023-05-01+31"),
+            ("3일 전", "2023-06-11"),
+            ("두 달 전", "2023-04-01+30"),
+            ("이틀 전에", "2023-06-12"),
+            ("일주일 전", "2023-06-04+7"),
+            ("2021년 5월 7일", "2021-05-07"),
+            ("작년 5월에", "2022-05-01+31"),
+            ("5월 7일", "2023-05-07"),
+            ("일이 많아서 전화를 못 했어", ""),
+            ("去年五月", "2022-05-01+31"),
+            ("dün gittik", "2023-06-13"),
+            ("geçen yıl", "2022-01-01+365"),
+            ("iki hafta önce", "2023-05-28+7"),
+            ("7 Mayıs 2021", "2021-05-07"),
+            ("hace once días", "2023-06-02+3"),
+            ("wczoraj", "2023-06-13"),
+            ("dwa tygodnie temu", "2023-05-28+7"),
+            ("w zeszłym roku", "2022-01-01+365"),
+            ("7 maja 2021", "2021-05-07"),
+            ("w zeszły piątek", "2023-06-09"),
+            ("včera", "2023-06-13"),
+            ("před dvěma týdny", "2023-05-28+7"),
+            ("minulý týden", "2023-06-05+7"),
+            ("7. května 2021", "2021-05-07"),
+            ("i går, i förrgår", "2023-06-13 2023-06-12"),
+            ("för två veckor sedan", "2023-05-28+7"),
+            ("förra månaden", "2023-05-01+31"),
+            ("for to uger siden", "2023-05-28+7"),
+            ("χθες", "2023-06-13"),
+            ("πριν από δύο εβδομάδες", "2023-05-28+7"),
+            ("τον περασμένο μήνα", "2023-05-01+31"),
+            ("7 Μαΐου 2021", "2021-05-07"),
+            ("אתמול", "2023-06-13"),
+            ("לפני שבועיים", "2023-05-28+7"),
+            ("בשבוע שעבר", "2023-06-05+7"),
+            ("לפני שלושה חודשים", "2023-03-01+31"),
+            ("ב-7 במאי 2021", "2021-05-07"),
+            ("ביום שישי", "2023-06-09 2023-06-16"),
+        ] {
+            assert_eq!(said(text), times, "{text}");
+        }
+    }
+
+    #[test]
     fn a_question_without_a_year_is_about_every_year() {
         let asks = |text| shown(asked(text, on("2023-06-14")).0);
         assert_eq!(asks("Where did she go in May?"), "5x1");
@@ -381,7 +431,7 @@ mod tests {
         #[test]
         fn words_of_time_in_any_order_are_read(words in prop::collection::vec(prop::sample::select(vec![
             "last", "may", "May", "7", "2023", "9999", "2021", "-", "/", ".", "年", "月", "日", "前", "三", "十", "ago", "weeks", "years", "in", "vor", "hace",
-            "يومين", "next", "friday", "summer", "of", "上周", "五", "the", "day", "before", "yesterday", " ", "a",
+            "يومين", "년", "월", "일", "전", "한", "어제", "i", "går", "יום", "שני", "hafta", "once", "next", "friday", "summer", "of", "上周", "五", "the", "day", "before", "yesterday", " ", "a",
         ]), 0..12), now in -3_000_000..3_000_000_i32, glue in any::<bool>()) {
             let text = words.join(if glue { "" } else { " " });
             spoken(&text, now);

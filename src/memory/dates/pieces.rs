@@ -20,7 +20,7 @@ pub(super) enum What {
     Word,
     /// Figures and how many; an ending as in `9th` belongs to them.
     Figures(u32, usize),
-    /// One sign of a script without spaces.
+    /// One sign of a script without spaces, or of one where words grow together.
     Dense,
     Sign(char),
     Space,
@@ -31,7 +31,7 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let is_dense = |c: char| {
         matches!(
             c.script(),
-            Script::Han | Script::Hiragana | Script::Katakana
+            Script::Han | Script::Hiragana | Script::Katakana | Script::Hangul
         )
     };
     let class = |c: char| match c {

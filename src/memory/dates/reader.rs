@@ -2,7 +2,8 @@
 
 use chrono::{Datelike as _, Months, NaiveDate};
 
-use super::calendar::{LONGEST, Means, Side, Unit, dense, digit, means};
+use super::calendar::{Means, Side, Unit, dense, digit, is_month, means, pair};
+use super::words::LONGEST;
 use super::pieces::{Piece, What, pieces};
 use super::{Span, Time, date, number};
 
@@ -81,8 +82,18 @@ impl Reader {
                     self.months(self.said.year() + which, month, 3);
                     return Some(behind);
                 }
+                if unit == Unit::Year
+                    && let Some((month, behind)) = self.month_in_figures(next)
+                {
+                    return self.dense_month(Some(self.said.year() + which), month, behind);
+                }
                 self.unit(which, unit);
                 Some(next)
+            }
+            Means::Two(unit) => {
+                let behind = self.ago_behind(next)?;
+                self.long_ago(2, unit)?;
+                Some(behind)
             }
             Means::Number(_) => self.counted(at),
             Means::Ago(Side::Front) => self.ago(next),
@@ -98,11 +109,19 @@ impl Reader {
     pub(super) fn means(&self, at: usize) -> Option<(Means, usize)> {
         let piece = self.pieces.get(at)?;
         match piece.what {
-            What::Word => Some((means(&piece.text)?, self.behind(at))),
+            What::Word => {
+                let next = self.behind(at);
+                let second = self.pieces.get(next);
+                let two = second.and_then(|second| pair(&piece.text, &second.text));
+                match two {
+                    Some(means) => Some((means, self.behind(next))),
+                    None => Some((means(&piece.text)?, next)),
+                }
+            }
             What::Dense => (1..=LONGEST).rev().find_map(|long| {
                 let all = self.pieces.get(at..at + long)?;
                 let signs: String = all.iter().map(|piece| piece.text.as_str()).collect();
-                Some((dense(&signs)?, at + long))
+                Some((dense(&signs)?, self.behind(at + long - 1)))
             }),
             _ => None,
         }
@@ -264,9 +283,7 @@ impl Reader {
         }
         match means {
             Means::Unit(unit) => {
-                let (Means::Ago(Side::Behind), behind) = self.means(self.filled(next))? else {
-                    return None;
-                };
+                let behind = self.ago_behind(next)?;
                 self.long_ago(1, unit)?;
                 Some(behind)
             }
@@ -314,7 +331,7 @@ impl Reader {
     pub(super) fn is_led(&self, at: usize) -> bool {
         let led = [
             "in", "of", "since", "until", "till", "by", "during", "from", "for", "the", "im", "en",
-            "em", "au", "nel", "on", "mid", "early", "late",
+            "em", "au", "nel", "on", "mid", "early", "late", "w", "we", "v", "ve", "od", "i",
         ];
         self.before(at)
             .is_some_and(|piece| piece.what == What::Word && led.contains(&piece.text.as_str()))
@@ -338,12 +355,26 @@ impl Reader {
         Some((weekday, at + 1))
     }
 
+    /// What comes behind an `ago` here.
+    fn ago_behind(&self, at: usize) -> Option<usize> {
+        match self.means(self.filled(at))? {
+            (Means::Ago(Side::Behind), behind) => Some(behind),
+            // As it stands here without dots, Turkish `önce` is eleven in Spanish.
+            (Means::Number(11), behind) if self.pieces.get(at)?.text == "once" => {
+                let unit = self.before(at).map(|piece| piece.text.as_str());
+                let own = matches!(unit, Some("gun" | "hafta" | "ay" | "yıl" | "sene"));
+                own.then_some(behind)
+            }
+            _ => None,
+        }
+    }
+
     /// A number here, in figures or in words.
     pub(super) fn count(&self, at: usize) -> Option<(i32, usize)> {
         let piece = self.pieces.get(at)?;
         let (number, next) = match piece.what {
             What::Figures(number, 1..=4) => (number, self.behind(at)),
-            What::Dense => self.dense_number(at)?,
+            What::Dense if digit(&piece.text).is_some() => self.dense_number(at)?,
             _ => match self.means(at)? {
                 (Means::Number(number), next) => (number, next),
                 _ => return None,
@@ -374,15 +405,14 @@ impl Reader {
             What::Space => next + 1,
             _ => self.filled(next),
         };
-        if let Some(piece) = self.pieces.get(next).filter(|piece| piece.text == "月") {
-            debug_assert_eq!(piece.what, What::Dense);
-            return self.dense_month(None, count, next + 1);
+        if is_month(&self.pieces.get(next)?.text) {
+            return self.dense_month(None, count, self.behind(next));
         }
         let (Means::Unit(unit), behind) = self.means(next)? else {
             return None;
         };
         let before = self.before(at).map(|piece| piece.text.as_str());
-        if let Some((Means::Ago(Side::Behind), behind)) = self.means(self.filled(behind)) {
+        if let Some(behind) = self.ago_behind(behind) {
             self.long_ago(count, unit)?;
             return Some(behind);
         }
@@ -406,6 +436,7 @@ impl Reader {
             self.long_ago(2, unit)?;
             return Some(next);
         }
+        let at = self.filled(at);
         let (count, next) = self.count(at).unwrap_or((1, at));
         let (Means::Unit(unit), next) = self.means(self.filled(next))? else {
             return None;
