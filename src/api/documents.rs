@@ -357,7 +357,7 @@ impl From<MemoryError> for Problem {
             }
             MemoryError::Changed(_) => Self::conflict("version-changed", words),
             MemoryError::Miscounted { .. } => Self::conflict("count-changed", words),
-            MemoryError::NoRandom => {
+            MemoryError::NoRandom | MemoryError::Broken => {
                 tracing::error!("{words}");
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 Self::new(status, "internal", "Something is wrong inside", words)

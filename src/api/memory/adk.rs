@@ -1,5 +1,7 @@
 //! Memory in the shape that Google's Agent Development Kit calls (`BaseMemoryService`).
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
@@ -13,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
+use crate::memory::context::short;
 use crate::memory::{BATCH, Filter, Item, Query, Role, Said, check_name};
 
 /// Memories of one answer: the kit has no number of its own.
@@ -34,8 +37,8 @@ struct AdkSearch {
     /// In whose memory.
     #[schema(min_length = 1, max_length = 255)]
     user_id: String,
-    /// At most 8 KiB.
-    #[schema(min_length = 1, example = "Which instrument does she play?")]
+    /// Of one above 8 KiB both ends are looked for. Empty: nothing is found.
+    #[schema(example = "Which instrument does she play?")]
     query: String,
 }
 
@@ -118,8 +121,17 @@ async fn search(
     body: Result<Json<AdkSearch>, JsonRejection>,
 ) -> Result<Json<AdkMemories>, Problem> {
     let Json(body) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    check_name("app_name", &body.app_name).map_err(Problem::bad_request)?;
+    let user = Some(body.user_id.as_str());
+    // The kit asks with whatever was said last, a pasted text or a picture too, and tells nobody of a refusal.
+    let (question, _) = short(body.query);
+    if question.trim().is_empty() {
+        door.memory.reaches(&principal, user)?;
+        let memories = Vec::new();
+        return Ok(Json(AdkMemories { memories }));
+    }
     let query = Query {
-        text: body.query,
+        text: question,
         most: HITS,
         filter: Filter {
             app: Some(body.app_name),
@@ -128,7 +140,6 @@ async fn search(
         },
         ..Query::default()
     };
-    let user = Some(body.user_id.as_str());
     let found = door.memory.search(&principal, user, query).await?;
     let memories = found.hits.into_iter().map(|hit| hit.item.into());
     Ok(Json(AdkMemories {
@@ -138,7 +149,10 @@ async fn search(
 
 /// A time, as seconds since 1970 or in words.
 #[derive(Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "no time; give seconds since 1970, or write it as 2025-05-31T12:00:00Z"
+)]
 enum AdkTime {
     /// Seconds since 1970.
     Seconds(f64),
@@ -149,12 +163,12 @@ enum AdkTime {
 /// An event of a session. What else it has is not read.
 #[derive(Deserialize, ToSchema)]
 struct AdkEvent {
-    /// By which it is kept once.
-    #[schema(min_length = 1)]
-    id: String,
-    /// `user`, or the agent's name.
-    #[schema(min_length = 1, max_length = 255)]
-    author: String,
+    /// By which it is kept once; without one its author, time and text tell it from others.
+    #[serde(default)]
+    id: Option<String>,
+    /// `user`, or the agent's name: of whatever has a text.
+    #[serde(default)]
+    author: Option<String>,
     /// When it happened; now, where it is not said.
     #[serde(default)]
     timestamp: Option<AdkTime>,
@@ -194,7 +208,7 @@ struct AdkAdded {
 }
 
 /// Keeps the events of a session word for word, as `BaseMemoryService.add_session_to_memory` wants it. A session may come again as it
-/// grows: each event is kept once, by its id. At most 1 MiB at once.
+/// grows: each event is kept once, by its id, or without one by what it says. At most 1 MiB at once.
 #[utoipa::path(post, path = "/v1/memory/adk/sessions", operation_id = "memory.adk.add_session", tag = "memory",
     request_body = AdkSession,
     responses((status = 201, body = AdkAdded), (status = 400, body = Problem), (status = 403, body = Problem),
@@ -214,9 +228,9 @@ async fn add_session(
         check_name(what, name).map_err(Problem::bad_request)?;
     }
     let all = session.events.len();
-    let mut said = Vec::new();
+    let (mut said, mut seen) = (Vec::new(), HashMap::new());
     for (at, event) in session.events.into_iter().enumerate() {
-        let turn = turn(&session.app_name, &session.id, event);
+        let turn = turn(&session.app_name, &session.id, event, &mut seen);
         let turn = turn.map_err(|why| Problem::bad_request(format!("events[{at}]: {why}")))?;
         said.extend(turn);
     }
@@ -233,15 +247,21 @@ async fn add_session(
             .memory
             .add(&principal, Some(&session.user_id), some)
             .await?;
-        let new = kept.iter().filter(|(_, new)| *new).count();
+        let new = kept.iter().filter(|one| one.new).count();
         done.added += new;
         done.known += kept.len() - new;
     }
     Ok((StatusCode::CREATED, Json(done)))
 }
 
-/// An event, as it is kept; `None`: it says nothing.
-fn turn(app: &str, session: &str, event: AdkEvent) -> Result<Option<Said>, String> {
+/// An event, as it is kept; `None`: it says nothing. `seen`: how often each without an id came before in this session.
+fn turn(
+    app: &str,
+    session: &str,
+    event: AdkEvent,
+    seen: &mut HashMap<[u8; 32], u32>,
+) -> Result<Option<Said>, String> {
+    let occurred_at = event.timestamp.as_ref().map(time).transpose()?;
     if event.partial == Some(true) {
         return Ok(None);
     }
@@ -253,33 +273,26 @@ fn turn(app: &str, session: &str, event: AdkEvent) -> Result<Option<Said>, Strin
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let occurred_at = match event.timestamp {
-        None => None,
-        Some(AdkTime::Words(at)) => Some(at),
-        Some(AdkTime::Seconds(seconds)) => {
-            let millis = seconds * 1000.0;
-            // So far a double is exact.
-            let whole = (millis.abs() < 9e15).then_some(millis as i64);
-            let at = whole.and_then(DateTime::from_timestamp_millis);
-            Some(at.ok_or("timestamp is no time: give seconds since 1970")?)
+    let author = event.author.unwrap_or_default();
+    check_name("author", &author)?;
+    let key = match event.id.filter(|id| !id.is_empty()) {
+        // Each of them may be as long as a name, and all together as one key.
+        Some(id) => hash(&[app, session, &id]),
+        None => {
+            let at = occurred_at.map_or_else(String::new, |at| at.timestamp_millis().to_string());
+            // The two parts more keep it apart from whatever has an id.
+            let said = hash(&[app, session, &author, &at, &text]);
+            let again = seen.entry(said).or_default();
+            *again += 1;
+            hash(&[app, session, &author, &at, &text, &again.to_string()])
         }
     };
-    let is_user = event.author == "user";
-    // Each of them may be as long as a name, and all together as one key.
-    let mut key = Sha256::new();
-    for part in [app, session, event.id.as_str()] {
-        key.update(part.as_bytes());
-        key.update([0]);
-    }
-    let key: String = key
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let is_user = author == "user";
     Ok(Some(Said {
         text,
         role: if is_user { Role::User } else { Role::Assistant },
-        speaker: (!is_user).then_some(event.author),
+        speaker: (!is_user).then_some(author),
         session: Some(session.to_owned()),
         app: Some(app.to_owned()),
         metadata: None,
@@ -287,4 +300,25 @@ fn turn(app: &str, session: &str, event: AdkEvent) -> Result<Option<Said>, Strin
         expires_at: None,
         once: Some(format!("adk:{key}")),
     }))
+}
+
+fn time(said: &AdkTime) -> Result<DateTime<Utc>, String> {
+    let seconds = match said {
+        AdkTime::Words(at) => return Ok(*at),
+        AdkTime::Seconds(seconds) => seconds,
+    };
+    let millis = seconds * 1000.0;
+    // So far a double is exact.
+    let whole = (millis.abs() < 9e15).then_some(millis as i64);
+    let at = whole.and_then(DateTime::from_timestamp_millis);
+    at.ok_or_else(|| "timestamp is no time: give seconds since 1970".to_owned())
+}
+
+fn hash(parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().into()
 }
