@@ -365,7 +365,7 @@ impl From<MemoryError> for Problem {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 Self::new(status, "busy", "Busy", words).retry_after(5)
             }
-            MemoryError::NoRandom => {
+            MemoryError::NoRandom | MemoryError::Broken => {
                 tracing::error!("{words}");
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 Self::new(status, "internal", "Something is wrong inside", words)

@@ -1,12 +1,19 @@
 //! What stands in requests of more than one operation: null told from what was left out, sizes of pages, names, addresses and
-//! tags of loads, and how a load is left at a registry that cannot be told.
+//! tags of loads, times of memories, and how a load is left at a registry that cannot be told.
 
 use std::borrow::Cow;
 
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use chrono::{DateTime, FixedOffset, Utc};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+use super::Problem;
+use crate::memory::moment;
 
 /// Most instances of one page.
 pub(super) const MOST: u32 = 100;
@@ -23,6 +30,46 @@ where
     T: Deserialize<'de>,
 {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// A time of a memory: what is none is told how one is written.
+pub(super) fn time<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<DateTime<Utc>>, D::Error> {
+    Ok(zoned(deserializer)?.map(|at| at.to_utc()))
+}
+
+/// The same, with its zone.
+pub(super) fn zoned<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<DateTime<FixedOffset>>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| moment(&text).map_err(D::Error::custom))
+        .transpose()
+}
+
+/// The same as [`time`], where null is told from what was left out.
+pub(super) fn given_time<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<DateTime<Utc>>>, D::Error> {
+    time(deserializer).map(Some)
+}
+
+/// No body: one that is not read would be passed over, and with it what its sender means.
+pub(super) struct NoBody;
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let body = Bytes::from_request(request, state).await;
+        match body.is_ok_and(|body| body.is_empty()) {
+            true => Ok(Self),
+            false => Err(Problem::bad_request(
+                "this takes no body; what it is about stands in its path and query",
+            )),
+        }
+    }
 }
 
 /// How a load is deleted.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::given::zoned;
 use super::memory::search::{KindWord, SearchFilters};
 use super::memory::words::OneLine;
 use super::{Door, Problem, guarded};
@@ -54,6 +55,7 @@ struct Prompt {
     filters: Option<SearchFilters>,
     /// The time of the question, from which "last week" counts, and in whose zone days are told; now, in the zone of the
     /// daemon's machine, where it is not said.
+    #[serde(default, deserialize_with = "zoned")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     now: Option<DateTime<FixedOffset>>,
 }

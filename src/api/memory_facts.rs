@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::given::given;
+use super::given::{NoBody, given_time, time};
 use super::memory::words::OneLine;
 use super::{Door, Problem, guarded};
 use crate::identity::{Principal, Scope};
@@ -213,8 +213,10 @@ struct NewFact {
     #[schema(min_length = 1, max_length = 300)]
     text: String,
     /// Since when it is so.
+    #[serde(default, deserialize_with = "time")]
     valid_from: Option<DateTime<Utc>>,
     /// Until when it was so.
+    #[serde(default, deserialize_with = "time")]
     valid_until: Option<DateTime<Utc>>,
     /// Ids of interactions of this user that say it. When the last of them goes, the fact goes.
     #[serde(default)]
@@ -273,11 +275,11 @@ struct FactChange {
     #[schema(min_length = 1, max_length = 300)]
     text: Option<String>,
     /// Null: nobody knows.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given_time")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     valid_from: Option<Option<DateTime<Utc>>>,
     /// Null: it is still so.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given_time")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     valid_until: Option<Option<DateTime<Utc>>>,
 }
@@ -312,6 +314,7 @@ async fn reject(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
     Path(id): Path<String>,
+    NoBody: NoBody,
 ) -> Result<Json<FactView>, Problem> {
     let fact = door.memory.reject_fact(&principal, &id).await?;
     Ok(Json(fact.into()))
@@ -399,7 +402,7 @@ async fn status(
     Ok(Json(door.memory.reading(&principal, user)?.into()))
 }
 
-/// Has what was said read for facts now, without waiting until nothing more is said. It goes on behind the answer.
+/// Has what was said read for facts now, without waiting until nothing more is said. It goes on behind the answer. A body is refused.
 #[utoipa::path(post, path = "/v1/memory/facts/read", operation_id = "memory.facts.read", tag = "memory", params(Whose),
     responses((status = 202, body = ReadingView, description = "As it was before"), (status = 400, body = Problem),
         (status = 403, body = Problem)))]
@@ -407,6 +410,7 @@ async fn read(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
     whose: Result<Query<Whose>, QueryRejection>,
+    NoBody: NoBody,
 ) -> Result<(StatusCode, Json<ReadingView>), Problem> {
     let Query(whose) = whose.map_err(|error| Problem::bad_request(error.body_text()))?;
     let user = whose.user_id.as_deref();

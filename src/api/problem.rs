@@ -17,6 +17,11 @@ use crate::store::StoreError;
 
 /// What every `type` begins with; the word behind it never changes its meaning.
 const TYPES: &str = "urn:jarkeeper:problem:";
+/// What stands before the place and the cause in a refusal of a body or a query.
+const SAID_BEFORE: [&str; 2] = [
+    "Failed to deserialize the JSON body into the target type: ",
+    "Failed to deserialize query string: ",
+];
 /// Longest plain text that becomes a `detail`, bytes.
 const LONGEST_WORDS: usize = 4 * 1024;
 
@@ -66,6 +71,13 @@ impl Problem {
     /// 400: the request is not one.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         let status = StatusCode::BAD_REQUEST;
+        let mut detail = detail.into();
+        // What the libraries below us say first is what the title says.
+        for begin in SAID_BEFORE {
+            if let Some(rest) = detail.strip_prefix(begin) {
+                detail = rest.to_owned();
+            }
+        }
         Self::new(
             status,
             "invalid-request",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
 use super::daemon::Daemon;
-use super::memory_verbs::Whose;
+use super::memory_verbs::{Whose, time};
 use super::{Stop, say, say_json};
 
 /// Where facts are.
@@ -41,10 +41,10 @@ pub(super) enum FactsVerb {
         #[command(flatten)]
         whose: Whose,
         /// Since when it is so
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = time)]
         since: Option<DateTime<Utc>>,
         /// Until when it was so
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = time)]
         until: Option<DateTime<Utc>>,
         /// The id of an interaction that says it; again for more
         #[arg(long = "source", value_name = "ID")]
@@ -58,10 +58,10 @@ pub(super) enum FactsVerb {
         #[arg(long)]
         text: Option<String>,
         /// Since when it is so
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = time)]
         since: Option<DateTime<Utc>>,
         /// Until when it was so
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = time)]
         until: Option<DateTime<Utc>>,
     },
     /// Rejects a fact: it is not found any more, and not read out of the same turns again
@@ -112,7 +112,7 @@ pub(super) async fn run(daemon: &Daemon, verb: FactsVerb, json: bool) -> Result<
         true => say_json(answer),
         false => say(&told),
     };
-    let time = |at: Option<DateTime<Utc>>| at.map(|at| Value::from(at.to_rfc3339()));
+    let stamp = |at: Option<DateTime<Utc>>| at.map(|at| Value::from(at.to_rfc3339()));
     match verb {
         FactsVerb::List {
             whose,
@@ -167,8 +167,8 @@ pub(super) async fn run(daemon: &Daemon, verb: FactsVerb, json: bool) -> Result<
         } => {
             let mut body = json!({ "text": text, "sources": sources });
             put(&mut body, "user_id", whose.user.map(Value::from));
-            put(&mut body, "valid_from", time(since));
-            put(&mut body, "valid_until", time(until));
+            put(&mut body, "valid_from", stamp(since));
+            put(&mut body, "valid_until", stamp(until));
             let fact = daemon.ask(Method::POST, FACTS, Some(&body)).await?;
             tell(&fact, format!("{}: kept", word(&fact, "id")))
         }
@@ -180,8 +180,8 @@ pub(super) async fn run(daemon: &Daemon, verb: FactsVerb, json: bool) -> Result<
         } => {
             let mut body = json!({});
             put(&mut body, "text", text.map(Value::from));
-            put(&mut body, "valid_from", time(since));
-            put(&mut body, "valid_until", time(until));
+            put(&mut body, "valid_from", stamp(since));
+            put(&mut body, "valid_until", stamp(until));
             let fact = daemon
                 .ask(Method::PATCH, &path(&id, ""), Some(&body))
                 .await?;

@@ -200,11 +200,8 @@ pub(super) async fn run(files: &Files, verb: MemoryVerb, json: bool) -> Result<(
         MemoryVerb::Export { whose } => export(&daemon, whose.user.as_deref()).await,
         MemoryVerb::Import { file, whose } => {
             let done = memory_import::run(&daemon, &file, whose.user.as_deref()).await?;
-            let told = format!(
-                "{} new, {} were kept before, {} documents, {} left out",
-                done["added"], done["known"], done["documents"], done["left_out"]
-            );
-            tell(&done, json, told)
+            tell(&done.json(), json, done.told())?;
+            done.end()
         }
         MemoryVerb::Stats { whose } => {
             let path = format!("/v1/memory/stats{}", of_user(whose.user.as_deref()));

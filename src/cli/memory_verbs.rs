@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::facts::FactsVerb;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
+
+use super::facts::FactsVerb;
+use crate::memory::moment;
 
 #[derive(Subcommand)]
 pub(super) enum MemoryVerb {
@@ -28,10 +30,10 @@ pub(super) enum MemoryVerb {
         #[arg(long, value_name = "NAME")]
         app: Option<String>,
         /// When it was said, as 2025-05-31T12:00:00Z; without it: now
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = time)]
         at: Option<DateTime<Utc>>,
         /// When it goes away
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = time)]
         expires: Option<DateTime<Utc>>,
         /// Keeps the same text with the same key once
         #[arg(long, value_name = "KEY")]
@@ -81,10 +83,10 @@ pub(super) enum MemoryVerb {
         #[arg(long)]
         text: Option<String>,
         /// When it was said
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = time)]
         at: Option<DateTime<Utc>>,
         /// When it goes away
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = time)]
         expires: Option<DateTime<Utc>>,
         /// Only where this is its version
         #[arg(long, value_name = "NUMBER")]
@@ -149,6 +151,11 @@ pub(super) struct Whose {
     pub(super) user: Option<String>,
 }
 
+/// A time, or how one is written.
+pub(super) fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    moment(text).map(|at| at.to_utc())
+}
+
 /// A role.
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum Role {
@@ -200,10 +207,10 @@ pub(super) struct Which {
     #[arg(long, value_enum)]
     role: Option<Role>,
     /// Only what was said then or later
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<DateTime<Utc>>,
     /// Only what was said before
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<DateTime<Utc>>,
 }
 

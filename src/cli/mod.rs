@@ -1,8 +1,8 @@
 //! Arguments, output and exit codes: one function a verb.
 //!
-//! Exit codes: 0 done, 1 something else failed, 2 wrong usage, 3 the configuration, a recipe or a recording is wrong,
-//! 4 another daemon is at work, 5 not alive, 6 a recipe was shown and not saved, 10 and above the class of a failed renewal
-//! ([`FailureClass::exit_code`]).
+//! Exit codes: 0 done, 1 something else failed, 2 wrong usage, 3 the configuration, a recipe or a recording is wrong, or a part
+//! of a memory's export could not be taken back, 4 another daemon is at work, 5 not alive, 6 a recipe was shown and not saved,
+//! 10 and above the class of a failed renewal ([`FailureClass::exit_code`]).
 
 mod add;
 mod arguments;
@@ -22,6 +22,7 @@ mod login;
 mod mcp;
 mod memory;
 mod memory_import;
+mod memory_lines;
 mod memory_verbs;
 mod model;
 mod named;

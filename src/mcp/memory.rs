@@ -12,7 +12,8 @@ use super::failed::Failed;
 use super::memory_shapes::{ITEMS, Listed, Memory, New, Wanted, Which, bounded, bounded_hits};
 use super::server::Server;
 use crate::identity::Principal;
-use crate::memory::{Filter, Item, Kind, MemoryError, Part, Query, Said};
+use crate::memory::context::short;
+use crate::memory::{Filter, Item, Kept, Kind, MemoryError, Part, Query, Said, check_name, moment};
 
 /// Items of one answer, where nobody says.
 const USUAL: usize = 10;
@@ -69,6 +70,9 @@ struct Added {
     id: String,
     /// Whether it is new; false: it was kept before under the same key.
     added: bool,
+    /// What of it came otherwise now than it was kept before, and was left as it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unlike: Vec<&'static str>,
 }
 
 /// What [`Server::delete_memory`] gives.
@@ -88,12 +92,17 @@ impl From<MemoryError> for Failed {
                 Self::new("unknown_memory", error.to_string())
                     .or("search_memory and list_memories give the ids of those that there are")
             }
-            MemoryError::Invalid(why) => Self::arguments(why.as_str()),
-            MemoryError::Conflict(_) => Self::new("key_of_another", error.to_string()),
+            MemoryError::Invalid(why) => Self::arguments(alone(why)),
+            MemoryError::Conflict(_) => {
+                Self::new("key_of_another", alone(&error.to_string()).to_owned())
+            }
             MemoryError::Crowded { .. } | MemoryError::Heavy { .. } => {
                 Self::new("memory_full", error.to_string()).or("a person has to make room")
             }
             MemoryError::Busy => Self::new("busy", error.to_string()),
+            MemoryError::Broken => {
+                Self::new("internal", error.to_string()).or("a person has to look")
+            }
             MemoryError::Store(_) | MemoryError::NoRandom => {
                 tracing::error!("a tool failed: {error}");
                 Self::new("storage", "Jarkeeper cannot read or write its own files")
@@ -104,6 +113,11 @@ impl From<MemoryError> for Failed {
     }
 }
 
+/// What is wrong with the one that came: a tool keeps one at a time.
+fn alone(why: &str) -> &str {
+    why.strip_prefix("interactions[0]: ").unwrap_or(why)
+}
+
 fn limit(said: Option<usize>) -> Result<usize, Failed> {
     let limit = said.unwrap_or(USUAL);
     match (1..=ITEMS).contains(&limit) {
@@ -112,14 +126,16 @@ fn limit(said: Option<usize>) -> Result<usize, Failed> {
     }
 }
 
+/// What the client calls itself, where that is a name.
+fn client(context: &RequestContext<RoleServer>) -> Option<String> {
+    let name = context.client_info()?.name;
+    check_name("app", &name).is_ok().then_some(name)
+}
+
 fn time(what: &str, said: Option<&str>) -> Result<Option<DateTime<Utc>>, Failed> {
     let read = |text: &str| {
-        let time = DateTime::parse_from_rfc3339(text);
-        time.map(|time| time.to_utc()).map_err(|_| {
-            Failed::arguments(format!(
-                "{what} is no time; write it as 2025-05-31T12:00:00Z"
-            ))
-        })
+        let time = moment(text).map(|time| time.to_utc());
+        time.map_err(|why| Failed::arguments(format!("{what} is {why}")))
     };
     said.map(read).transpose()
 }
@@ -142,8 +158,9 @@ impl Server {
         context: RequestContext<RoleServer>,
     ) -> Result<Json<Found>, Failed> {
         let principal = self.principal(&context)?;
+        let (question, cut) = short(wanted.query);
         let query = Query {
-            text: wanted.query,
+            text: question,
             most: limit(wanted.limit)?,
             context: wanted.neighbours.unwrap_or(0),
             filter: Filter {
@@ -159,7 +176,11 @@ impl Server {
             ..Query::default()
         };
         let user = wanted.user_id.as_deref();
-        let found = self.rooms.memory.search(&principal, user, query).await?;
+        let mut found = self.rooms.memory.search(&principal, user, query).await?;
+        if cut {
+            let why = "the query has more than 8 KiB: only its beginning and its end were looked for; a shorter one finds more";
+            found.warnings.push(why.to_owned());
+        }
         Ok(Json(Found {
             note: NOTE,
             memories: bounded_hits(found.hits),
@@ -191,16 +212,20 @@ impl Server {
             role: new.role.into(),
             speaker: new.speaker,
             session: new.session,
-            app: None,
-            metadata: None,
+            app: new.app.or_else(|| client(&context)),
+            metadata: new.metadata,
             occurred_at: time("occurred_at", new.occurred_at.as_deref())?,
             expires_at: None,
             once: new.idempotency_key,
         };
         let user = new.user_id.as_deref();
         let mut kept = self.rooms.memory.add(&principal, user, vec![said]).await?;
-        let (id, added) = kept.pop().unwrap_or_default();
-        Ok(Json(Added { id, added }))
+        let Kept { id, new, unlike } = kept.pop().unwrap_or_default();
+        Ok(Json(Added {
+            id,
+            added: new,
+            unlike,
+        }))
     }
 
     /// Lists what was said, the newest first. To find something, search_memory is the better way.

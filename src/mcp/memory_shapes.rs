@@ -63,7 +63,7 @@ impl From<RoleWord> for Role {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
-    /// The question, in the person's own words: names, things and times ("last May") in it lead to what was said.
+    /// The question, in the person's own words, at most 8 KiB: names, things and times ("last May") in it lead to what was said.
     pub(super) query: String,
     /// Whose memory; your own person's where it is not given.
     pub(super) user_id: Option<String>,
@@ -119,6 +119,10 @@ pub(super) struct New {
     pub(super) user_id: Option<String>,
     /// The session that it belongs to.
     pub(super) session: Option<String>,
+    /// The application that it was said to; what your client calls itself where it is not given.
+    pub(super) app: Option<String>,
+    /// What you want to find it by later, besides its words: at most 8 KiB of JSON.
+    pub(super) metadata: Option<Map<String, Value>>,
     /// When it was said, RFC 3339; now where it is not given.
     #[schemars(extend("format" = "date-time"))]
     pub(super) occurred_at: Option<String>,

@@ -46,7 +46,7 @@ pub struct Stats {
     pub facts: u64,
     /// Documents.
     pub documents: u64,
-    /// Bytes of the texts and metadata of turns and of the texts of facts, with what they said before.
+    /// Bytes of turns with their metadata, names and keys, 256 for each, and of the texts of facts, with what they said before.
     pub bytes: u64,
     /// Entries that the user may have: turns, passages and facts.
     pub most_entries: u32,

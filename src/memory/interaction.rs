@@ -6,12 +6,14 @@ use serde_json::Value;
 use super::documents::BARE_BYTES;
 use super::embed::{Model, Written};
 use super::entry::{indexed, terms};
+use super::moment::within;
 use super::query::{Filter, Kind};
 use super::said::{Interaction, Said, is_current, shown};
 use super::search::filtered;
 use super::{Memory, MemoryError};
 use crate::identity::Principal;
 use crate::ids;
+pub use crate::store::KeptTurn as Kept;
 use crate::store::{Added, Entry, InteractionRow, NewInteraction, Place, Quota, StoreError};
 
 /// Most interactions that are added at once.
@@ -27,6 +29,7 @@ pub(super) const QUOTA: Quota = Quota {
     entries: 1_000_000,
     bytes: 1 << 30,
     bare_bytes: BARE_BYTES,
+    bare_entries: 20_000,
 };
 /// A part of what was said, by the numbers of interactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub enum Part {
 
 impl Memory {
     /// Keeps what was said in a user's memory, all of it or nothing, in this order. When it is answered it is on the disk and
-    /// found. The id of each, and whether it is new.
+    /// found. What became of each.
     ///
     /// # Errors
     /// `Invalid` says which and why; `Conflict`, `Crowded`, `Foreign`; the store cannot be written.
@@ -48,7 +51,7 @@ impl Memory {
         by: &Principal,
         user: Option<&str>,
         all: Vec<Said>,
-    ) -> Result<Vec<(String, bool)>, MemoryError> {
+    ) -> Result<Vec<Kept>, MemoryError> {
         let user = user_of(by, user)?;
         if all.is_empty() || all.len() > BATCH {
             let why = format!("give 1 to {BATCH} interactions at once");
@@ -181,6 +184,14 @@ impl Memory {
         Ok(())
     }
 
+    /// Whether somebody may ask for a user's memory.
+    ///
+    /// # Errors
+    /// `Invalid` for a name that is none; `Foreign`.
+    pub fn reaches(&self, by: &Principal, user: Option<&str>) -> Result<(), MemoryError> {
+        user_of(by, user).map(drop)
+    }
+
     pub(super) fn row(&self, by: &Principal, id: &str) -> Result<InteractionRow, MemoryError> {
         let user = by.memory_of.as_deref();
         let found = self.store.interaction(by.person.as_str(), user, id)?;
@@ -212,8 +223,12 @@ pub(crate) async fn work<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, MemoryError> {
     let done = tokio::task::spawn_blocking(job).await;
-    // The process ends, or the panic hook has logged why.
-    done.map_err(|_| MemoryError::Store(StoreError::Closed))
+    done.map_err(|error| match error.is_panic() {
+        // The panic hook has logged where.
+        true => MemoryError::Broken,
+        // The process ends.
+        false => MemoryError::Store(StoreError::Closed),
+    })
 }
 
 /// Whether it is a name: not empty, in one line, not too long.
@@ -271,6 +286,8 @@ pub(super) fn prepare(
     if metadata.as_ref().is_some_and(|json| json.len() > METADATA) {
         return Err(format!("metadata has at most {METADATA} bytes of JSON"));
     }
+    within("occurred_at", said.occurred_at)?;
+    within("expires_at", said.expires_at)?;
     if said.expires_at.is_some_and(|end| end <= now) {
         return Err("expires_at is over already".to_owned());
     }

@@ -18,6 +18,7 @@ mod item;
 mod languages;
 mod learned;
 mod mending;
+mod moment;
 mod places;
 mod query;
 mod rank;
@@ -39,7 +40,7 @@ use crate::store::{NoRoom, Store, StoreError};
 pub use care::{Matched, Session, Stats, User};
 use documents::{BYTES, MOST};
 use embed::Embedder;
-pub use interaction::{BATCH, Part};
+pub use interaction::{BATCH, Kept, Part};
 use places::{Place, Places};
 
 pub use documents::{Document, DocumentKind, FolderState, extract_here};
@@ -47,6 +48,7 @@ pub(crate) use interaction::{one_line as check_name, work};
 pub use item::{Item, Learned, Passage};
 pub use learned::{FactText, FactVersion, ReadingStatus};
 pub use mending::{Mend, Version};
+pub use moment::moment;
 pub use query::{Filter, Found, Hit, Kind, Query, Score};
 pub use rank::Parts;
 pub use said::{Interaction, Role, Said};
@@ -95,19 +97,22 @@ pub enum MemoryError {
     Conflict(usize),
     /// The user may not have so many entries.
     #[error(
-        "this user's memory has {has} entries and may have {most}; delete some first, by a filter or one by one, or give entries an \
-         expires_at"
+        "{} has {has} entries and may have {most}; delete some first, by a filter or one by one, or give entries an expires_at{}",
+        if *bare { "all that this instance keeps" } else { "this user's memory" },
+        if *bare { ", or have the instance claimed by somebody with an account" } else { "" }
     )]
     Crowded {
         /// How many it has.
         has: u32,
         /// How many it may have.
         most: u32,
+        /// Whether that counts for all of a person who was only made for an instance.
+        bare: bool,
     },
-    /// The texts of the user would be larger than they may be.
+    /// What is kept of the user would be larger than it may be.
     #[error(
         "{} would have {would} bytes together, and may have {room}; delete some first{}",
-        if *bare { "all that this instance keeps" } else { "the texts of this user's memory" },
+        if *bare { "all that this instance keeps" } else { "what is kept in this user's memory" },
         if *bare { ", or have the instance claimed by somebody with an account" } else { "" }
     )]
     Heavy {
@@ -157,6 +162,9 @@ pub enum MemoryError {
         "the system gives no random numbers; try again, and see what is wrong with this machine"
     )]
     NoRandom,
+    /// Work on it broke off: a fault of ours.
+    #[error("this broke off by a fault of Jarkeeper's; its log says where")]
+    Broken,
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -165,10 +173,7 @@ pub enum MemoryError {
 impl From<NoRoom> for MemoryError {
     fn from(why: NoRoom) -> Self {
         match why {
-            NoRoom::Entries(has) => Self::Crowded {
-                has,
-                most: interaction::QUOTA.entries,
-            },
+            NoRoom::Entries { has, most, bare } => Self::Crowded { has, most, bare },
             NoRoom::Bytes { would, room, bare } => Self::Heavy { would, room, bare },
         }
     }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::MemoryError;
 use super::interaction::one_line;
 use super::item::Item;
+use super::moment::within;
 use super::said::{Interaction, Role};
 use crate::store::{Entry, LEARNED, PASSAGE};
 
@@ -134,12 +135,14 @@ impl Filter {
         names && role.is_none() && kind.is_none() && since.is_none() && until.is_none()
     }
 
-    /// Whether the names in it are names.
+    /// Whether the names in it are names, and the times are times.
     pub(super) fn check(&self) -> Result<(), MemoryError> {
         for (what, name) in [("session", &self.session), ("app", &self.app)] {
             let checked = name.as_deref().map_or(Ok(()), |name| one_line(what, name));
             checked.map_err(MemoryError::Invalid)?;
         }
+        within("since", self.since).map_err(MemoryError::Invalid)?;
+        within("until", self.until).map_err(MemoryError::Invalid)?;
         if self.metadata.as_ref().is_some_and(Map::is_empty) {
             let why = "metadata is empty; leave it out where it does not matter".to_owned();
             return Err(MemoryError::Invalid(why));

@@ -1,6 +1,6 @@
 //! Finding what is remembered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -9,6 +9,7 @@ use super::dates::day;
 use super::embed::Meant;
 use super::interaction::{user_of, work};
 use super::item::{self, Item};
+use super::moment::within;
 use super::query::{Filter, Found, Hit, Kind, Query, Score};
 use super::rank::{Around, Parts, Question, Ranked, rank};
 use super::said::Role;
@@ -19,7 +20,7 @@ use crate::store::{Entry, MemoryRead, NameKind, Store, StoreError, Vector};
 /// Most hits of one answer.
 const MOST_HITS: usize = 200;
 /// Longest question, bytes.
-const QUERY: usize = 8 << 10;
+pub(super) const QUERY: usize = 8 << 10;
 /// Entries whose rows are looked at for one answer, the best first: for their metadata, and for what was said again and again.
 const LOOKED_AT: usize = 5000;
 /// Most of them that are read at once.
@@ -124,6 +125,7 @@ impl Memory {
         if query.context > CONTEXT {
             return invalid(format!("context is 0 to {CONTEXT}"));
         }
+        within("now", query.now).map_err(MemoryError::Invalid)?;
         let (store, now) = (self.store.clone(), (self.clock)());
         let speakers = store.speakers(person.as_str(), &user)?;
         let meant = match parts.semantic {
@@ -194,7 +196,13 @@ impl Finder<'_> {
         let Some((mut read, places)) = found else {
             return because(found_here, "nothing is kept for this user yet");
         };
-        found_here.kept = read.entries.len();
+        let over: HashSet<u32> = self
+            .store
+            .over_in(read.space, self.now)?
+            .into_iter()
+            .collect();
+        let there = |entry: &Entry| !over.contains(&entry.doc);
+        found_here.kept = read.entries.iter().filter(|one| there(one)).count();
         let means = read.similar.iter().any(Option::is_some);
         match (means, read.waiting) {
             (false, _) => {}
@@ -231,37 +239,49 @@ impl Finder<'_> {
             places.into_iter().for_each(|at| pass[at] = true);
             ranked.retain(|one| pass[one.at]);
         }
+        let any = !ranked.is_empty();
+        ranked.retain(|one| there(&read.entries[one.at]));
         found_here.matched = ranked.len();
         if ranked.is_empty() {
-            return because(
-                found_here,
-                "nothing that passes shares a word with the query",
-            );
+            let reason = match any {
+                true => "what shares a word with the query is over",
+                false => "nothing that passes shares a word with the query",
+            };
+            return because(found_here, reason);
         }
         let further = first(&mut ranked, LOOKED_AT);
-        found_here.hits = self.hits(&read, &around, &ranked)?;
+        let passed;
+        (found_here.hits, passed) = self.hits(&read, &around, &ranked)?;
+        if query.filter.metadata.is_some() {
+            // Only their rows tell it.
+            found_here.matched = passed;
+            if further > 0 {
+                found_here.warnings.push(format!("matched counts only those of the best {LOOKED_AT}, of {further} more nobody looked at the metadata"));
+            }
+        }
         if further > 0 && found_here.hits.len() < query.most {
-            let matched = found_here.matched;
-            found_here.warnings.push(format!("only the best {LOOKED_AT} of {matched} that fit were looked at for their metadata and for what is said again and again; a narrower filter or question reaches the others"));
+            let all = LOOKED_AT + further;
+            found_here.warnings.push(format!("only the best {LOOKED_AT} of {all} that fit were looked at for their metadata and for what is said again and again; a narrower filter or question reaches the others"));
         }
         if found_here.hits.is_empty() {
             return because(
                 found_here,
-                "what shares a word with the query has other metadata, or is over",
+                "what shares a word with the query has other metadata",
             );
         }
         Ok(found_here)
     }
 
-    /// The best that are there and have the metadata; what was said several times stands there once. `ranked`: the best first.
+    /// The best that are there and have the metadata; what was said several times stands there once. How many have the metadata,
+    /// where some are asked for. `ranked`: the best first.
     fn hits(
         &self,
         read: &MemoryRead,
         around: &Around,
         ranked: &[Ranked],
-    ) -> Result<Vec<Hit>, StoreError> {
+    ) -> Result<(Vec<Hit>, usize), StoreError> {
         let most = self.query.most;
-        let mut hits: Vec<Hit> = Vec::new();
+        let (mut hits, mut passed) = (Vec::<Hit>::new(), 0);
         let mut said: HashMap<(u8, u32, String), usize> = HashMap::new();
         // Mostly the first ones are all that is needed; further ones come in larger parts.
         let (mut left, mut count) = (ranked, most);
@@ -280,6 +300,10 @@ impl Finder<'_> {
                 if !self.query.filter.has_metadata_of(&item) {
                     continue;
                 }
+                passed += 1;
+                if hits.len() == most {
+                    continue;
+                }
                 let text = item.text().trim().to_owned();
                 let key = (entry.kind, entry.speaker, text);
                 if let Some(first) = said.get(&key) {
@@ -288,12 +312,12 @@ impl Finder<'_> {
                 }
                 said.insert(key, hits.len());
                 hits.push(self.hit(read, around, one, item)?);
-                if hits.len() == most {
-                    return Ok(hits);
+                if hits.len() == most && self.query.filter.metadata.is_none() {
+                    return Ok((hits, passed));
                 }
             }
         }
-        Ok(hits)
+        Ok((hits, passed))
     }
 
     fn hit(

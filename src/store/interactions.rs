@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
+use super::again::{KeptTurn, known};
 use super::learned_turns::leave_turn;
 use super::memory_blocks::Entry;
 use super::memory_index::{Indexed, NameKind, Terms, append, cut_all, use_name};
@@ -67,8 +68,8 @@ pub struct NewInteraction {
 /// What became of interactions that were to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Added {
-    /// The id of each, and whether it is new; one that is not was kept before under the same idempotency key.
-    Ids(Vec<(String, bool)>),
+    /// What became of each.
+    Ids(Vec<KeptTurn>),
     /// The one at this place has the idempotency key of another text. None was kept.
     Conflict(usize),
     /// The memory would have more than it may. None was kept.
@@ -161,7 +162,7 @@ impl Store {
         })
     }
 
-    /// The numbers of a space's interactions that are over.
+    /// The numbers of a space's interactions that are over, and of the facts that they alone support.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -169,7 +170,11 @@ impl Store {
         self.read(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT doc FROM interactions WHERE expires_at <= ?1 AND space = ?2",
+                    "WITH over AS (SELECT doc FROM interactions WHERE expires_at <= ?1 AND space = ?2)
+                     SELECT doc FROM over UNION
+                     SELECT doc FROM learned_sources AS fact WHERE space = ?2 AND source IN over AND NOT EXISTS
+                       (SELECT 1 FROM learned_sources AS other
+                        WHERE space = ?2 AND doc = fact.doc AND source NOT IN over)",
                 )?
                 .query_map((millis(now), space), |row| row.get(0))?
                 .collect()
@@ -338,7 +343,8 @@ fn add(
     };
     let new = || all.iter().zip(&before).filter(|(_, id)| id.is_none());
     let count = u32::try_from(new().count()).unwrap_or(u32::MAX);
-    let bytes = new().map(|(one, _)| bytes(&one.row)).sum();
+    let bytes = new().map(|(one, _)| bytes(&one.row, one.once.as_deref()));
+    let bytes = bytes.sum();
     if count > 0
         && let Err(why) =
             spaces::has_room(connection, person, found.as_ref(), (count, bytes), most)?
@@ -352,8 +358,8 @@ fn add(
     };
     let (mut ids, mut indexed) = (Vec::new(), Vec::new());
     for (mut one, before) in all.into_iter().zip(before) {
-        if let Some(id) = before {
-            ids.push((id, false));
+        if let Some(kept) = before {
+            ids.push(kept);
             continue;
         }
         let (at, doc) = (space.id, space.next_doc);
@@ -362,7 +368,11 @@ fn add(
         use_names(connection, at, &one.row, entry, &mut space.next_name)?;
         entry.doc = doc;
         insert(connection, at, doc, &one)?;
-        ids.push((one.row.id, true));
+        ids.push(KeptTurn {
+            id: one.row.id,
+            new: true,
+            unlike: Vec::new(),
+        });
         indexed.push(one.indexed);
     }
     append(connection, space.id, &indexed)?;
@@ -370,10 +380,21 @@ fn add(
     Ok(Added::Ids(ids))
 }
 
-/// Bytes of a turn, as spaces count them.
-pub(super) fn bytes(row: &InteractionRow) -> u64 {
-    (row.text.len() + row.metadata.as_ref().map_or(0, String::len)) as u64
+/// Bytes of a turn, as spaces count them: its text and metadata, its names and key, and what its row takes besides.
+pub(super) fn bytes(row: &InteractionRow, once: Option<&str>) -> u64 {
+    let texts = [&row.metadata, &row.speaker, &row.session, &row.app];
+    let texts = texts.into_iter().flatten().map(String::len);
+    let length = row.text.len() + texts.sum::<usize>() + once.map_or(0, str::len);
+    length as u64 + ROW
 }
+
+/// The same of one that is kept. The schema counts so too where it comes from a time that counted less.
+const BYTES: &str = "octet_length(text) + coalesce(octet_length(metadata), 0) + coalesce(octet_length(speaker), 0)
+   + coalesce(octet_length(session), 0) + coalesce(octet_length(app), 0) + coalesce(octet_length(once), 0) + 256";
+/// Bytes of what one said before.
+pub(super) const OLD_BYTES: &str = "octet_length(text) + coalesce(octet_length(metadata), 0) + 256";
+/// What a row takes besides, with its part of the index and its meaning, bytes: as in [`BYTES`].
+pub(super) const ROW: u64 = 256;
 
 /// Gives an entry the numbers of its row's names.
 pub(super) fn use_names(
@@ -410,21 +431,19 @@ fn remove(
     for one in all {
         let doc = &one.doc;
         let older: i64 = connection
-            .prepare_cached(
-                "SELECT coalesce(sum(octet_length(text) + coalesce(octet_length(metadata), 0)), 0)
-                 FROM interaction_versions WHERE space = ?1 AND doc = ?2",
-            )?
+            .prepare_cached(&format!(
+                "SELECT coalesce(sum({OLD_BYTES}), 0) FROM interaction_versions WHERE space = ?1 AND doc = ?2"
+            ))?
             .query_row((space, doc), |row| row.get(0))?;
         leave_turn(connection, space, *doc, terms)?;
         let own: Option<(Option<String>, i64, u64)> = connection
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "DELETE FROM interactions WHERE space = ?1 AND doc = ?2
-                 RETURNING octet_length(text) + coalesce(octet_length(metadata), 0), version,
-                   CASE WHEN version <> ?3 THEN text END, occurred_at",
-            )?
+                 RETURNING CASE WHEN version <> ?3 THEN text END, occurred_at, {BYTES}"
+            ))?
             .query_row((space, doc, one.version), |row| {
-                let bytes: i64 = row.get(0)?;
-                Ok((row.get(2)?, row.get(3)?, bytes.unsigned_abs()))
+                let bytes: i64 = row.get(2)?;
+                Ok((row.get(0)?, row.get(1)?, bytes.unsigned_abs()))
             })
             .optional()?;
         if let Some((edited, at, own)) = own {
@@ -443,53 +462,6 @@ fn remove(
     let entries = u32::try_from(gone.len()).unwrap_or(u32::MAX);
     spaces::shrink(connection, space, entries, bytes)?;
     Ok(gone.len())
-}
-
-/// The ids of those that were kept before, or come twice here; the place of one that has another's key.
-fn known(
-    connection: &Connection,
-    space: Option<&spaces::Space>,
-    all: &[NewInteraction],
-) -> rusqlite::Result<Result<Vec<Option<String>>, usize>> {
-    let mut here: HashMap<&str, &InteractionRow> = HashMap::new();
-    let mut ids = Vec::with_capacity(all.len());
-    for (at, one) in all.iter().enumerate() {
-        let row = &one.row;
-        let Some(once) = &one.once else {
-            ids.push(None);
-            continue;
-        };
-        if let Some(first) = here.get(once.as_str()) {
-            if (&first.role, &first.text) != (&row.role, &row.text) {
-                return Ok(Err(at));
-            }
-            ids.push(Some(first.id.clone()));
-            continue;
-        }
-        let found: Option<(String, bool)> = match space {
-            None => None,
-            Some(space) => connection
-                .prepare_cached(
-                    // What it said at first is still the same text, also after it was mended.
-                    "SELECT id, role = ?3 AND (text = ?4 OR EXISTS (SELECT 1 FROM interaction_versions AS old
-                       WHERE old.space = interactions.space AND old.doc = interactions.doc AND old.text = ?4))
-                     FROM interactions WHERE space = ?1 AND once = ?2",
-                )?
-                .query_row((space.id, once, &row.role, &row.text), |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })
-                .optional()?,
-        };
-        match found {
-            Some((_, false)) => return Ok(Err(at)),
-            Some((id, true)) => ids.push(Some(id)),
-            None => {
-                here.insert(once, row);
-                ids.push(None);
-            }
-        }
-    }
-    Ok(Ok(ids))
 }
 
 fn insert(
@@ -580,6 +552,7 @@ mod tests {
         entries: 1000,
         bytes: 1 << 20,
         bare_bytes: 1 << 20,
+        bare_entries: 3,
     };
 
     async fn store() -> (tempfile::TempDir, Store) {
@@ -633,10 +606,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_was_only_made_for_an_instance_has_fewer_entries_in_all() {
+        let (_folder, store) = store().await;
+        let person = "INSERT INTO people (id, role, scopes, reach, created_at) VALUES ('b', 'member', '', '[]', 0)";
+        store
+            .write(move |connection| connection.execute(person, []).map(drop))
+            .await
+            .unwrap();
+        let add = |user: &str, ids: &[&str]| {
+            let all = ids.iter().map(|id| turn(id, "x")).collect();
+            store.add_interactions("b".to_owned(), user.to_owned(), all, MOST)
+        };
+        assert!(matches!(
+            add("u", &["a", "b"]).await.unwrap(),
+            Added::Ids(_)
+        ));
+        assert!(matches!(add("v", &["c"]).await.unwrap(), Added::Ids(_)));
+        let full = NoRoom::Entries {
+            has: 3,
+            most: 3,
+            bare: true,
+        };
+        assert_eq!(add("w", &["d"]).await.unwrap(), Added::Full(full));
+        // Others are not held to that.
+        keep(
+            &store,
+            ["e", "f", "g", "h"].map(|id| turn(id, "x")).to_vec(),
+        )
+        .await;
+    }
+
+    #[tokio::test]
     async fn a_hundred_versions_stay_and_what_is_counted_is_what_is_there() {
         let (_folder, store) = store().await;
         keep(&store, vec![turn("a", "0000"), turn("b", "x")]).await;
-        assert_eq!(bytes_of(&store), 4 + 7 + 1 + 7);
+        // Each has a session of one byte, and its row.
+        assert_eq!(bytes_of(&store), (4 + 7 + 257) + (1 + 7 + 257));
         for at in 1..=130 {
             edit(&store, "a", &format!("{at:04}")).await;
         }
@@ -644,7 +649,8 @@ mod tests {
         let old = store.interaction_versions(place).unwrap();
         assert_eq!((old.len(), old[0].version), (100, 31));
         assert_eq!(old[99].text, "0129");
-        assert_eq!(bytes_of(&store), 101 * 11 + 8);
+        let old = 100 * (4 + 7 + 256);
+        assert_eq!(bytes_of(&store), old + (4 + 7 + 257) + (1 + 7 + 257));
         // Both at once, and with them their space and its name.
         let other = store.interaction("p", None, "b").unwrap().unwrap().place;
         let deleted = store.delete_interactions(vec![place, other, place], terms);

@@ -237,6 +237,7 @@ mod tests {
             entries: 100,
             bytes: 10_000,
             bare_bytes: 10_000,
+            bare_entries: 100,
         };
         store
             .add_interactions("p".to_owned(), "u".to_owned(), turns, most)

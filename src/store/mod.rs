@@ -6,6 +6,7 @@
 //! Writes are gathered: all that wait when the writer comes round go into one transaction, each behind a savepoint of its
 //! own, so that one that fails takes no other with it. An answer comes after the commit.
 
+mod again;
 mod audit;
 mod claims;
 mod clients;
@@ -57,6 +58,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
+pub use again::KeptTurn;
 pub use audit::{AuditRow, AuditSearch};
 pub use claims::{BehindRow, ClaimRow, Claimed};
 pub use clients::{ClientRow, Forget};

@@ -1,7 +1,7 @@
 //! Spaces: the memory of one user within its person. How much is in one, and how a whole one goes.
 //!
-//! `count` is of entries: turns, passages and facts; `bytes` is of the texts and the metadata of turns, and of the texts of facts,
-//! both with what they said before.
+//! `count` is of entries: turns, passages and facts; `bytes` is of turns with their metadata, names and keys and 256 for each, and of the
+//! texts of facts, both with what they said before.
 //! Whoever adds or takes away says so in the same transaction. The texts of documents have a room of their own.
 
 use rusqlite::{Connection, OptionalExtension as _, named_params};
@@ -49,7 +49,7 @@ pub struct SpaceRow {
     pub user: String,
     /// Turns, passages and facts.
     pub entries: u32,
-    /// Bytes of the texts of turns and facts.
+    /// Bytes of turns and facts.
     pub bytes: u64,
 }
 
@@ -61,17 +61,26 @@ pub(super) const VERSIONS: u32 = 100;
 pub struct Quota {
     /// Turns, passages and facts.
     pub entries: u32,
-    /// Bytes of the texts of turns and facts.
+    /// Bytes of turns and facts.
     pub bytes: u64,
     /// The same of all users of a person who was only made for an instance, and of its documents.
     pub bare_bytes: u64,
+    /// Turns, passages and facts of all users of such a person.
+    pub bare_entries: u32,
 }
 
 /// Why there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoRoom {
-    /// The user has this many entries already, or would have more than it may.
-    Entries(u32),
+    /// There are this many entries already, and with the new ones there would be more than may be.
+    Entries {
+        /// How many there are.
+        has: u32,
+        /// How many there may be.
+        most: u32,
+        /// Whether that counts for all of a person who was only made for an instance.
+        bare: bool,
+    },
     /// The texts would have so many bytes.
     Bytes {
         /// How many they would have.
@@ -195,20 +204,30 @@ pub(super) fn has_room(
     more: (u32, u64),
     most: Quota,
 ) -> rusqlite::Result<Result<(), NoRoom>> {
-    let (count, bytes) = space.map_or((0, 0), |space| (space.count, space.bytes));
-    if count.saturating_add(more.0) > most.entries {
-        return Ok(Err(NoRoom::Entries(count)));
-    }
+    let (mut has, bytes) = space.map_or((0, 0), |space| (space.count, space.bytes));
     let (mut would, mut room) = (bytes.saturating_add(more.1), most.bytes);
+    let mut entries = most.entries;
     let bare = is_bare(connection, person)?;
     if bare {
-        room = most.bare_bytes;
+        (entries, room) = (most.bare_entries, most.bare_bytes);
+        has = entries_of(connection, person)?;
         would = held(connection, person)?.saturating_add(more.1);
+    }
+    if has.saturating_add(more.0) > entries {
+        let most = entries;
+        return Ok(Err(NoRoom::Entries { has, most, bare }));
     }
     Ok(match would > room {
         true => Err(NoRoom::Bytes { would, room, bare }),
         false => Ok(()),
     })
+}
+
+/// Turns, passages and facts of every user of a person.
+fn entries_of(connection: &Connection, person: &str) -> rusqlite::Result<u32> {
+    connection
+        .prepare_cached("SELECT coalesce(sum(count), 0) FROM memory_spaces WHERE person = ?1")?
+        .query_row([person], |row| row.get(0))
 }
 
 /// Bytes of all that a person keeps: turns and facts of every user, and documents.

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
-use super::interactions::{INTERACTION, InteractionRow, Place, bytes, interaction_row, use_names};
+use super::interactions::{
+    INTERACTION, InteractionRow, OLD_BYTES, Place, ROW, bytes, interaction_row, use_names,
+};
 use super::learned_turns::change_turn;
 use super::memory_index::{Indexed, Terms, cut, put_back};
 use super::spaces::{self, NoRoom, Quota, VERSIONS};
@@ -132,11 +134,11 @@ fn versions(connection: &Connection, place: Place) -> rusqlite::Result<Vec<Versi
 /// Deletes the oldest versions that are too many; how many bytes they had.
 fn prune(connection: &Connection, place: Place) -> rusqlite::Result<u64> {
     let gone: Vec<i64> = connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "DELETE FROM interaction_versions WHERE space = ?1 AND doc = ?2 AND version <=
                (SELECT version FROM interaction_versions WHERE space = ?1 AND doc = ?2 ORDER BY version DESC LIMIT 1 OFFSET ?3)
-             RETURNING octet_length(text) + coalesce(octet_length(metadata), 0)",
-        )?
+             RETURNING {OLD_BYTES}"
+        ))?
         .query_map((place.space, place.doc, VERSIONS), |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(gone.into_iter().map(i64::unsigned_abs).sum())
@@ -164,12 +166,19 @@ fn edit(
     let person: String = connection
         .prepare_cached("SELECT person FROM memory_spaces WHERE id = ?1")?
         .query_row([space], |row| row.get(0))?;
-    // What it said before stays, and takes room.
-    let bytes = bytes(&row);
+    // What it said before stays, and takes room; its names and key stay as long as it has them. The key is the same.
+    let before = old.text.len() + old.metadata.as_ref().map_or(0, String::len);
+    let (more, less) = (before as u64 + ROW + bytes(&row, None), bytes(&old, None));
     let Some(mut whole) = spaces::find(connection, &person, &old.user)? else {
         return Ok(Edited::Gone);
     };
-    if let Err(why) = spaces::has_room(connection, &person, Some(&whole), (0, bytes), most)? {
+    if let Err(why) = spaces::has_room(
+        connection,
+        &person,
+        Some(&whole),
+        (0, more.saturating_sub(less)),
+        most,
+    )? {
         return Ok(Edited::Full(why));
     }
     connection
@@ -211,9 +220,9 @@ fn edit(
             ":expires": row.expires_at.map(millis), ":version": old.version + 1, ":updated": millis(now),
         })?;
     // Numbers and bytes alone are written here: the entry keeps its number, and facts that are outdated now are still kept.
-    spaces::grow(connection, &whole, 0, bytes)?;
+    spaces::grow(connection, &whole, 0, more)?;
     let gone = prune(connection, row.place)?;
-    spaces::shrink(connection, space, 0, gone)?;
+    spaces::shrink(connection, space, 0, less + gone)?;
     // As it is kept: times have milliseconds.
     let row = connection
         .prepare_cached(&format!("{INTERACTION} WHERE space = ?1 AND doc = ?2"))?

@@ -1,5 +1,7 @@
 //! Memory in the shape that Google's Agent Development Kit calls (`BaseMemoryService`).
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
@@ -16,6 +18,7 @@ use utoipa_axum::routes;
 use super::super::{Door, Problem, guarded};
 use super::words::{OneLine, Text};
 use crate::identity::{Principal, Scope};
+use crate::memory::context::short;
 use crate::memory::{BATCH, Filter, Item, Query, Role, Said, check_name};
 
 /// Memories of one answer: the kit has no number of its own.
@@ -37,8 +40,8 @@ struct AdkSearch {
     /// In whose memory.
     #[schema(value_type = OneLine)]
     user_id: String,
-    /// At most 8 KiB.
-    #[schema(value_type = Text)]
+    /// Of one above 8 KiB both ends are looked for. Empty: nothing is found.
+    #[schema(example = "Which instrument does she play?")]
     query: String,
 }
 
@@ -122,8 +125,17 @@ async fn search(
     body: Result<Json<AdkSearch>, JsonRejection>,
 ) -> Result<Json<AdkMemories>, Problem> {
     let Json(body) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    check_name("app_name", &body.app_name).map_err(Problem::bad_request)?;
+    let user = Some(body.user_id.as_str());
+    // The kit asks with whatever was said last, a pasted text or a picture too, and tells nobody of a refusal.
+    let (question, _) = short(body.query);
+    if question.trim().is_empty() {
+        door.memory.reaches(&principal, user)?;
+        let memories = Vec::new();
+        return Ok(Json(AdkMemories { memories }));
+    }
     let query = Query {
-        text: body.query,
+        text: question,
         most: HITS,
         filter: Filter {
             app: Some(body.app_name),
@@ -132,7 +144,6 @@ async fn search(
         },
         ..Query::default()
     };
-    let user = Some(body.user_id.as_str());
     let found = door.memory.search(&principal, user, query).await?;
     let memories = found.hits.into_iter().map(|hit| hit.item.into());
     Ok(Json(AdkMemories {
@@ -142,7 +153,10 @@ async fn search(
 
 /// A time, as seconds since 1970 or in words.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "no time; give seconds since 1970, or write it as 2025-05-31T12:00:00Z"
+)]
 enum AdkTime {
     /// Seconds since 1970.
     Seconds(f64),
@@ -150,16 +164,16 @@ enum AdkTime {
     Words(DateTime<Utc>),
 }
 
-/// The furthest time that is one, either way, seconds from 1970.
-const FURTHEST: f64 = 8e12;
+/// The first and the last second of the years 1 to 9999.
+const YEARS: (f64, f64) = (-62_135_596_800.0, 253_402_300_799.0);
 
 impl PartialSchema for AdkTime {
     fn schema() -> RefOr<Schema> {
         let seconds = ObjectBuilder::new()
             .schema_type(Type::Number)
             .description(Some("Seconds since 1970."))
-            .minimum(Some(-FURTHEST))
-            .maximum(Some(FURTHEST));
+            .minimum(Some(YEARS.0))
+            .maximum(Some(YEARS.1));
         let words = ObjectBuilder::new()
             .schema_type(Type::String)
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
@@ -177,12 +191,13 @@ impl ToSchema for AdkTime {}
 /// An event of a session. What else it has is not read.
 #[derive(Deserialize, ToSchema)]
 struct AdkEvent {
-    /// By which it is kept once.
-    #[schema(min_length = 1)]
-    id: String,
-    /// `user`, or the agent's name.
-    #[schema(value_type = OneLine)]
-    author: String,
+    /// By which it is kept once; without one its author, time and text tell it from others.
+    #[serde(default)]
+    id: Option<String>,
+    /// `user`, or the agent's name: of whatever has a text.
+    #[serde(default)]
+    #[schema(value_type = Option<OneLine>)]
+    author: Option<String>,
     /// When it happened; now, where it is not said.
     #[serde(default)]
     timestamp: Option<AdkTime>,
@@ -222,7 +237,7 @@ struct AdkAdded {
 }
 
 /// Keeps the events of a session word for word, as `BaseMemoryService.add_session_to_memory` wants it. A session may come again as it
-/// grows: each event is kept once, by its id. At most 1 MiB at once.
+/// grows: each event is kept once, by its id, or without one by what it says. At most 1 MiB at once.
 #[utoipa::path(post, path = "/v1/memory/adk/sessions", operation_id = "memory.adk.add_session", tag = "memory",
     request_body = AdkSession,
     responses((status = 201, body = AdkAdded), (status = 400, body = Problem), (status = 403, body = Problem),
@@ -242,9 +257,9 @@ async fn add_session(
         check_name(what, name).map_err(Problem::bad_request)?;
     }
     let all = session.events.len();
-    let mut said = Vec::new();
+    let (mut said, mut seen) = (Vec::new(), HashMap::new());
     for (at, event) in session.events.into_iter().enumerate() {
-        let turn = turn(&session.app_name, &session.id, event);
+        let turn = turn(&session.app_name, &session.id, event, &mut seen);
         let turn = turn.map_err(|why| Problem::bad_request(format!("events[{at}]: {why}")))?;
         said.extend(turn);
     }
@@ -261,20 +276,21 @@ async fn add_session(
             .memory
             .add(&principal, Some(&session.user_id), some)
             .await?;
-        let new = kept.iter().filter(|(_, new)| *new).count();
+        let new = kept.iter().filter(|one| one.new).count();
         done.added += new;
         done.known += kept.len() - new;
     }
     Ok((StatusCode::CREATED, Json(done)))
 }
 
-/// An event, as it is kept; `None`: it says nothing. What is no event is refused, whatever it says.
-fn turn(app: &str, session: &str, event: AdkEvent) -> Result<Option<Said>, String> {
-    if event.id.is_empty() {
-        return Err("id is empty; the kit gives every event one".to_owned());
-    }
-    check_name("author", &event.author)?;
-    let occurred_at = event.timestamp.map(time).transpose()?;
+/// An event, as it is kept; `None`: it says nothing. `seen`: how often each without an id came before in this session.
+fn turn(
+    app: &str,
+    session: &str,
+    event: AdkEvent,
+    seen: &mut HashMap<[u8; 32], u32>,
+) -> Result<Option<Said>, String> {
+    let occurred_at = event.timestamp.as_ref().map(time).transpose()?;
     if event.partial == Some(true) {
         return Ok(None);
     }
@@ -286,22 +302,26 @@ fn turn(app: &str, session: &str, event: AdkEvent) -> Result<Option<Said>, Strin
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let is_user = event.author == "user";
-    // Each of them may be as long as a name, and all together as one key.
-    let mut key = Sha256::new();
-    for part in [app, session, event.id.as_str()] {
-        key.update(part.as_bytes());
-        key.update([0]);
-    }
-    let key: String = key
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let author = event.author.unwrap_or_default();
+    check_name("author", &author)?;
+    let key = match event.id.filter(|id| !id.is_empty()) {
+        // Each of them may be as long as a name, and all together as one key.
+        Some(id) => hash(&[app, session, &id]),
+        None => {
+            let at = occurred_at.map_or_else(String::new, |at| at.timestamp_millis().to_string());
+            // The two parts more keep it apart from whatever has an id.
+            let said = hash(&[app, session, &author, &at, &text]);
+            let again = seen.entry(said).or_default();
+            *again += 1;
+            hash(&[app, session, &author, &at, &text, &again.to_string()])
+        }
+    };
+    let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let is_user = author == "user";
     Ok(Some(Said {
         text,
         role: if is_user { Role::User } else { Role::Assistant },
-        speaker: (!is_user).then_some(event.author),
+        speaker: (!is_user).then_some(author),
         session: Some(session.to_owned()),
         app: Some(app.to_owned()),
         metadata: None,
@@ -311,13 +331,23 @@ fn turn(app: &str, session: &str, event: AdkEvent) -> Result<Option<Said>, Strin
     }))
 }
 
-fn time(said: AdkTime) -> Result<DateTime<Utc>, String> {
-    match said {
-        AdkTime::Words(at) => Ok(at),
-        AdkTime::Seconds(seconds) => {
-            let millis = (seconds.abs() <= FURTHEST).then_some((seconds * 1000.0) as i64);
-            let at = millis.and_then(DateTime::from_timestamp_millis);
-            at.ok_or_else(|| "timestamp is no time: give seconds since 1970".to_owned())
-        }
+fn time(said: &AdkTime) -> Result<DateTime<Utc>, String> {
+    let seconds = match said {
+        AdkTime::Words(at) => return Ok(*at),
+        AdkTime::Seconds(seconds) => seconds,
+    };
+    let millis = seconds * 1000.0;
+    // So far a double is exact.
+    let whole = (millis.abs() < 9e15).then_some(millis as i64);
+    let at = whole.and_then(DateTime::from_timestamp_millis);
+    at.ok_or_else(|| "timestamp is no time: give seconds since 1970".to_owned())
+}
+
+fn hash(parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
     }
+    hash.finalize().into()
 }

@@ -166,7 +166,8 @@ struct StatsView {
     documents: u64,
     /// Interactions, passages and facts together.
     entries: Share,
-    /// Bytes of the texts of interactions, with what they said before they were changed, and of facts.
+    /// Bytes of interactions: their texts, metadata, names and keys, and 256 for each, with what they said before they were changed; and of
+    /// the texts of facts.
     bytes: Share,
     /// Bytes of all that an instance keeps which nobody has claimed: its limit counts, and not that of `bytes`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -237,7 +238,7 @@ struct UserView {
     user_id: String,
     /// Interactions, passages and facts.
     entries: u32,
-    /// Bytes of the texts of interactions and facts.
+    /// Bytes of interactions and facts.
     bytes: u64,
 }
 

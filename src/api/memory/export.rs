@@ -130,7 +130,9 @@ fn fact(one: Learned) -> ExportLine {
 }
 
 /// Gives everything of a user's memory as JSON Lines: interactions with their history in the order in which they came, then documents,
-/// then facts, then a line of type `end`, without which it is not whole. `jarkeeper memory import` takes it back.
+/// then facts, then a line of type `end`, without which it is not whole. `jarkeeper memory import` takes it back, but for what was said
+/// before it was changed, facts that were replaced or outdated, and documents of the watched folder; a fact that a model read comes back as
+/// one that was stated, and what comes back was kept when it came back.
 #[utoipa::path(get, path = "/v1/memory/export", operation_id = "memory.export", tag = "memory", params(Whose),
     responses((status = 200, description = "A line a thing", content((ExportLine = "application/x-ndjson"))),
         (status = 400, body = Problem), (status = 403, body = Problem)))]

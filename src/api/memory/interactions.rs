@@ -11,11 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::super::given::time;
 use super::super::{Door, Problem, guarded};
 use super::words::{OneLine, Text};
 use super::{PAGE, RoleWord};
 use crate::identity::{Principal, Scope};
-use crate::memory::{BATCH, Filter, Interaction, Kind, Part, Role, Said};
+use crate::memory::{BATCH, Filter, Interaction, Kept, Kind, Part, Role, Said};
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
@@ -46,10 +47,12 @@ struct NewInteraction {
     /// What the application wants to know of it: at most 8 KiB of JSON.
     metadata: Option<Map<String, Value>>,
     /// When; now, where it is not said.
+    #[serde(default, deserialize_with = "time")]
     occurred_at: Option<DateTime<Utc>>,
     /// When it goes away.
+    #[serde(default, deserialize_with = "time")]
     expires_at: Option<DateTime<Utc>>,
-    /// The same key with the same text is kept once for a user.
+    /// The same key with the same text is kept once for a user, as it came first.
     #[schema(value_type = Option<OneLine>)]
     idempotency_key: Option<String>,
 }
@@ -73,11 +76,24 @@ struct AddedInteractions {
     ids: Vec<String>,
     /// How many are new; the others were kept before, under the same idempotency key.
     added: usize,
+    /// Those others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    known: Vec<KnownInteraction>,
+}
+
+/// An interaction that was kept before.
+#[derive(Serialize, ToSchema)]
+struct KnownInteraction {
+    /// Its place among those that came, from 0.
+    at: usize,
+    /// What of it came otherwise now. It stays as it is; PATCH changes it.
+    #[schema(example = json!(["session", "occurred_at"]))]
+    unlike: Vec<&'static str>,
 }
 
 /// Keeps what was said in a user's memory, all of it or nothing. When it is answered it is on the disk, and searches find it. No
-/// language model reads it. At most 1,000 interactions and 1 MiB at once; a user has at most a million entries and 1 GiB of texts, and an
-/// instance that nobody has claimed 16 MiB in all.
+/// language model reads it. At most 1,000 interactions and 1 MiB at once; a user has at most a million entries and 1 GiB of texts, names
+/// and keys (each interaction counts 256 bytes more), and an instance that nobody has claimed 20,000 entries and 16 MiB in all.
 #[utoipa::path(post, path = "/v1/memory/interactions", operation_id = "memory.interactions.add", tag = "memory",
     request_body = NewInteractions,
     responses((status = 201, body = AddedInteractions), (status = 400, body = Problem), (status = 403, body = Problem),
@@ -106,9 +122,14 @@ async fn add(
     });
     let user = body.user_id.as_deref();
     let kept = door.memory.add(&principal, user, said.collect()).await?;
-    let added = kept.iter().filter(|(_, new)| *new).count();
-    let ids = kept.into_iter().map(|(id, _)| id).collect();
-    Ok((StatusCode::CREATED, Json(AddedInteractions { ids, added })))
+    let added = kept.iter().filter(|one| one.new).count();
+    let (mut ids, mut known) = (Vec::with_capacity(kept.len()), Vec::new());
+    for (at, Kept { id, new, unlike }) in kept.into_iter().enumerate() {
+        ids.push(id);
+        known.extend((!new).then_some(KnownInteraction { at, unlike }));
+    }
+    let added = AddedInteractions { ids, added, known };
+    Ok((StatusCode::CREATED, Json(added)))
 }
 
 /// What was said.
@@ -185,8 +206,10 @@ struct Wanted {
     #[param(inline, value_type = Option<OneLine>)]
     app: Option<String>,
     /// Said then or later.
+    #[serde(default, deserialize_with = "time")]
     since: Option<DateTime<Utc>>,
     /// Said before.
+    #[serde(default, deserialize_with = "time")]
     until: Option<DateTime<Utc>>,
     /// Whose metadata has each member of this JSON object with the same value.
     #[param(min_length = 2, example = json!("{\"order\": 7}"))]

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::given::given;
+use super::super::given::{given, given_time};
 use super::super::{Door, Problem, guarded};
 use super::interactions::InteractionView;
 use super::words::OneLine;
@@ -48,11 +48,11 @@ struct InteractionChange {
     #[schema(value_type = Option<Object>)]
     metadata: Option<Option<Map<String, Value>>>,
     /// When it was said.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given_time")]
     #[schema(value_type = Option<DateTime<Utc>>, nullable = false)]
     occurred_at: Option<Option<DateTime<Utc>>>,
     /// When it goes away. Null: not by itself.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given_time")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     expires_at: Option<Option<DateTime<Utc>>>,
     /// Change it only where this is its version, so that no change of somebody else is lost.

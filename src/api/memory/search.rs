@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::super::given::time;
 use super::super::{Door, Problem, guarded};
 use super::RoleWord;
 use super::words::{OneLine, Text, some_members};
@@ -38,8 +39,10 @@ pub(in crate::api) struct SearchFilters {
     /// Of this kind.
     kind: Option<KindWord>,
     /// Said then or later.
+    #[serde(default, deserialize_with = "time")]
     since: Option<DateTime<Utc>>,
     /// Said before.
+    #[serde(default, deserialize_with = "time")]
     until: Option<DateTime<Utc>>,
     /// Whose metadata has each of these members with the same value; at least one.
     #[schema(schema_with = some_members)]
@@ -80,6 +83,7 @@ struct Search {
     #[schema(minimum = 0, maximum = 10)]
     context: Option<usize>,
     /// The time of the question, from which "last week" counts; now, where it is not said.
+    #[serde(default, deserialize_with = "time")]
     now: Option<DateTime<Utc>>,
 }
 
@@ -315,7 +319,7 @@ struct SearchAnswer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     /// How many entries share a word with the query, by themselves or in their neighbours, are of its time or near in meaning, and
-    /// pass the filters.
+    /// pass the filters. Of metadata the best 5,000 are looked at: where there are more, a warning says so.
     matched: usize,
     /// How many there are in this memory.
     kept: usize,

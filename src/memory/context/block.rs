@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use chrono::{DateTime, FixedOffset, NaiveDate};
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 
 use super::budget::{head, tokens};
 use super::plain::{harmless, name};
@@ -219,11 +219,11 @@ fn spans(text: &str) -> Vec<(usize, usize)> {
 
 /// What stands above a quotation: its number, when it was, and whence it is.
 fn line(item: &Item, again: usize, n: usize, now: DateTime<FixedOffset>) -> String {
-    let at = item.at().with_timezone(now.offset());
+    let then = day(item.at(), now);
     let mut line = format!(
         "[{n}] {}, {}",
-        at.format("%a %Y-%m-%d"),
-        ago(at.date_naive(), now.date_naive())
+        then.format("%a %Y-%m-%d"),
+        ago(then, now.date_naive())
     );
     let mut add = |what: &str, text: Option<&str>| {
         if let Some(text) = text
@@ -249,11 +249,7 @@ fn line(item: &Item, again: usize, n: usize, now: DateTime<FixedOffset>) -> Stri
         Item::Fact(one) => {
             line.push_str(", noted from what was said");
             if let Some(end) = one.valid_until {
-                let _ = write!(
-                    line,
-                    ", until {}",
-                    end.with_timezone(now.offset()).format("%Y-%m-%d")
-                );
+                let _ = write!(line, ", until {}", day(end, now).format("%Y-%m-%d"));
             }
         }
     }
@@ -263,6 +259,12 @@ fn line(item: &Item, again: usize, n: usize, now: DateTime<FixedOffset>) -> Stri
         more => drop(write!(line, ", said {more} times more")),
     }
     line
+}
+
+/// The day of a time in the zone of `now`; in UTC where that zone's calendar has no such day.
+fn day(at: DateTime<Utc>, now: DateTime<FixedOffset>) -> NaiveDate {
+    let at = at.naive_utc();
+    at.checked_add_offset(*now.offset()).unwrap_or(at).date()
 }
 
 /// A text as it is quoted.
@@ -320,6 +322,18 @@ mod tests {
             (of(800), of(-5)),
             ("2 years ago".into(), "in 5 days".into())
         );
+    }
+
+    #[test]
+    fn a_time_at_the_end_of_the_calendar_has_a_day_in_every_zone() {
+        for (at, zone) in [
+            (DateTime::<Utc>::MAX_UTC, 14 * 3600),
+            (DateTime::<Utc>::MIN_UTC, -12 * 3600),
+        ] {
+            let zone = FixedOffset::east_opt(zone).unwrap();
+            let now = DateTime::UNIX_EPOCH.with_timezone(&zone);
+            assert_eq!(day(at, now), at.date_naive());
+        }
     }
 
     #[test]

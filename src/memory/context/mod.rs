@@ -12,7 +12,9 @@ use chrono::{DateTime, FixedOffset, Local, Utc};
 
 use super::interaction::{user_of, work};
 use super::item::{self, Item};
+use super::moment::within;
 use super::query::{Filter, Found, Hit, Kind, Query};
+use super::search::QUERY;
 use super::tokens::asked;
 use super::{Memory, MemoryError};
 use crate::identity::Principal;
@@ -142,6 +144,7 @@ impl Memory {
         if !(TOKENS.0..=TOKENS.1).contains(&ask.max_tokens) {
             return invalid(format!("max_tokens is {} to {}", TOKENS.0, TOKENS.1));
         }
+        within("now", ask.now.map(|now| now.to_utc())).map_err(MemoryError::Invalid)?;
         let own = user_of(by, user)?;
         let now = ask.now.unwrap_or_else(|| {
             let local = (self.clock)().with_timezone(&Local);
@@ -257,6 +260,14 @@ fn question(messages: &[Message]) -> Option<String> {
         Some(before) => format!("{}\n{newest}", ends(&before.text)),
         None => newest,
     })
+}
+
+/// A question that a search takes: of one that is too long both ends, and whether it was.
+pub(crate) fn short(question: String) -> (String, bool) {
+    match question.len() > QUERY {
+        true => (ends(&question), true),
+        false => (question, false),
+    }
 }
 
 /// Both ends of a long text: what is wanted stands at one of them.

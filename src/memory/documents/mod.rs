@@ -293,6 +293,7 @@ impl Memory {
             Kept::Crowded => Err(MemoryError::Crowded {
                 has: ENTRIES,
                 most: ENTRIES,
+                bare: false,
             }),
             Kept::NoRoom { would, room } => Err(MemoryError::NoRoom { would, room }),
             Kept::Owned => Err(MemoryError::Owned(match from_folder {

@@ -6,6 +6,7 @@ use super::super::embed::Written;
 use super::super::entry::{indexed, terms};
 use super::super::interaction::{QUOTA, new_id, user_of};
 use super::super::item::{Learned, learned};
+use super::super::moment::within;
 use super::super::said::is_current;
 use super::super::{Memory, MemoryError};
 use super::sieve::{LONGEST, form, one_line};
@@ -335,6 +336,8 @@ fn checked(said: &FactText) -> Result<String, MemoryError> {
             "text is one sentence of 1 to {LONGEST} characters; what is longer is kept as an interaction or a document"
         ));
     }
+    within("valid_from", said.valid_from).map_err(MemoryError::Invalid)?;
+    within("valid_until", said.valid_until).map_err(MemoryError::Invalid)?;
     if let (Some(from), Some(until)) = (said.valid_from, said.valid_until)
         && from >= until
     {

@@ -276,7 +276,8 @@ async fn a_memory_is_counted_and_its_sessions_are_listed() {
             &stats["bytes"]["used"],
             &stats["bytes"]["limit"]
         ),
-        (&json!(4), &json!(8), &json!(1 << 30))
+        // 256 each, the names of their sessions and application, and their texts.
+        (&json!(4), &json!(4 * 256 + 14 + 4 + 8), &json!(1 << 30))
     );
     assert_eq!(
         (&stats["oldest"], &stats["newest"]),
@@ -299,12 +300,12 @@ async fn a_memory_is_counted_and_its_sessions_are_listed() {
     );
     assert_eq!(
         get(&api, "/v1/memory/stats?user_id=ada").await["bytes"]["used"],
-        14
+        1050 + 256 + 6
     );
     assert_eq!(answer(api.own(Method::DELETE, &path)).await.0, 204);
     assert_eq!(
         get(&api, "/v1/memory/stats?user_id=ada").await["bytes"]["used"],
-        5
+        1050 - 256 - 4 - 3
     );
     let names = |page: &Value| -> Vec<String> {
         let all = page["sessions"].as_array().unwrap().iter();

@@ -172,7 +172,7 @@ async fn a_success_is_stored_and_a_refusal_is_not() {
     let (status, refused) = post(&api, &two).await;
     assert_eq!((status, kind(&refused)), (409, "memory-full"));
     assert!(
-        refused["detail"].as_str().unwrap().contains("1073741825"),
+        refused["detail"].as_str().unwrap().contains("1073742337"),
         "{refused}"
     );
     let path = format!("{PATH}/{}", ids[0]);
@@ -195,7 +195,7 @@ async fn a_success_is_stored_and_a_refusal_is_not() {
     assert_eq!(post("u0").await.0, 201);
     change(
         &root,
-        "UPDATE memory_spaces SET bytes = (16 << 20) - 1024 WHERE user = 'u0'",
+        "UPDATE memory_spaces SET bytes = (16 << 20) - 1024 - 256 WHERE user = 'u0'",
     );
     assert_eq!(post("u1").await.0, 201);
     let (status, refused) = post("u2").await;

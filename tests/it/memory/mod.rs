@@ -7,6 +7,7 @@ mod commands;
 mod complaints;
 mod context;
 mod documents;
+mod doors;
 mod embedding;
 mod folder;
 mod injected;
