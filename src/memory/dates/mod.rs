@@ -71,6 +71,23 @@ pub(super) fn day(at: i64) -> i32 {
     i32::try_from(at.div_euclid(86_400_000)).unwrap_or_default()
 }
 
+/// The number up to twelve that a word or a sign is, in the languages whose times are read.
+pub(super) fn number_of(word: &str) -> Option<u32> {
+    match calendar::means(&calendar::plain(word)) {
+        Some(calendar::Means::Number(number)) => Some(number),
+        _ => calendar::digit(word),
+    }
+}
+
+/// Whether a word names a month or a day.
+pub(super) fn is_calendar(word: &str) -> bool {
+    use calendar::Means::{Month, Weekday};
+    matches!(
+        calendar::means(&calendar::plain(word)),
+        Some(Month(_) | Weekday(_))
+    )
+}
+
 /// The terms of the times that a text speaks of, which was said on that day.
 pub(super) fn spoken(text: &str, said: i32) -> BTreeSet<String> {
     let mut terms = BTreeSet::new();

@@ -6,10 +6,12 @@
 mod answer;
 mod ask;
 mod care;
+mod evidence;
 mod pace;
 mod prompt;
 mod sieve;
 mod when;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

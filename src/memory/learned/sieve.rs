@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike as _, Utc};
 
-use super::super::entry::terms;
 use super::super::tokens::{Weight, tokens};
 use super::answer::Proposed;
+use super::evidence::is_said;
 use super::prompt::RULES;
 use super::when::{can_mean, span, years};
 use crate::ids::is_seen;
@@ -14,16 +14,10 @@ use crate::store::{LearnedRow, UnreadTurn};
 
 /// Longest fact, characters.
 pub(super) const LONGEST: usize = 300;
-/// Share of the words of a fact that its turns must have, as a divisor: one of four. What it is about must stand there; how it is
-/// put may be the model's.
-const SAID: usize = 4;
 /// Share of words, of four, by which a fact counts as one that was rejected: a "not" makes another one of it.
 const ALIKE: usize = 3;
 /// Most facts of one batch.
 const MOST: usize = 40;
-/// What a fact calls the person of whom no name is known.
-const PERSON: [&str; 4] = ["user", "person", "speaker", "assist"];
-
 /// Turns that a model was shown, and what it was told of.
 pub(super) struct Shown<'a> {
     /// In the order of their numbers in the prompt.
@@ -182,26 +176,6 @@ fn last_said(fact: &LearnedRow) -> DateTime<Utc> {
     }
 }
 
-/// Whether turns have words in common with a fact that say something: the person's name and dates do not.
-fn is_said(text: &str, turns: &[&UnreadTurn]) -> bool {
-    let mut names: BTreeSet<String> = PERSON.iter().map(|word| (*word).to_owned()).collect();
-    let mut said = BTreeSet::new();
-    for turn in turns {
-        let of = |text: &str| terms(text, turn.occurred_at.timestamp_millis());
-        said.extend(of(&turn.text).into_iter().map(|(term, _)| term));
-        let speaker = turn.speaker.as_deref().unwrap_or_default();
-        names.extend(of(speaker).into_iter().map(|(term, _)| term));
-    }
-    let words: BTreeSet<String> = tokens(text)
-        .into_iter()
-        .filter(|token| token.weight == Weight::Word)
-        .map(|token| token.term)
-        .filter(|term| !names.contains(term) && !term.chars().all(|c| c.is_ascii_digit()))
-        .collect();
-    let common = words.intersection(&said).count();
-    common > 0 && common * SAID >= words.len()
-}
-
 /// Whether two forms have most of their words in common.
 fn alike(one: &str, other: &str) -> bool {
     let words = |form| -> BTreeSet<String> { str::split(form, ' ').map(str::to_owned).collect() };
@@ -326,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_was_rejected_stays_so_for_its_turns() {
-        let turns = said(&["I like cheese", "I like cheese"]);
+        let turns = said(&["I like cheese. But not soft cheese", "I like cheese"]);
         let rejected = [(0, "The user likes cheese.".to_owned())];
         let shown = Shown {
             rejected: &rejected,
