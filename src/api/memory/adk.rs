@@ -1,9 +1,9 @@
 //! Memory in the shape that Google's Agent Development Kit calls (`BaseMemoryService`).
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::{Door, Problem, guarded};
+use super::super::{Door, Json, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::memory::{BATCH, Filter, Item, Query, Role, Said, check_name};
 

@@ -1,8 +1,8 @@
 //! `/v1/memory/search`: what of a memory answers a question.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::{Door, Problem, guarded};
+use super::super::{Door, Json, Problem, guarded};
 use super::RoleWord;
 use crate::identity::{Principal, Scope};
 use crate::memory::{self, Filter, Found, Hit, Item, Kind, Role};
