@@ -270,6 +270,7 @@ impl Loops {
                 tokio::spawn(door.loads.clone().keep_connected()),
                 tokio::spawn(presence.keep(door.store.clone())),
                 tokio::spawn(door.memory.clone().sweep()),
+                tokio::spawn(door.registry.clone().sweep()),
                 tokio::spawn(documents(
                     door.memory.clone(),
                     root.to_owned(),

@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
-use axum::{Extension, Json};
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 
 use super::completion::{Broken, Whole, error_event, event};
 use super::contract::{Caller, read, unauthenticated};
-use super::{Door, Problem, contracted, guarded, instances};
+use super::{Door, Json, Problem, contracted, guarded, instances};
 use crate::identity::{Principal, Scope};
 use crate::registry::{Chat, ChatError, DONE, Instance, RegistryError, Status};
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::guard::Desk;
 use super::people::unreadable;
-use super::{Door, Peer, Problem, contract, guarded};
+use super::{Door, Json, Peer, Problem, contract, guarded};
 use crate::identity::{Principal, Scope, Who};
 use crate::registry::{Registered, Registrant, RegistryError};
 

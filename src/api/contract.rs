@@ -292,6 +292,10 @@ impl From<RegistryError> for Problem {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 Self::new(status, "busy", "Busy", error.to_string()).retry_after(1)
             }
+            RegistryError::Full => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self::new(status, "full", "Full", error.to_string())
+            }
             RegistryError::Unknown(id) => Self::not_found("instance", &shown(&id)),
             RegistryError::Conflict(why) => Self::conflict("idempotency", why),
             RegistryError::Store(error) => error.into(),

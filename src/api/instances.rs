@@ -1,8 +1,8 @@
 //! `/v1/instances`: the caller's own instances.
 
+use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::given::{MOST, USUAL};
-use super::{Door, Problem, guarded};
+use super::{Door, Json, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::registry::{
     Instance, InstanceChange, Registered, RegisteredBy, Registrant, RegistryError, Role, Search,
@@ -144,6 +144,7 @@ impl Wanted {
             after,
             skip: 0,
             limit,
+            total: false,
         })
     }
 }

@@ -1,8 +1,8 @@
 //! `/v1/keys`: API keys.
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::audit::Told;
 use super::span::Span;
-use super::{Door, Problem, guarded};
+use super::{Door, Json, Problem, guarded};
 use crate::identity::{Key, MadeKey, NewKey, Principal, Reach, Scope, Scopes};
 
 /// How long two values of a key are good, where nobody says.

@@ -1,9 +1,9 @@
 //! `/v1/loads`: a person's workspaces.
 
+use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::given::{Address, Deletion, Name, Tags, given};
 use super::load_connect::ConnectionView;
-use super::{Door, Problem, guarded};
+use super::{Door, Json, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::loads::{Load, LoadChange, LoadError, NewLoad, Told};
 
@@ -72,7 +72,7 @@ pub(super) fn no_current(way: &str) -> Problem {
 }
 
 /// 400, where nothing was registered.
-pub(super) fn not_registered(detail: String) -> Problem {
+fn not_registered(detail: String) -> Problem {
     let title = "The upload was not registered";
     Problem::new(
         StatusCode::BAD_REQUEST,

@@ -1,8 +1,8 @@
 //! `/v1/memory/context`: what a prompt is given of a memory.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::{Extension, Json};
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::given::zoned;
 use super::memory::search::{KindWord, SearchFilters};
 use super::memory::words::OneLine;
-use super::{Door, Problem, guarded};
+use super::{Door, Json, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::llm::Message;
 use crate::memory::context::{Ask, Citation, Context, Template};

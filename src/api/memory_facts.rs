@@ -1,9 +1,9 @@
 //! `/v1/memory/facts`: what a model read out of what was said, and what its person makes of it.
 
+use axum::Extension;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::given::{NoBody, given_time, time};
 use super::memory::words::OneLine;
-use super::{Door, Problem, guarded};
+use super::{Door, Json, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::memory::{FactText, FactVersion, Learned, ReadingStatus};
 

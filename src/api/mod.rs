@@ -24,6 +24,7 @@ mod guard;
 mod guesses;
 mod health;
 mod instances;
+mod json;
 mod keys;
 mod leases;
 mod limits;
@@ -83,6 +84,7 @@ use crate::watch::Settings;
 use crate::webhooks::Webhooks;
 
 use guard::{Desk, Rules, stand, stand_contract};
+use json::Json;
 
 pub use guard::Peer;
 pub use mcp::tools;

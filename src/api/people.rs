@@ -1,10 +1,10 @@
 //! `/v1/people`: who signs in here, and what they may.
 
+use axum::Extension;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::given::given;
 use super::profile::erase;
-use super::{Door, Problem, guarded};
+use super::{Door, Json, Problem, guarded};
 use crate::identity::{Person, PersonChange, PersonId, Principal, Reach, Scope, Scopes};
 use crate::registry::{Farewell, Search};
 
@@ -86,11 +86,29 @@ impl From<Person> for PersonView {
     }
 }
 
-/// Lists everybody, but for those who were only made for an instance that nobody has claimed: these are shown by their ids.
-#[utoipa::path(get, path = "/v1/people", operation_id = "people.list", tag = "people",
-    responses((status = 200, body = Vec<PersonView>), (status = 401, body = Problem), (status = 403, body = Problem)))]
-async fn list(State(door): State<Door>) -> Result<Json<Vec<PersonView>>, Problem> {
-    let people = door.identity.people()?;
+/// Who is wanted.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// Instead of everybody those who were only made for an instance that nobody has claimed: the newest thousand, newest first.
+    #[serde(default)]
+    bare: bool,
+}
+
+/// Lists everybody, but for those who were only made for an instance that nobody has claimed: these are listed with `bare`.
+#[utoipa::path(get, path = "/v1/people", operation_id = "people.list", tag = "people", params(Wanted),
+    responses((status = 200, body = Vec<PersonView>), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem)))]
+async fn list(
+    State(door): State<Door>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Vec<PersonView>>, Problem> {
+    let Query(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let people = match wanted.bare {
+        true => door.identity.bare_people()?,
+        false => door.identity.people()?,
+    };
     Ok(Json(people.into_iter().map(PersonView::from).collect()))
 }
 

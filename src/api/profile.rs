@@ -1,12 +1,12 @@
 //! `/v1/profile`, `/v1/profiles`, `/v1/username`: what people tell of themselves, all that is kept about them, and its end.
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::given::given;
 use super::people::unreadable;
-use super::{Door, Problem, guarded};
+use super::{Door, Json, Problem, guarded};
 use crate::identity::{PersonId, Principal, Reach, Scope, Scopes};
 use crate::loads::LoadError;
 use crate::profiles::{Profile, ProfileChange, ProfileError};
@@ -92,7 +92,7 @@ enum FoundProfile {
 /// How much is kept of a person.
 #[derive(Serialize, ToSchema)]
 struct CountsView {
-    /// Texts in its memory.
+    /// Texts in its own memory; not those of its applications' users.
     documents: u64,
     /// Workspaces.
     loads: u64,
@@ -195,6 +195,11 @@ async fn change(
     patch: Result<Json<ProfilePatch>, JsonRejection>,
 ) -> Result<Json<ProfileView>, Problem> {
     let Json(patch) = patch.map_err(unreadable)?;
+    if door.identity.is_bare(&principal.person)? {
+        let detail = "nobody who is known is behind this instance, so it has no profile to change; claim the instance first";
+        let status = StatusCode::FORBIDDEN;
+        return Err(Problem::new(status, "refused", "Not allowed", detail));
+    }
     let change = ProfileChange {
         username: patch.username,
         name: patch.name,

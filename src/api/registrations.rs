@@ -1,10 +1,10 @@
 //! `/v1/registrations`: loads get an id at a registry.
 
+use axum::Extension;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -15,15 +15,11 @@ use utoipa_axum::routes;
 
 use super::audit::Told;
 use super::given::{Address, Name, Tags};
-use super::loads::{LoadView, not_registered};
-use super::people::unreadable;
-use super::{Door, Problem, guarded};
+use super::loads::LoadView;
+use super::{Door, Json, Problem, guarded};
 use crate::identity::{Principal, Scope};
-use crate::loads::{Load, LoadError, Made, Reason, Standing, Wish};
+use crate::loads::{Failed, Load, LoadError, Made, Standing, Wish};
 use crate::registry::{Registrant, Status};
-
-/// What the mission says of every failure.
-const FAILED: &str = "Failed to register upload instance";
 
 pub(super) fn routes() -> OpenApiRouter<Door> {
     OpenApiRouter::new()
@@ -133,13 +129,13 @@ impl From<Standing> for StandingView {
 struct RegistrationFailed {
     #[serde(flatten)]
     problem: Problem,
-    /// The status.
+    /// 400, whatever the status is.
     code: u16,
     /// `Failed to register upload instance`.
     message: &'static str,
     /// A word that never changes its meaning: `no-load`, `invalid`, `no-model-name`, `registered-elsewhere`, `no-seal`, `unreachable`,
     /// `timeout`, `reply-lost`, `unavailable`, `redirect`, `not-accepted`, `refused` or `bad-answer`. `detail` says what to mend.
-    reason: &'static str,
+    reason: String,
 }
 
 /// Why there is no registration.
@@ -150,40 +146,39 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn failed(reason: Reason, problem: Problem) -> Self {
+    fn failed(status: StatusCode, failed: Failed) -> Self {
+        let word = failed.kind.rsplit(':').next().unwrap_or_default();
+        let title = "The upload was not registered";
         Self::Failed(Box::new(RegistrationFailed {
-            code: problem.status,
-            message: FAILED,
-            reason: reason.word(),
-            problem,
+            problem: Problem::new(status, word, title, failed.detail),
+            code: failed.code,
+            message: failed.message,
+            reason: failed.reason,
         }))
     }
 }
 
 impl From<LoadError> for Refusal {
     fn from(error: LoadError) -> Self {
-        match error {
-            LoadError::NotRegistered(why) => Self::failed(why.reason, not_registered(why.detail)),
-            LoadError::Invalid(_) | LoadError::Taken(_) | LoadError::TooMany => {
-                Self::failed(Reason::Invalid, not_registered(error.to_string()))
-            }
-            LoadError::Unknown(_) | LoadError::NoCurrent => {
-                Self::failed(Reason::NoLoad, error.into())
-            }
-            other => Self::Problem(Box::new(other.into())),
+        let status = match &error {
+            LoadError::Unknown(_) | LoadError::NoCurrent => StatusCode::NOT_FOUND,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        match Failed::of(&error) {
+            Some(failed) => Self::failed(status, failed),
+            None => Self::Problem(Box::new(error.into())),
         }
     }
 }
 
 impl From<JsonRejection> for Refusal {
-    /// A body that is no registration is an invalid one; one that is too large, or of another type, is refused as everywhere.
+    /// A body that is no registration is an invalid one; one that is too large, or of another type, has its own status.
     fn from(rejection: JsonRejection) -> Self {
-        match rejection {
-            JsonRejection::JsonSyntaxError(_) | JsonRejection::JsonDataError(_) => {
-                Self::failed(Reason::Invalid, not_registered(rejection.body_text()))
-            }
-            other => Self::Problem(Box::new(unreadable(other))),
-        }
+        let status = match rejection.status() {
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        };
+        Self::failed(status, Failed::invalid(rejection.body_text()))
     }
 }
 
@@ -195,7 +190,7 @@ impl IntoResponse for Refusal {
                 // The headers of a problem, and more in its body.
                 let (mut parts, _) = failed.problem.clone().into_response().into_parts();
                 parts.headers.remove(axum::http::header::CONTENT_LENGTH);
-                let detail = Some(failed.reason.to_owned());
+                let detail = Some(failed.reason.clone());
                 let (_, body) = Json(*failed).into_response().into_parts();
                 let told = Told {
                     detail,
@@ -217,6 +212,8 @@ impl IntoResponse for Refusal {
         (status = 201, body = RegisteredView),
         (status = 400, body = RegistrationFailed, content_type = "application/problem+json", description = "it was not registered: `reason` says why, `detail` what to mend"),
         (status = 404, body = RegistrationFailed, content_type = "application/problem+json", description = "there is no such load"),
+        (status = 413, body = RegistrationFailed, content_type = "application/problem+json", description = "the body is too large"),
+        (status = 415, body = RegistrationFailed, content_type = "application/problem+json", description = "the body is not said to be JSON"),
     ))]
 async fn register(
     State(door): State<Door>,

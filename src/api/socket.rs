@@ -66,7 +66,18 @@ async fn connect(
     };
     let peer = peer.as_deref();
     let instance = proven(&desk, peer, &id, &password).await?;
-    let attached = door.registry.presence().attach(&instance.id);
+    let is_known = match &instance.person {
+        Some(person) => !door.identity.is_bare(person)?,
+        None => false,
+    };
+    let presence = door.registry.presence();
+    let attached = match (is_known, peer) {
+        (true, _) => presence.attach(&instance.id),
+        (false, Some(Peer::Tcp(from))) if !from.ip().is_loopback() => {
+            presence.attach_nobodys(&instance.id, Some(from.ip()))
+        }
+        (false, _) => presence.attach_nobodys(&instance.id, None),
+    };
     let attached = attached.map_err(|full| {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Problem::new(status, "busy", "Busy", full.to_string()).retry_after(5)

@@ -1,8 +1,8 @@
 //! `/v1/webhooks`: who is told of events.
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Door, Problem, guarded};
+use super::{Door, Json, Problem, guarded};
 use crate::events::{Event, Kind};
 use crate::identity::{Principal, Scope};
 use crate::webhooks::{Delivery, Tried, Webhook, WebhookError};

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::daemon::{Daemon, Refusal};
 use super::{Stop, complain, say, say_json};
-use crate::loads::WITHOUT_REGISTRY;
+use crate::loads::{Failed, Reason, WITHOUT_REGISTRY};
 use crate::session::Files;
 
 #[derive(Subcommand)]
@@ -291,22 +291,32 @@ pub(super) async fn register(files: &Files, wanted: Registration, json: bool) ->
         body["upload_name"] = name.into();
     }
     if let Some(load) = &wanted.load {
-        body["load"] = find(&daemon, load).await?.into();
+        let found = find(&daemon, load).await;
+        body["load"] = match found {
+            Err(Stop::Told(code, why)) => {
+                return Err(failed(code, &Failed::new(Reason::NoLoad.word(), why), json));
+            }
+            found => found?.into(),
+        };
     }
     // Before anything is registered: a password that cannot be written down would be lost.
     let file = wanted.password_file.as_deref();
     let file = file.map(|path| Ok::<_, Stop>((path, fresh(path)?)));
     let file = file.transpose()?;
-    let made = ask(&daemon, Method::POST, "/v1/registrations", Some(&body)).await;
-    let mut made = match (made, &file) {
-        (Ok(made), _) => made,
-        (Err(stop), Some((path, _))) => {
-            // It is ours and empty.
-            let _ = std::fs::remove_file(path);
-            return Err(stop);
-        }
-        (Err(stop), None) => return Err(stop),
+    let made = daemon.answer(Method::POST, "/v1/registrations", Some(&body));
+    let made = match made.await {
+        Ok(Ok(made)) => Ok(made),
+        Ok(Err(refusal)) => Err(match &refusal.reason {
+            Some(reason) => failed(refusal.code, &Failed::new(reason, words(&refusal)), json),
+            None => refusal.into(),
+        }),
+        Err(stop) => Err(stop),
     };
+    if let (Err(_), Some((path, _))) = (&made, &file) {
+        // It is ours and empty.
+        let _ = std::fs::remove_file(path);
+    }
+    let mut made = made?;
     let password = match made["instance_password"].take() {
         Value::String(password) => Zeroizing::new(password),
         _ => {
@@ -354,6 +364,14 @@ pub(super) async fn register(files: &Files, wanted: Registration, json: bool) ->
             say(&password)
         }
     }
+}
+
+/// What a registration that failed ends with. A program is given all of it.
+fn failed(code: u8, failed: &Failed, json: bool) -> Stop {
+    if json && let Err(stop) = say_json(failed) {
+        return stop;
+    }
+    Stop::Told(code, format!("{}: {}", failed.message, failed.detail))
 }
 
 /// A new file that only its owner reads.

@@ -30,8 +30,10 @@ const INSTANCES: [Scope; 5] = [
 ];
 
 /// The same of one behind which is nobody who is known: it registers nothing, and so has no load that the owner's model answers.
-const STRANGERS: [Scope; 4] = [
+/// It may take out and delete what is kept of it, where it asks for that by name: nobody else could.
+const STRANGERS: [Scope; 5] = [
     Scope::Profile,
+    Scope::ProfileWrite,
     Scope::MemoryRead,
     Scope::MemoryWrite,
     Scope::RegistryRead,
@@ -79,9 +81,9 @@ impl Identity {
         asked: Option<&str>,
     ) -> Result<Issued, Refusal> {
         let refuse = |why: String| Refusal::of(RefusalCode::InvalidScope, why);
-        let most = Scopes::from_iter(INSTANCES);
+        let most = Scopes::from_iter(INSTANCES.into_iter().chain(STRANGERS));
         let asked = match asked {
-            None => most.clone(),
+            None => Scopes::from_iter(INSTANCES),
             Some(words) => words.parse().map_err(|e| refuse(format!("{e}")))?,
         };
         if asked.is_empty() || !asked.are_within(&most) {

@@ -98,6 +98,16 @@ impl Identity {
         Ok(people.collect::<Result<_, _>>()?)
     }
 
+    /// The newest thousand of those who were only made for an instance, newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn bare_people(&self) -> Result<Vec<Person>, IdentityError> {
+        let rows = self.store.bare_people()?;
+        let people = rows.into_iter().map(|row| self.read(row));
+        Ok(people.collect::<Result<_, _>>()?)
+    }
+
     /// One person.
     ///
     /// # Errors

@@ -154,8 +154,8 @@ pub(super) fn given(data: Value, asked: Option<&str>) -> Result<Given, Odd> {
     let Some(password) = text(&mut data, "instance_password") else {
         return odd("answers without an instance_password; the one that is kept stays");
     };
-    // It stands in a header, and in a query.
-    if !password.chars().all(|c| c.is_ascii_graphic()) {
+    // It stands at the end of a header (RFC 9110 section 5.5: no controls, and no blanks outside), and in a query.
+    if password.trim() != password.as_str() || password.chars().any(char::is_control) {
         return odd(
             "answers with an instance_password that no header can hold; the one that is kept stays",
         );
@@ -313,6 +313,8 @@ mod tests {
         assert_eq!(given(good.clone(), None).unwrap().instance, "abc");
         assert!(given(good.clone(), Some("abc")).is_ok());
         assert!(given(good, Some("def")).is_err());
+        let odd = json!({"instance_id": "abc", "instance_password": "a pässword"});
+        assert!(given(odd, None).is_ok());
         let online = json!({"instance_id": "abc", "instance_password": "p", "status": "online"});
         assert_eq!(given(online, None).unwrap().status, Status::Online);
         for wrong in [
@@ -328,6 +330,8 @@ mod tests {
             json!({"instance_id": "..", "instance_password": "p"}),
             json!({"instance_id": "a b", "instance_password": "p"}),
             json!({"instance_id": "abc", "instance_password": "p\r\nx: y"}),
+            json!({"instance_id": "abc", "instance_password": " p"}),
+            json!({"instance_id": "abc", "instance_password": "p "}),
             json!({"instance_id": "abc", "instance_password": "p".repeat(256)}),
         ] {
             assert!(given(wrong.clone(), None).is_err(), "{wrong}");

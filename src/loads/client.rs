@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::answer::Given;
 use super::remote::{Credentials, Remote};
 use super::{Loads, NotRegistered, Reason, WITHOUT_REGISTRY};
+use crate::identity::PersonId;
 use crate::registry::{
     Registered, RegisteredBy, Registrant, Registry, RegistryError, Status, Upload,
 };
@@ -123,17 +124,7 @@ impl Client {
                 let data = remote.detail(credentials(instance, password)?).await?;
                 Ok(Look::of(&data))
             }
-            Self::Own(registry, by) => {
-                let found = registry.instance(instance).map_err(own)?;
-                let found = found.filter(|found| found.person.as_ref() == Some(&by.person));
-                Ok(Look {
-                    status: found
-                        .as_ref()
-                        .map_or(Status::Unregistered, |found| found.status),
-                    last_heartbeat: found.and_then(|found| found.heard_at),
-                    last_ws_check: None,
-                })
-            }
+            Self::Own(registry, by) => Ok(Look::within(registry, &by.person, instance, Utc::now())),
         }
     }
 }
@@ -167,6 +158,31 @@ fn credentials<'a>(
 }
 
 impl Look {
+    /// From our own registry: one that is not there, or not this person's, is not registered.
+    pub(super) fn within(
+        registry: &Registry,
+        person: &PersonId,
+        instance: &str,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let presence = registry.presence();
+        let found = registry.instance(instance).ok().flatten();
+        let found = found.filter(|found| found.person.as_ref() == Some(person));
+        let connected = presence.connected(instance).filter(|_| found.is_some());
+        let status = match (&found, connected) {
+            (None, _) => Status::Unregistered,
+            (Some(found), _) if found.status == Status::Unregistered => Status::Unregistered,
+            (Some(_), Some(_)) => Status::Online,
+            (Some(_), None) => Status::Offline,
+        };
+        let kept = found.and_then(|found| presence.heard_at(instance).or(found.heard_at));
+        Self {
+            status,
+            last_heartbeat: kept,
+            last_ws_check: connected.map(|_| now).or(kept),
+        }
+    }
+
     /// From a registry's `data`: null for one that is not registered.
     fn of(data: &Value) -> Self {
         let time = |name: &str| {
@@ -207,7 +223,7 @@ fn own(error: RegistryError) -> Broken {
         RegistryError::Refused(_) | RegistryError::Unknown(_) | RegistryError::Locked { .. } => {
             (Reason::NotAccepted, Landed::No)
         }
-        RegistryError::Busy => (Reason::Unavailable, Landed::No),
+        RegistryError::Busy | RegistryError::Full => (Reason::Unavailable, Landed::No),
         RegistryError::Store(error) => {
             tracing::error!("a registration failed: {error}");
             let detail = "Jarkeeper cannot read or write its own files; its log says why";

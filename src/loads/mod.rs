@@ -10,6 +10,7 @@ mod answering;
 mod avatar;
 mod client;
 mod connect;
+mod failed;
 mod line;
 mod load;
 mod register;
@@ -36,6 +37,7 @@ use crate::vault::must_seal;
 
 pub use avatar::Avatar;
 pub use connect::Connection;
+pub use failed::Failed;
 pub use load::{Load, LoadChange, NewLoad, Registration};
 pub use register::{Made, Wish};
 pub use standing::Standing;
@@ -172,6 +174,8 @@ struct Inner {
     /// Which registrations are being worked on: one after the other for each load.
     turns: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     seen: Mutex<HashMap<String, standing::Seen>>,
+    /// Who asks which registry. There are as many as there ever stood in the settings.
+    looks: Mutex<HashMap<String, Arc<tokio::sync::Semaphore>>>,
     links: connect::Links,
 }
 
@@ -192,6 +196,7 @@ impl Loads {
             clock,
             turns: Mutex::default(),
             seen: Mutex::default(),
+            looks: Mutex::default(),
             links: connect::Links::default(),
         }))
     }

@@ -136,7 +136,7 @@ impl Loads {
             let row = self.insert(person, id, new, Some(kept)).await?;
             return self.first(person, &client, row, retry, Age::Fresh).await;
         };
-        let here = row.registry.as_deref() == Some(registry.as_str());
+        let mut here = row.registry.as_deref() == Some(registry.as_str());
         if row.registered_at.is_some() && !here {
             let at = place(row.registry.as_deref().unwrap_or_default());
             let detail = format!(
@@ -153,6 +153,12 @@ impl Loads {
                  the load with {WITHOUT_REGISTRY}"
             );
             return not(Reason::RegisteredElsewhere, detail);
+        }
+        // It was here before it was elsewhere: it comes back under the id that it had.
+        if !here && let Some((instance, sealed)) = self.0.store.load_left(&row.id, &registry)? {
+            (row.registry, row.instance) = (Some(registry.clone()), Some(instance));
+            row.sealed = sealed;
+            here = true;
         }
         if let Some(instance) = row.instance.clone().filter(|_| here) {
             return self.again(person, &client, row, &instance, upload).await;
@@ -337,6 +343,8 @@ impl Loads {
             }
             return Err(LoadError::Unknown(row.id.clone()));
         }
+        // What is connected with the password before comes again with this one, before the registry sees it elsewhere.
+        self.look_again();
         Ok(Made {
             load: self.show(person, &row.id)?,
             instance: given.instance,

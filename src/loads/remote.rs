@@ -209,7 +209,7 @@ impl Remote {
     }
 
     fn sensitive(&self, value: &str) -> Result<HeaderValue, Miss> {
-        let header = HeaderValue::from_str(value);
+        let header = HeaderValue::from_bytes(value.as_bytes());
         let mut header = header.map_err(|_| {
             let what = "cannot be sent the credentials of this load: they fit in no header";
             self.miss(Reason::NoSeal, what, Landed::No)

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use super::client::Look;
@@ -15,6 +15,10 @@ use crate::store::LoadRow;
 
 /// How old an answer is that is not asked anew: front ends ask every three seconds.
 const FRESH: Duration = Duration::from_secs(2);
+/// Questions that one registry is asked at once.
+const AT_ONCE: usize = 4;
+/// How many it is asked in a second, however many loads are looked at: registries stop an address that asks more.
+const A_SECOND: usize = 8;
 /// How old an answer may be before it counts as stale.
 const STALE: TimeDelta = TimeDelta::seconds(15);
 /// Most answers that are kept.
@@ -40,7 +44,10 @@ pub struct Standing {
 /// What was seen of one load.
 #[derive(Clone)]
 pub(super) struct Seen {
+    registry: String,
     instance: String,
+    /// How old an answer is that is not asked anew: the more loads are looked at, the older.
+    fresh: Duration,
     look: Option<(Look, DateTime<Utc>)>,
     why: Option<String>,
     asked: Option<Instant>,
@@ -64,18 +71,15 @@ impl Loads {
         };
         if registration.registry.is_none() {
             // Our own registry is a look-up away.
-            let found = self.0.registry.instance(&registration.instance);
-            let found = found.ok().flatten();
-            let found = found.filter(|found| found.person.as_ref() == Some(person));
-            let status = found
-                .as_ref()
-                .map_or(Status::Unregistered, |found| found.status);
-            let mut standing = Standing::of(Some((status, now)), None);
-            standing.last_heartbeat = found.and_then(|found| found.heard_at);
+            let look = Look::within(&self.0.registry, person, &registration.instance, now);
+            let mut standing = Standing::of(Some((look.status, now)), None);
+            standing.last_heartbeat = look.last_heartbeat;
+            standing.last_ws_check = look.last_ws_check;
             return Ok(standing);
         }
         let seen = self.seen(&load.id, &registration.instance);
-        let old = seen.asked.is_none_or(|asked| asked.elapsed() >= FRESH);
+        let old = |asked: Instant| asked.elapsed() >= seen.fresh;
+        let old = seen.asked.is_none_or(old);
         if old && !seen.running {
             let row = self.row(person, &load.id)?;
             self.ask(person.clone(), row);
@@ -83,7 +87,9 @@ impl Loads {
         let known = seen.look.map(|(look, at)| (look.status, at));
         let mut standing = Standing::of(known, seen.why);
         if let Some((look, at)) = seen.look {
-            standing.stale = now - at > STALE || standing.why.is_some();
+            let later = TimeDelta::from_std(seen.fresh.saturating_sub(FRESH));
+            let stale = STALE + later.unwrap_or_default();
+            standing.stale = now - at > stale || standing.why.is_some();
             standing.last_heartbeat = look.last_heartbeat;
             standing.last_ws_check = look.last_ws_check;
         }
@@ -122,13 +128,23 @@ impl Loads {
         let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.get(load).filter(|seen| seen.instance == instance);
         known.cloned().unwrap_or_else(|| Seen {
+            registry: String::new(),
             instance: instance.to_owned(),
+            fresh: FRESH,
             look: None,
             why: None,
             asked: None,
             running: false,
             done: Arc::default(),
         })
+    }
+
+    /// The places of those who ask a registry.
+    fn places(&self, registry: &str) -> Arc<Semaphore> {
+        let places = self.0.looks.lock();
+        let mut places = places.unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Semaphore::new(AT_ONCE));
+        Arc::clone(places.entry(registry.to_owned()).or_insert_with(new))
     }
 
     /// Forgets what was seen of a load.
@@ -154,12 +170,18 @@ impl Loads {
             if seen.len() >= MOST {
                 seen.retain(|_, seen| seen.running);
             }
+            let beside = seen.values().filter(|it| it.registry == registry).count();
+            begun.fresh = FRESH.max(Duration::from_secs_f64(beside as f64 / A_SECOND as f64));
+            begun.registry.clone_from(&registry);
             begun.running = true;
             begun.asked = Some(Instant::now());
             seen.insert(row.id.clone(), begun.clone());
         }
         let loads = self.clone();
+        let places = self.places(&registry);
         tokio::spawn(async move {
+            // It closes only with the daemon.
+            let _place = places.acquire().await;
             let client = loads.client(&registry, &Registrant::nothing_of(&person));
             let looked = match (client, loads.password(&row).await) {
                 (Ok(client), Ok(password)) => client

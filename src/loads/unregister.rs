@@ -135,6 +135,7 @@ impl Loads {
         };
         self.0.store.load_unregistered(row.id.clone()).await?;
         self.forget(&row.id);
+        self.look_again();
         Ok(told)
     }
 }

@@ -6,6 +6,7 @@ use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, MetaObject};
 
 use crate::failure::{Failure, FailureClass};
 use crate::ids::SessionKey;
+use crate::loads;
 use crate::renewal::Unmet;
 use crate::session::FilesError;
 
@@ -18,8 +19,8 @@ pub(super) struct Failed {
     message: String,
     /// What can be done.
     way_out: Option<String>,
-    /// Why a registration failed: a stable word.
-    reason: Option<&'static str>,
+    /// A registration that failed.
+    registration: Option<Box<loads::Failed>>,
 }
 
 impl Failed {
@@ -28,14 +29,17 @@ impl Failed {
             class,
             message: message.into(),
             way_out: None,
-            reason: None,
+            registration: None,
         }
     }
 
-    /// The same, with the reason why a registration failed.
-    pub(super) fn because(mut self, reason: &'static str) -> Self {
-        self.reason = Some(reason);
-        self
+    /// A registration that failed.
+    pub(super) fn registration(failed: loads::Failed) -> Self {
+        let message = format!("{}: {}", failed.message, failed.detail);
+        Self {
+            registration: Some(Box::new(failed)),
+            ..Self::new("registration_failed", message)
+        }
     }
 
     pub(super) fn or(mut self, way_out: impl Into<String>) -> Self {
@@ -106,9 +110,9 @@ impl From<FilesError> for Failed {
 impl IntoCallToolResult for Failed {
     fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
         let mut text = format!("{}: {}", self.class, self.message);
-        if let Some(reason) = self.reason {
+        if let Some(failed) = &self.registration {
             text.push_str("\nReason: ");
-            text.push_str(reason);
+            text.push_str(&failed.reason);
         }
         if let Some(way_out) = self.way_out {
             text.push_str("\nWhat to do: ");
@@ -116,8 +120,11 @@ impl IntoCallToolResult for Failed {
         }
         let mut meta = MetaObject::new();
         meta.0.insert(CLASS.to_owned(), self.class.into());
-        if let Some(reason) = self.reason {
-            meta.0.insert(REASON.to_owned(), reason.into());
+        if let Some(failed) = self.registration {
+            // Not as structured content: that is held to the tool's output schema, also where it failed.
+            let all = serde_json::to_value(&failed).unwrap_or_default();
+            meta.0.insert(REASON.to_owned(), failed.reason.into());
+            meta.0.insert(REGISTRATION.to_owned(), all);
         }
         let result = CallToolResult::error(vec![ContentBlock::text(text)]);
         Ok(result.with_meta(Some(meta)).into())
@@ -128,6 +135,8 @@ impl IntoCallToolResult for Failed {
 const CLASS: &str = "jarkeeper/class";
 /// Where it names the reason why a registration failed.
 const REASON: &str = "jarkeeper/reason";
+/// Where it has all of such a failure, as the API tells it.
+const REGISTRATION: &str = "jarkeeper/registration";
 
 /// The class of a failure; arguments that cannot be read have none of their own.
 pub(super) fn class_of(result: &CallToolResult) -> String {

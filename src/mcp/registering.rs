@@ -4,12 +4,12 @@ use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::schemars::{self, JsonSchema};
 use rmcp::service::{RequestContext, RoleServer};
 use rmcp::{tool, tool_router};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::failed::Failed;
 use super::server::Server;
-use crate::loads::{LoadError, Reason, WITHOUT_REGISTRY, Wish};
+use crate::loads::{self, LoadError, WITHOUT_REGISTRY, Wish};
 use crate::registry::Registrant;
 
 #[derive(Deserialize, JsonSchema)]
@@ -46,33 +46,45 @@ struct Registered {
 
 impl From<LoadError> for Failed {
     fn from(error: LoadError) -> Self {
-        let reason = match &error {
-            LoadError::NotRegistered(why) => why.reason,
-            LoadError::Unknown(_) | LoadError::NoCurrent => Reason::NoLoad,
-            _ => Reason::Invalid,
-        };
-        match error {
-            LoadError::Unknown(_) | LoadError::NoCurrent => {
-                Self::new("unknown_load", error.to_string())
-                    .because(reason.word())
-                    .or("leave load out for the current one")
+        match (loads::Failed::of(&error), &error) {
+            (Some(mut failed), _) => {
+                let way_out = match &error {
+                    LoadError::Unknown(_) => "leave load out for the current one",
+                    _ => "mend what it says and call again: that is safe, and makes nothing twice",
+                };
+                // What a model cannot do, a person can.
+                let command = "`jarkeeper load delete LOAD --without-registry`";
+                failed.detail = failed.detail.replace(WITHOUT_REGISTRY, command);
+                Self::registration(failed).or(way_out)
             }
-            LoadError::NoRandom => Self::new("storage", error.to_string()),
-            LoadError::Store(_) => {
+            (None, LoadError::Store(_)) => {
                 tracing::error!("a tool failed: {error}");
                 Self::new("storage", "Jarkeeper cannot read or write its own files")
                     .or("its log says why; a person has to look")
             }
-            _ => {
-                // What a model cannot do, a person can.
-                let command = "`jarkeeper load delete LOAD --without-registry`";
-                let detail = error.to_string().replace(WITHOUT_REGISTRY, command);
-                let message = format!("Failed to register upload instance: {detail}");
-                Self::new("registration_failed", message)
-                    .because(reason.word())
-                    .or("mend what it says and call again: that is safe, and makes nothing twice")
-            }
+            (None, _) => Self::new("storage", error.to_string()),
         }
+    }
+}
+
+/// What was asked for, or why that is no registration: a failure of it as any other, and not of the protocol.
+struct Asked(Result<Wanted, String>);
+
+impl<'de> Deserialize<'de> for Asked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let all = Map::deserialize(deserializer)?;
+        let wanted = serde_json::from_value(Value::Object(all));
+        Ok(Self(wanted.map_err(|error| error.to_string())))
+    }
+}
+
+impl JsonSchema for Asked {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Wanted::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Wanted::json_schema(generator)
     }
 }
 
@@ -89,10 +101,12 @@ impl Server {
     ))]
     async fn register_upload(
         &self,
-        Parameters(wanted): Parameters<Wanted>,
+        Parameters(Asked(wanted)): Parameters<Asked>,
         context: RequestContext<RoleServer>,
     ) -> Result<Json<Registered>, Failed> {
         let principal = self.principal(&context)?;
+        let invalid = |why| Failed::registration(loads::Failed::invalid(why));
+        let wanted: Wanted = wanted.map_err(invalid)?;
         let none = || Failed::new("no_daemon", "loads are the daemon's, and none runs");
         let loads = self.rooms.loads.as_ref().ok_or_else(none)?;
         let wish = Wish {

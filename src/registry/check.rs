@@ -87,12 +87,25 @@ pub(crate) fn name(what: &str, text: &str) -> Result<(), RegistryError> {
 
 fn line(what: &str, text: &str, most: usize) -> Result<(), RegistryError> {
     let length = text.chars().count();
-    if length == 0 || length > most || text.chars().any(char::is_control) {
+    // What is not seen makes one name pass for another, or turns the line around that it stands in.
+    if length == 0 || length > most || !is_seen(text) {
         return invalid(format!(
-            "{what} has 1 to {most} characters, in one line and without control characters"
+            "{what} has 1 to {most} characters, in one line and without control characters or such as are not seen"
         ));
     }
     Ok(())
+}
+
+/// Whether people see each character of it. What joins letters of some scripts, and pictures, may stand behind one.
+fn is_seen(text: &str) -> bool {
+    let mut before = None;
+    text.chars().all(|c| {
+        let joins = matches!(c, '\u{200c}' | '\u{200d}');
+        let behind = before
+            .replace(c)
+            .is_some_and(|c| !c.is_ascii() && crate::ids::is_seen(c));
+        crate::ids::is_seen(c) || (joins && behind)
+    })
 }
 
 pub(crate) fn description(text: Option<&str>) -> Result<(), RegistryError> {
@@ -187,6 +200,9 @@ mod tests {
             name: "ä".repeat(255),
             ..with(json!({}))
         };
+        for name in ["👩\u{200d}💻", "می\u{200c}خواهم"] {
+            assert!(super::name("name", name).is_ok(), "{name}");
+        }
         assert_eq!(upload(empty).unwrap().email, None);
     }
 
@@ -207,7 +223,16 @@ mod tests {
         ] {
             assert!(upload(with(tags.clone())).is_err(), "{tags}");
         }
-        for name in ["", " ", "a\nb", "\0", &"x".repeat(256)] {
+        for name in [
+            "",
+            " ",
+            "a\nb",
+            "\0",
+            "a\u{202e}b",
+            "a\u{200b}",
+            "a\u{200d}b",
+            &"x".repeat(256),
+        ] {
             let name = name.to_owned();
             let one = Upload {
                 name,

@@ -88,13 +88,22 @@ impl Far {
                 let answer = Answer {
                     raw_sse,
                     done: message.done == Value::Bool(true),
-                    error: (!message.error.is_null()).then_some(message.error),
+                    error: is_said(&message.error).then_some(message.error),
                 };
                 self.presence
                     .answered(&self.id, self.serial, &request, answer);
             }
             _ => {}
         }
+    }
+}
+
+/// Whether an error is one: some clients always send the field, with nothing in it.
+fn is_said(error: &Value) -> bool {
+    match error {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        _ => true,
     }
 }
 

@@ -80,7 +80,7 @@ pub struct Instance {
     pub registered_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
-    /// When it was last heard, to the minute.
+    /// When it was last heard; to the minute while it is connected.
     pub heard_at: Option<DateTime<Utc>>,
     /// When its password was last shown, to the minute.
     pub used_at: Option<DateTime<Utc>>,
@@ -152,6 +152,8 @@ pub struct Search {
     pub skip: u64,
     /// Most of one page, 1 to 100.
     pub limit: u32,
+    /// Whether it is told how many there are on all pages, which is looked up or counted.
+    pub total: bool,
 }
 
 /// One page of what was found.
@@ -161,7 +163,7 @@ pub struct Page {
     pub instances: Vec<Instance>,
     /// Where the next one begins; `None`: this is the last.
     pub next: Option<i64>,
-    /// How many there are on all pages; only where the search has `skip` set or names no `after`.
+    /// How many there are on all pages, where the search asks for that; else 0.
     pub total: u64,
 }
 

@@ -19,6 +19,7 @@ mod relay;
 mod revoke;
 mod rows;
 mod socket;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -52,8 +53,9 @@ pub use socket::carry;
 const LONGEST_ID: usize = 255;
 /// Most of one page.
 const PAGE: u32 = 100;
-/// Most roles of one instance.
+/// Most roles of one instance, and most bytes of them together.
 const ROLES: u32 = 100;
+const ROLE_BYTES: u32 = 1 << 20;
 /// Into how many parts ids fall, in each of which one password is looked at after the other: as many guesses at once as one
 /// likes are no more than ten in a row.
 const ALONE: usize = 64;
@@ -77,6 +79,11 @@ pub enum RegistryError {
         /// How long that is from now.
         wait: std::time::Duration,
     },
+    /// There are as many instances that are nobody's as there may be.
+    #[error(
+        "this registry keeps no more instances that nobody has claimed: sign in and register as somebody, or ask its owner to make room"
+    )]
+    Full,
     /// Too many passwords wait to be looked at.
     #[error("too many passwords are being looked at; try again in a moment")]
     Busy,
@@ -127,10 +134,10 @@ impl Registry {
     }
 
     /// Registers something new, in the name of somebody or of nobody who is known. `retry`: the idempotency key; the same one of the same person with the same upload names the
-    /// same instance, with another password, until one of its passwords has been used, and for a day.
+    /// same instance, with another password, until one of its passwords has been used; then it is good for nothing for a day.
     ///
     /// # Errors
-    /// `Invalid`; `Busy`; `Conflict` for an idempotency key that was used for something else, or whose instance is in use.
+    /// `Invalid`; `Busy`; `Full`; `Conflict` for an idempotency key that was used for something else, or whose instance is in use.
     pub async fn register(
         &self,
         upload: Upload,
@@ -152,13 +159,15 @@ impl Registry {
             secret,
             ceiling: ceiling.clone(),
             retry,
+            most: strangers::MOST,
         };
         let inserted = self.0.store.insert_instance(new, (self.0.clock)()).await;
         match inserted {
-            Ok(row) => Ok(Registered {
+            Ok(Some(row)) => Ok(Registered {
                 instance: rows::instance(row),
                 password,
             }),
+            Ok(None) => Err(RegistryError::Full),
             // The same request came twice at once, and the other one was faster.
             Err(error) if error.is_taken() => match self.before(retry.as_ref())? {
                 Some(before) => self.again(before, ceiling).await,
@@ -239,10 +248,8 @@ impl Registry {
             (self.0.clock)(),
         );
         let row = rotated.await?.ok_or_else(unknown)?;
-        if by.is_some() {
-            // Others' guesses do not keep it from using what it was just given.
-            self.pardon(id);
-        }
+        // It was proven: others' guesses do not keep it from using what it was just given.
+        self.pardon(id);
         Ok(Registered {
             instance: rows::instance(row),
             password,
@@ -307,13 +314,15 @@ impl Registry {
         updated.await?.map(rows::instance).ok_or_else(unknown)
     }
 
-    /// Unregisters: its connection is closed and its tokens end; its id can come back with its password. Repeatable.
+    /// Unregisters: its connection is closed, its tokens end, and what it told of itself is forgotten, but for its name; its id
+    /// can come back with its password. Repeatable.
     ///
     /// # Errors
     /// `Unknown`.
     pub async fn unregister(&self, id: &str) -> Result<(), RegistryError> {
         let now = (self.0.clock)();
-        let done = self.0.store.unregister_instance(id.to_owned(), now);
+        let words = rows::words;
+        let done = self.0.store.unregister_instance(id.to_owned(), words, now);
         if !done.await? {
             return Err(RegistryError::Unknown(id.to_owned()));
         }
@@ -382,11 +391,11 @@ impl Registry {
             skip: search.skip,
             limit: search.limit,
         };
-        let total = match search.after {
-            Some(_) if search.skip == 0 => 0,
-            _ => self.0.store.count_instances(&wanted)?,
+        let total = match search.total {
+            false => 0,
+            true => self.0.store.count_instances(&wanted)?,
         };
-        if search.skip > 0 && search.skip >= total {
+        if search.total && search.skip > 0 && search.skip >= total {
             return Ok(Page {
                 total,
                 ..Page::default()
@@ -431,18 +440,19 @@ impl Registry {
         Ok(rows.into_iter().map(rows::kept_role).collect())
     }
 
-    /// Keeps a role of an instance; the same id replaces it. It may have a hundred.
+    /// Keeps a role of an instance; the same id replaces it. It may have a hundred, of a mebibyte together.
     ///
     /// # Errors
     /// `Invalid`; `Unknown`.
     pub async fn put_role(&self, instance: &str, role: Role) -> Result<Role, RegistryError> {
         check::role(&role)?;
         let (row, now) = (rows::role(&role), (self.0.clock)());
-        let put = self.0.store.put_role(instance.to_owned(), row, ROLES, now);
+        let most = (ROLES, ROLE_BYTES);
+        let put = self.0.store.put_role(instance.to_owned(), row, most, now);
         match put.await? {
             Some(true) => Ok(role),
             Some(false) => Err(RegistryError::Invalid(format!(
-                "an instance has at most {ROLES} roles"
+                "an instance has at most {ROLES} roles of {ROLE_BYTES} bytes together"
             ))),
             None => Err(RegistryError::Unknown(instance.to_owned())),
         }

@@ -4,6 +4,7 @@
 //! or this process itself for the daemon's own loads. An instance has one line; a newer one takes its place.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
@@ -17,6 +18,10 @@ use crate::store::{PresenceRow, Store};
 
 /// Most instances that are connected at once.
 const CONNECTED: usize = 4096;
+/// Most of those that are nobody's who is known: anybody makes such ones, and they shall not keep the others out.
+const NOBODYS: usize = CONNECTED / 2;
+/// Most of those from one address.
+const NOBODYS_FROM_ONE: usize = 64;
 /// Messages that wait to be sent to one instance.
 const AHEAD: usize = 64;
 /// Their bytes.
@@ -99,12 +104,16 @@ pub(super) struct Table {
     stopping: bool,
     /// Whose condition in the store is old.
     changed: HashSet<String>,
+    /// When those were last heard that have gone, until that is written down.
+    gone: HashMap<String, DateTime<Utc>>,
 }
 
 /// What opened a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opened {
     ByPassword,
+    /// A password of one that is nobody's who is known, from this address; `None`: from this machine.
+    ByNobody(Option<IpAddr>),
     /// It leads to a load of this daemon.
     Within,
 }
@@ -167,10 +176,18 @@ impl Presence {
         self.attach_as(id, Opened::ByPassword)
     }
 
-    /// The same of a load of this daemon, which needs no password.
+    /// The same of one that is nobody's who is known. `from`: its address, where that is not this machine's.
     ///
     /// # Errors
-    /// As above.
+    /// As above, and where so many of such ones are connected, in all or from this address.
+    pub fn attach_nobodys(&self, id: &str, from: Option<IpAddr>) -> Result<Attached, Full> {
+        self.attach_as(id, Opened::ByNobody(from))
+    }
+
+    /// The same of a load of this daemon, which needs no password. However many others are connected, there is place for it.
+    ///
+    /// # Errors
+    /// The daemon stops.
     pub fn attach_within(&self, id: &str) -> Result<Attached, Full> {
         self.attach_as(id, Opened::Within)
     }
@@ -182,7 +199,7 @@ impl Presence {
         let mut table = self.table();
         match table.stopping {
             true => return Err(Full::Stopping),
-            false if table.lines.len() >= CONNECTED && !table.lines.contains_key(id) => {
+            false if !table.lines.contains_key(id) && !table.has_place(opened) => {
                 return Err(Full::Connected);
             }
             false => {}
@@ -227,12 +244,19 @@ impl Presence {
         self.table().lines.get(id).map(|line| line.connected)
     }
 
+    /// When an instance was last heard, where that is known better than the store does.
+    pub fn heard_at(&self, id: &str) -> Option<DateTime<Utc>> {
+        let table = self.table();
+        let line = table.lines.get(id).map(|line| line.connected.heard_at);
+        line.or_else(|| table.gone.get(id).copied())
+    }
+
     /// Closes an instance's line, where it has one.
     pub fn dismiss(&self, id: &str, why: Farewell) {
-        let line = self.table().lines.remove(id);
+        let line = self.table().part(id);
         if let Some(line) = line {
             line.close(why);
-            self.note(id);
+            self.0.changed.notify_one();
         }
     }
 
@@ -241,13 +265,13 @@ impl Presence {
         let line = {
             let mut table = self.table();
             match table.lines.get(id) {
-                Some(line) if line.opened == Opened::ByPassword => table.lines.remove(id),
+                Some(line) if line.opened != Opened::Within => table.part(id),
                 _ => None,
             }
         };
         if let Some(line) = line {
             line.close(why);
-            self.note(id);
+            self.0.changed.notify_one();
         }
     }
 
@@ -257,10 +281,10 @@ impl Presence {
             let mut table = self.table();
             table.stopping = true;
             let ids: Vec<_> = table.lines.keys().cloned().collect();
-            table.changed.extend(ids);
-            std::mem::take(&mut table.lines)
+            let lines = ids.iter().filter_map(|id| table.part(id));
+            lines.collect::<Vec<_>>()
         };
-        for line in lines.into_values() {
+        for line in lines {
             line.close(Farewell::Stopping);
         }
         self.0.changed.notify_one();
@@ -282,19 +306,29 @@ impl Presence {
         if changed.is_empty() {
             return;
         }
+        let mut written = HashMap::new();
         let row = |id: String| {
-            let connected = self.connected(&id);
+            let table = self.table();
+            let connected = table.lines.get(&id).map(|line| line.connected);
+            // Whoever was told the exact time while it was connected shall not see an earlier one later.
+            let gone = table.gone.get(&id).copied();
+            if let Some(at) = gone {
+                written.insert(id.clone(), at);
+            }
             PresenceRow {
                 id,
                 online: connected.is_some(),
-                heard_at: connected.map(|connected| minute(connected.heard_at)),
+                heard_at: connected.map_or(gone, |connected| Some(minute(connected.heard_at))),
             }
         };
         let rows = changed.into_iter().map(row).collect();
         if let Err(error) = store.keep_presence(rows).await {
             // What callers are told comes from memory; what is kept is written again at the next change.
             tracing::warn!("who is connected was not written down: {error}");
+            return;
         }
+        let gone = &mut self.table().gone;
+        gone.retain(|id, at| written.get(id) != Some(at));
     }
 
     /// Something came on a line.
@@ -318,10 +352,10 @@ impl Presence {
         {
             let mut table = self.table();
             if table.line(id, Some(serial)).is_some() {
-                table.lines.remove(id);
+                table.part(id);
             }
         }
-        self.note(id);
+        self.0.changed.notify_one();
         self.0.lines.send_modify(|lines| *lines -= 1);
     }
 
@@ -342,6 +376,29 @@ impl Line {
 }
 
 impl Table {
+    /// Whether one more may be connected.
+    fn has_place(&self, opened: Opened) -> bool {
+        let place = self.lines.len() < CONNECTED;
+        let Opened::ByNobody(from) = opened else {
+            return place || opened == Opened::Within;
+        };
+        let nobodys = || {
+            let all = self.lines.values().map(|line| line.opened);
+            all.filter(|one| matches!(one, Opened::ByNobody(_)))
+        };
+        let same = || nobodys().filter(|one| *one == opened).count();
+        place && nobodys().count() < NOBODYS && (from.is_none() || same() < NOBODYS_FROM_ONE)
+    }
+
+    /// Takes an instance's line away, where it has one.
+    fn part(&mut self, id: &str) -> Option<Line> {
+        let line = self.lines.remove(id)?;
+        let heard_at = line.connected.heard_at;
+        self.changed.insert(id.to_owned());
+        self.gone.insert(id.to_owned(), heard_at);
+        Some(line)
+    }
+
     /// An instance's line; `serial`: only if it is still this one.
     pub(super) fn line(&mut self, id: &str, serial: Option<u64>) -> Option<&mut Line> {
         let line = self.lines.get_mut(id)?;
@@ -384,6 +441,29 @@ mod tests {
         assert!(presence.connected("b").is_some() && own.end.try_recv().is_err());
         presence.dismiss("b", Farewell::Moved);
         assert_eq!(own.end.await, Ok(Farewell::Moved));
+    }
+
+    #[tokio::test]
+    async fn strangers_leave_place_for_others_and_everybody_for_the_daemons_own() {
+        let presence = Presence::default();
+        let from = |number: usize| Some(IpAddr::from((number as u128).to_be_bytes()));
+        let connect = |number: usize, from| presence.attach_nobodys(&format!("n{number}"), from);
+        let mut lines = Vec::new();
+        for number in 0..NOBODYS_FROM_ONE {
+            lines.push(connect(number, from(7)).unwrap());
+        }
+        assert_eq!(connect(64, from(7)).unwrap_err(), Full::Connected);
+        // One of them anew is none more.
+        lines.push(connect(0, from(7)).unwrap());
+        for number in NOBODYS_FROM_ONE..NOBODYS {
+            lines.push(connect(number, from(number)).unwrap());
+        }
+        assert_eq!(connect(5000, None).unwrap_err(), Full::Connected);
+        for number in NOBODYS..CONNECTED {
+            lines.push(presence.attach(&format!("k{number}")).unwrap());
+        }
+        assert_eq!(presence.attach("k").unwrap_err(), Full::Connected);
+        assert!(presence.attach_within("own").is_ok());
     }
 
     #[tokio::test]

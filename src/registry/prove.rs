@@ -39,6 +39,14 @@ impl Registry {
         if let Some(known) = self.remembers(id, password) {
             return known;
         }
+        // To its end, also where nobody waits for it any more: whoever hangs up has guessed nevertheless.
+        let (registry, id, password) = (self.clone(), id.to_owned(), password.clone());
+        let looked = tokio::spawn(async move { registry.look_at(&id, &password).await });
+        // It panicked, which was logged, or the daemon stops.
+        looked.await.unwrap_or(Err(RegistryError::Busy))
+    }
+
+    async fn look_at(&self, id: &str, password: &SecretString) -> Result<Instance, RegistryError> {
         let inner = &self.0;
         let mark = self.proofs().mark(id, password);
         let turn = inner.hasher.turn(For::Proof)?;

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::budget::{Budget, Weighed};
 use super::letter::Letter;
-use super::pieces::{DONE, events, words};
+use super::pieces::{DONE, Pieces, TooLong, words};
 use super::presence::Presence;
 
 /// Chats that are under way with one instance.
@@ -102,6 +102,7 @@ impl Presence {
             request_id,
             letter,
             came,
+            pieces: Pieces::default(),
             ready: VecDeque::new(),
             quiet_since: Instant::now(),
             over: false,
@@ -150,6 +151,7 @@ pub struct Chat {
     /// The request, which need not be sent where nobody waits for its answer any more.
     letter: Letter,
     came: mpsc::UnboundedReceiver<Piece>,
+    pieces: Pieces,
     ready: VecDeque<String>,
     /// When something last came. Kept here: whoever waits may do so in turns.
     quiet_since: Instant,
@@ -176,12 +178,18 @@ impl Chat {
             let failure = match timeout_at(silent, self.came.recv()).await {
                 Ok(Some(Piece::Data(piece))) => {
                     self.quiet_since = Instant::now();
-                    self.ready = events(piece.text()).into();
-                    continue;
+                    match self.pieces.take(piece.text()) {
+                        Ok(ready) => {
+                            self.ready = ready.into();
+                            continue;
+                        }
+                        Err(TooLong) => ChatError::Flooded,
+                    }
                 }
                 Ok(Some(Piece::Done)) => {
                     self.over = true;
-                    return None;
+                    self.ready = self.pieces.finish().into();
+                    continue;
                 }
                 Ok(Some(Piece::Failed(failure))) => failure,
                 Ok(None) => ChatError::Cut,

@@ -107,6 +107,22 @@ async fn guesses_at_once_are_no_more_than_ten_in_a_row() {
 }
 
 #[tokio::test]
+async fn whoever_hangs_up_has_guessed_nevertheless() {
+    let (_folder, registry) = registry().await;
+    for number in 0..10 {
+        let password = key(&number.to_string());
+        let mut guess = Box::pin(registry.prove("x", &password));
+        assert!(futures::poll!(guess.as_mut()).is_pending());
+        drop(guess);
+        while registry.remembers("x", &password).is_none() {
+            tokio::task::yield_now().await;
+        }
+    }
+    let other = registry.prove("x", &key("other")).await;
+    assert!(matches!(other, Err(RegistryError::Locked { .. })));
+}
+
+#[tokio::test]
 async fn who_is_remembered_passes_a_lock_and_many_at_once_cost_one_hash() {
     let (_folder, registry) = registry().await;
     let made = registry.register(upload("a"), None, None).await.unwrap();
@@ -143,6 +159,10 @@ async fn an_idempotency_key_names_one_instance_until_it_is_used() {
     );
     assert!(conflict(register("b").await));
     assert_eq!(registry.count().unwrap(), 1);
+    // As long as nobody uses what was made, whoever lost the answer finds it again.
+    later(TimeDelta::days(30));
+    let second = register("a").await.unwrap();
+    assert_eq!(first.instance.id, second.instance.id);
     // Another person's key is another one.
     let owner = PersonId::owner();
     registry.0.store.make_owner("owner", clock()).await.unwrap();
@@ -162,8 +182,9 @@ async fn an_idempotency_key_names_one_instance_until_it_is_used() {
             .await
             .is_ok()
     );
+    later(TimeDelta::days(-1));
     assert!(conflict(register("a").await));
-    later(TimeDelta::hours(24));
+    later(TimeDelta::days(1));
     let anew = register("a").await.unwrap();
     assert_ne!(anew.instance.id, first.instance.id);
 }
@@ -186,13 +207,34 @@ async fn what_is_unregistered_comes_back_with_its_password() {
     let (_folder, registry) = registry().await;
     let made = registry.register(upload("a"), None, None).await.unwrap();
     let id = made.instance.id.as_str();
+    let told = json!({ "email": "a@b.c" }).as_object().unwrap().clone();
+    let change = InstanceChange {
+        description: Some("told".to_owned()),
+        email: Some("a@b.c".to_owned()),
+        capabilities: Some(told),
+        ..InstanceChange::default()
+    };
+    registry.change(id, change).await.unwrap();
+    registry.put_role(id, role("poet", 1)).await.unwrap();
     registry.unregister(id).await.unwrap();
     registry.unregister(id).await.unwrap();
     assert_eq!(registry.count().unwrap(), 0);
+    // What it told of itself is gone, but for its name.
+    let gone = registry.instance(id).unwrap().unwrap();
     assert_eq!(
-        registry.instance(id).unwrap().unwrap().status,
-        Status::Unregistered
+        (gone.status, gone.name.as_str(), gone.tags.len()),
+        (Status::Unregistered, "a", 0)
     );
+    let told = (gone.description, gone.email, gone.capabilities);
+    assert_eq!(told, (None, None, None));
+    assert!(registry.roles(id).unwrap().is_empty());
+    let tag = Some(("model_name".to_owned(), None));
+    let search = Search {
+        tag,
+        limit: 1,
+        ..Search::default()
+    };
+    assert!(registry.search(&search).unwrap().instances.is_empty());
     let change = InstanceChange::default();
     assert!(matches!(
         registry.change(id, change).await,
@@ -211,6 +253,74 @@ async fn what_is_unregistered_comes_back_with_its_password() {
         registry.unregister("none").await,
         Err(RegistryError::Unknown(_))
     ));
+}
+
+fn role(id: &str, length: usize) -> Role {
+    Role {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        description: None,
+        system_prompt: Some("x".repeat(length)),
+        icon: None,
+        is_active: true,
+        enable_l0_retrieval: false,
+        enable_l1_retrieval: false,
+    }
+}
+
+#[tokio::test]
+async fn the_roles_of_an_instance_are_a_mebibyte_together() {
+    let (_folder, registry) = registry().await;
+    let made = registry.register(upload("a"), None, None).await.unwrap();
+    let id = made.instance.id.as_str();
+    for number in 0..20 {
+        let role = role(&format!("r{number}"), 50_000);
+        registry.put_role(id, role).await.unwrap();
+    }
+    let more = registry.put_role(id, role("more", 50_000)).await;
+    assert!(
+        matches!(&more, Err(RegistryError::Invalid(why)) if why.contains("bytes")),
+        "{more:?}"
+    );
+    // In place of one of them there is place.
+    registry.put_role(id, role("r7", 49_000)).await.unwrap();
+    assert_eq!(registry.roles(id).unwrap().len(), 20);
+}
+
+#[tokio::test]
+async fn strangers_register_so_many_and_what_none_of_them_uses_goes() {
+    let (_folder, registry) = registry().await;
+    let store = registry.0.store.clone();
+    store.make_owner("owner", clock()).await.unwrap();
+    let used = registry.register(upload("a"), None, None).await.unwrap();
+    let unused = registry.register(upload("b"), None, None).await.unwrap();
+    let owner = Registrant::nothing_of(&PersonId::owner());
+    let owners = registry.register(upload("c"), Some(&owner), None).await;
+    let owners = owners.unwrap().instance.id;
+    registry
+        .prove(&used.instance.id, &used.password)
+        .await
+        .unwrap();
+    let is_there = |id: &str| registry.instance(id).unwrap().is_some();
+    later(TimeDelta::days(29));
+    registry.tidy().await.unwrap();
+    assert!(is_there(&unused.instance.id));
+    later(TimeDelta::days(2));
+    registry.tidy().await.unwrap();
+    assert!(!is_there(&unused.instance.id));
+    assert!(is_there(&used.instance.id) && is_there(&owners));
+    // As many as there may be.
+    let path = store.path();
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let full = format!(
+        "UPDATE instance_counts SET number = {} WHERE person = ''",
+        strangers::MOST.0
+    );
+    connection.execute(&full, []).unwrap();
+    let more = registry.register(upload("d"), None, None).await;
+    assert!(matches!(more, Err(RegistryError::Full)), "{more:?}");
+    let own = registry.register(upload("d"), Some(&owner), None).await;
+    assert!(own.is_ok());
 }
 
 #[tokio::test]
@@ -261,15 +371,26 @@ async fn a_search_is_by_person_status_name_and_tag_and_goes_on_where_it_ended() 
     };
     let all = Search {
         limit: 4,
+        total: true,
         ..Search::default()
     };
+    // Nothing is counted where nobody is told.
+    let total = false;
+    assert_eq!(
+        find(Search {
+            total,
+            ..all.clone()
+        })
+        .2,
+        0
+    );
     let (found, next, total) = find(all.clone());
     assert_eq!((found, total), (vec![6, 5, 4, 3], 7));
     let rest = Search {
         after: next,
         ..all.clone()
     };
-    assert_eq!(find(rest), (vec![2, 1, 0], None, 0));
+    assert_eq!(find(rest), (vec![2, 1, 0], None, 7));
     let skipped = Search {
         skip: 6,
         ..all.clone()

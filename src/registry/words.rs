@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
+use unicode_normalization::UnicodeNormalization as _;
 
 /// How many words of a name count.
 const WORDS: usize = 24;
@@ -50,10 +51,12 @@ pub(super) fn tag(key: &str, value: Option<&str>) -> String {
     }
 }
 
+/// Its words. Letters with marks count in one form, however they are written: some systems send them in pieces.
 fn split(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
+    let text: String = text.to_lowercase().nfkc().collect();
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    let words = words.filter(|word| !word.is_empty()).map(str::to_owned);
+    words.collect::<Vec<_>>().into_iter()
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -92,6 +95,15 @@ mod tests {
         for other in ["ightly", "reports", "nightly x"] {
             assert!(!finds("Nightly report: Größe-2", other), "{other}");
         }
+        // As some systems write it.
+        for (name, wanted) in [
+            ("Cafe\u{301} 1", "café"),
+            ("Café 1", "cafe\u{301}"),
+            ("Café", "ＣＡＦ"),
+        ] {
+            assert!(finds(name, wanted), "{name} {wanted}");
+        }
+        assert!(!finds("Cafe\u{301}", "cafe"));
         // Of a long word only the beginning counts.
         assert!(finds("internationalisation", "internationalism"));
     }

@@ -46,7 +46,9 @@ pub const EXPORT: [ExportTable; 13] = [
         single: false,
         page: 4,
         sql: "SELECT rowid, id, name, description, email, tags AS tags_json, avatar, avatar_kind, is_current, created_at,
-                updated_at, registry, instance, registered_at, connect
+                updated_at, registry, instance, registered_at, connect,
+                (SELECT json_group_array(json_object('registry', registry, 'instance', instance)) FROM load_credentials
+                 WHERE load = loads.id) AS before_json
               FROM loads WHERE person = ?1 AND rowid > ?2 ORDER BY rowid LIMIT ?3",
     },
     ExportTable {

@@ -3,9 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 
+use super::strangers::has_place;
 use super::{Durable, Store, StoreError, millis, time};
 
-/// How long an idempotency key is known.
+/// How long an idempotency key is known whose instance is in use. One whose instance never was stays: whoever lost the answer
+/// may ask again after weeks, and would else make a second one.
 const RETRIED: TimeDelta = TimeDelta::hours(24);
 
 /// One instance.
@@ -86,6 +88,8 @@ pub struct NewInstance {
     pub ceiling: Option<String>,
     /// SHA-256 of the idempotency key, and of what is registered with it.
     pub retry: Option<([u8; 32], [u8; 32])>,
+    /// Where it is nobody's who is known: how many such ones there may be in all, and of one such person.
+    pub most: (u32, u32),
 }
 
 /// An instance that was registered under an idempotency key.
@@ -116,34 +120,14 @@ pub struct InstanceUpdate {
     pub capabilities: Option<String>,
 }
 
-/// A role of an instance. It is kept for the instance's own clients; no chat reads it yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoleRow {
-    /// Its id.
-    pub id: String,
-    /// What people call it.
-    pub name: String,
-    /// What it is.
-    pub description: Option<String>,
-    /// What a model shall be told.
-    pub system_prompt: Option<String>,
-    /// Address of a picture.
-    pub icon: Option<String>,
-    /// Whether it may be chosen.
-    pub is_active: bool,
-    /// Whether it looks into the first level of memory.
-    pub enable_l0_retrieval: bool,
-    /// Whether it looks into the second level of memory.
-    pub enable_l1_retrieval: bool,
-}
-
 /// The columns of an [`InstanceRow`], in its order.
 pub(super) const INSTANCE: &str =
     "seq, id, person, name, description, email, tags, capabilities, status, registered_at, updated_at,
     heard_at, used_at, ceiling";
 
 impl Store {
-    /// Keeps a new instance, offline. `is_taken`: one was registered under this idempotency key.
+    /// Keeps a new instance, offline. `None`: it is nobody's, and there are as many of those as there may be. `is_taken`: one
+    /// was registered under this idempotency key.
     ///
     /// # Errors
     /// It cannot be written.
@@ -151,14 +135,17 @@ impl Store {
         &self,
         new: NewInstance,
         now: DateTime<Utc>,
-    ) -> Result<InstanceRow, StoreError> {
+    ) -> Result<Option<InstanceRow>, StoreError> {
         self.write(move |connection| {
+            if !has_place(connection, new.person.as_deref(), new.most)? {
+                return Ok(None);
+            }
             let (key, print) = new.retry.unzip();
             if key.is_some() {
                 connection
                     .prepare_cached(
                         "UPDATE instances SET retry_key = NULL, retry_print = NULL
-                         WHERE retry_key = ?1 AND registered_at <= ?2",
+                         WHERE retry_key = ?1 AND retry_print IS NULL AND registered_at <= ?2",
                     )?
                     .execute((key, millis(now - RETRIED)))?;
             }
@@ -175,7 +162,7 @@ impl Store {
                     ":words": new.said.words, ":salt": new.secret.salt, ":cost": new.secret.cost,
                     ":hash": new.secret.hash, ":ceiling": new.ceiling, ":retry_key": key, ":retry_print": print, ":now": millis(now),
                 })?;
-            one(connection, &new.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+            one(connection, &new.id)
         })
         .await
     }
@@ -211,7 +198,7 @@ impl Store {
         })
     }
 
-    /// What was registered under an idempotency key within the last day.
+    /// What was registered under an idempotency key within the last day, or before and was never used.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -223,7 +210,8 @@ impl Store {
         self.read(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT id, retry_print, salt, cost FROM instances WHERE retry_key = ?1 AND registered_at > ?2",
+                    "SELECT id, retry_print, salt, cost FROM instances
+                     WHERE retry_key = ?1 AND (retry_print IS NOT NULL OR registered_at > ?2)",
                 )?
                 .query_row((key, millis(now - RETRIED)), |row| {
                     Ok(RetriedRow {
@@ -414,106 +402,51 @@ impl Store {
             }
             let row = one(connection, &id)?;
             if let Some(row) = &row {
-                connection
-                    .prepare_cached("UPDATE instances SET words = ?2 WHERE id = ?1 AND words <> ?2")?
-                    .execute((&id, words(row)))?;
+                find_by(connection, &id, &words(row))?;
             }
             Ok(row)
         })
         .await
     }
 
-    /// Unregisters, and ends the instance's tokens. Whether there is such an instance.
+    /// Unregisters: ends the instance's tokens, and forgets what it told, but for its name; whoever comes back tells it again.
+    /// `words` says what a search finds it by then. Whether there is such an instance.
     ///
     /// # Errors
     /// It cannot be written.
     pub async fn unregister_instance(
         &self,
         id: String,
+        words: fn(&InstanceRow) -> String,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         self.write(move |connection| {
             connection
                 .prepare_cached(
-                    "UPDATE instances SET status = 'unregistered', updated_at = ?2
+                    "UPDATE instances SET status = 'unregistered', updated_at = ?2, description = NULL, email = NULL,
+                       tags = '{}', capabilities = NULL, retry_print = NULL
                      WHERE id = ?1 AND status <> 'unregistered'",
                 )?
                 .execute((&id, millis(now)))?;
+            connection
+                .prepare_cached("DELETE FROM instance_roles WHERE instance = ?1")?
+                .execute([&id])?;
             end_tokens(connection, &id)?;
-            connection
-                .prepare_cached("SELECT 1 FROM instances WHERE id = ?1")?
-                .exists([&id])
+            let row = one(connection, &id)?;
+            if let Some(row) = &row {
+                find_by(connection, &id, &words(row))?;
+            }
+            Ok(row.is_some())
         })
         .await
     }
+}
 
-    /// The roles of an instance, by id.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn roles(&self, instance: &str) -> Result<Vec<RoleRow>, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id, name, description, system_prompt, icon, is_active, enable_l0_retrieval, enable_l1_retrieval
-                     FROM instance_roles WHERE instance = ?1 ORDER BY id",
-                )?
-                .query_map([instance], |row| {
-                    Ok(RoleRow {
-                        id: row.get(0)?,
-                        name: row.get(1)?,
-                        description: row.get(2)?,
-                        system_prompt: row.get(3)?,
-                        icon: row.get(4)?,
-                        is_active: row.get(5)?,
-                        enable_l0_retrieval: row.get(6)?,
-                        enable_l1_retrieval: row.get(7)?,
-                    })
-                })?
-                .collect()
-        })
-    }
-
-    /// Keeps a role of an instance that is registered; the same id replaces it. `most`: how many it may have. `None`: there
-    /// is no such instance; `Some(false)`: it has as many.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub async fn put_role(
-        &self,
-        instance: String,
-        role: RoleRow,
-        most: u32,
-        now: DateTime<Utc>,
-    ) -> Result<Option<bool>, StoreError> {
-        self.write(move |connection| {
-            let is_there = connection
-                .prepare_cached("SELECT 1 FROM instances WHERE id = ?1 AND status <> 'unregistered'")?
-                .exists([&instance])?;
-            if !is_there {
-                return Ok(None);
-            }
-            let others: u32 = connection
-                .prepare_cached("SELECT count(*) FROM instance_roles WHERE instance = ?1 AND id <> ?2")?
-                .query_row((&instance, &role.id), |row| row.get(0))?;
-            if others >= most {
-                return Ok(Some(false));
-            }
-            connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO instance_roles (instance, id, name, description, system_prompt, icon,
-                       is_active, enable_l0_retrieval, enable_l1_retrieval, updated_at)
-                     VALUES (:instance, :id, :name, :description, :system_prompt, :icon, :is_active, :l0, :l1, :now)",
-                )?
-                .execute(named_params! {
-                    ":instance": instance, ":id": role.id, ":name": role.name, ":description": role.description,
-                    ":system_prompt": role.system_prompt, ":icon": role.icon, ":is_active": role.is_active,
-                    ":l0": role.enable_l0_retrieval, ":l1": role.enable_l1_retrieval, ":now": millis(now),
-                })?;
-            Ok(Some(true))
-        })
-        .await
-    }
+fn find_by(connection: &Connection, id: &str, words: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE instances SET words = ?2 WHERE id = ?1 AND words <> ?2")?
+        .execute((id, words))
+        .map(drop)
 }
 
 fn one(connection: &Connection, id: &str) -> rusqlite::Result<Option<InstanceRow>> {

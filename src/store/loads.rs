@@ -305,12 +305,42 @@ impl Store {
         .await
     }
 
-    /// Keeps what a registry gave, in place of what was there, and forgets what was sent for it. `false`: the load is gone.
+    /// What another registry gave a load before, where that is kept: the id there, and the password, sealed.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn load_left(
+        &self,
+        id: &str,
+        registry: &str,
+    ) -> Result<Option<(String, Option<Vec<u8>>)>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT instance, sealed FROM load_credentials WHERE load = ?1 AND registry = ?2",
+                )?
+                .query_row((id, registry), |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
+    }
+
+    /// Keeps what a registry gave, and forgets what was sent for it. What another registry gave before is put aside. `false`:
+    /// the load is gone.
     ///
     /// # Errors
     /// It cannot be written.
     pub async fn load_given(&self, id: String, given: GivenRow) -> Result<bool, StoreError> {
         self.write(move |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO load_credentials
+                     SELECT id, registry, instance, sealed FROM loads
+                     WHERE id = ?1 AND registry <> ?2 AND instance IS NOT NULL",
+                )?
+                .execute((&id, &given.registry))?;
+            connection
+                .prepare_cached("DELETE FROM load_credentials WHERE load = ?1 AND registry = ?2")?
+                .execute((&id, &given.registry))?;
             let changed = connection
                 .prepare_cached(
                     "UPDATE loads SET registry = :registry, instance = :instance, sealed = :sealed,

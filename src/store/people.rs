@@ -93,6 +93,21 @@ impl Store {
         self.read(|connection| is_bare(connection, person))
     }
 
+    /// The newest thousand of those who were only made for an instance, newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn bare_people(&self) -> Result<Vec<PersonRow>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "{PERSON} WHERE {BARE} ORDER BY created_at DESC, id LIMIT 1000"
+                ))?
+                .query_map([], person_row)?
+                .collect()
+        })
+    }
+
     /// Everybody but those who were only made for an instance, in the order in which they came.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ pub struct PresenceRow {
     pub id: String,
     /// Whether it is connected.
     pub online: bool,
-    /// When it was last heard, where that is known.
+    /// When it was last heard, where that is known: to the minute while it is connected, and exactly when it has gone.
     pub heard_at: Option<DateTime<Utc>>,
 }
 

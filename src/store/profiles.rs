@@ -10,7 +10,7 @@ use super::{Durable, Store, StoreError, checkpoint, connect, millis, spaces, tim
 /// How much is kept of a person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Documents in its memory.
+    /// Documents in its own memory, as they are counted where it registers something; not those of its applications' users.
     pub documents: u64,
     /// Loads.
     pub loads: u64,
@@ -59,7 +59,7 @@ pub struct ProfileUpdate {
 }
 
 const PROFILE: &str = "SELECT id, role = 'owner', username, name, email, description, tags, created_at, last_active_at,
-       (SELECT count(*) FROM documents WHERE person = people.id AND user >= ' '),
+       (SELECT count(*) FROM documents WHERE person = people.id AND user = people.id),
        (SELECT count(*) FROM loads WHERE person = people.id),
        (SELECT count(*) FROM instances WHERE person = people.id AND status <> 'unregistered'),
        (SELECT count(*) FROM keys WHERE person = people.id AND revoked_at IS NULL)
@@ -188,7 +188,10 @@ impl Store {
             Ok(Ok(true)) => {
                 // What was deleted since then is owed still.
                 let own = before + 1;
-                let _ = self.0.owed.compare_exchange(own, 0, Ordering::AcqRel, Ordering::Acquire);
+                let _ = self
+                    .0
+                    .owed
+                    .compare_exchange(own, 0, Ordering::AcqRel, Ordering::Acquire);
                 return;
             }
             Ok(Ok(false)) => "others were reading".to_owned(),

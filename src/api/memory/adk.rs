@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -15,7 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::{Door, Problem, guarded};
+use super::super::{Door, Json, Problem, guarded};
 use super::words::{OneLine, Text};
 use crate::identity::{Principal, Scope};
 use crate::memory::context::short;

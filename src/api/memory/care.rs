@@ -1,15 +1,15 @@
 //! Care of what is kept: how much, whose, in which sessions; deleted by a filter, or all of a user.
 
+use axum::Extension;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::{Door, Problem, guarded};
+use super::super::{Door, Json, Problem, guarded};
 use super::PAGE;
 use super::search::SearchFilters;
 use super::words::OneLine;

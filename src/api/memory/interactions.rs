@@ -1,9 +1,9 @@
 //! What was said: kept, listed, fetched, deleted.
 
+use axum::Extension;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::given::time;
-use super::super::{Door, Problem, guarded};
+use super::super::{Door, Json, Problem, guarded};
 use super::words::{OneLine, Text};
 use super::{PAGE, RoleWord};
 use crate::identity::{Principal, Scope};

@@ -1,8 +1,8 @@
 //! What was said, mended, and its history.
 
+use axum::Extension;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::given::{given, given_time};
-use super::super::{Door, Problem, guarded};
+use super::super::{Door, Json, Problem, guarded};
 use super::interactions::InteractionView;
 use super::words::OneLine;
 use crate::identity::{Principal, Scope};

@@ -1,8 +1,8 @@
 //! `/v1/memory/search`: what of a memory answers a question.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::given::time;
-use super::super::{Door, Problem, guarded};
+use super::super::{Door, Json, Problem, guarded};
 use super::RoleWord;
 use super::words::{OneLine, Text, some_members};
 use crate::identity::{Principal, Scope};

@@ -1,14 +1,15 @@
 //! What is done to a session by hand: bringing one, holding, releasing, deleting.
 
+use axum::Extension;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::{Extension, Json};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
+use super::super::Json;
 use super::{condition, in_time, reached_one};
 use crate::api::{Door, Problem, guarded};
 use crate::failure::{Failure, FailureClass};

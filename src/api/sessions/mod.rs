@@ -8,14 +8,14 @@ mod history;
 mod renew;
 mod state;
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::leases::shown;
-use super::{Door, Problem, guarded};
+use super::{Door, Json, Problem, guarded};
 use crate::identity::{Principal, Scope};
 use crate::ids::{SessionKey, SessionName};
 use crate::renewal::{Condition, Unmet};

@@ -218,6 +218,7 @@ fn find(door: &Door, sight: Sight, asked: &Asked, statuses: &[Status]) -> Result
         statuses: statuses.to_vec(),
         skip: (asked.page_no - 1).saturating_mul(asked.page_size.into()),
         limit: asked.page_size,
+        total: true,
         ..Search::default()
     })?)
 }

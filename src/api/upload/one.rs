@@ -39,7 +39,7 @@ struct Detail {
     status: &'static str,
     /// Whether it is connected.
     is_connected: bool,
-    /// When it was last heard; to the minute where it is not connected.
+    /// When it was last heard; to the minute after a crash of this daemon.
     last_heartbeat: Option<DateTime<Utc>>,
     /// When its connection was last known to stand.
     last_ws_check: Option<DateTime<Utc>>,
@@ -51,8 +51,9 @@ struct Detail {
 
 impl Detail {
     fn of(door: &Door, instance: Instance) -> Self {
-        let connected = door.registry.presence().connected(&instance.id);
-        let heard_at = connected.map(|connected| connected.heard_at);
+        let presence = door.registry.presence();
+        let connected = presence.connected(&instance.id);
+        let heard_at = presence.heard_at(&instance.id).or(instance.heard_at);
         let status = match connected {
             Some(_) => Status::Online,
             None => Status::Offline,
@@ -66,10 +67,10 @@ impl Detail {
             capabilities: instance.capabilities,
             status: status.word(),
             is_connected: connected.is_some(),
-            last_heartbeat: heard_at.or(instance.heard_at),
+            last_heartbeat: heard_at,
             last_ws_check: match connected {
                 Some(_) => Some((door.clock)()),
-                None => instance.heard_at,
+                None => heard_at,
             },
             registered_at: instance.registered_at,
             updated_at: instance.updated_at,

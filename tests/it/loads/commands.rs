@@ -33,6 +33,22 @@ async fn a_person_registers_at_the_terminal_and_sees_the_password_once() {
         let failed = run(arguments, code);
         assert!(failed.err.contains(way), "{failed:?}");
         assert!(!failed.err.contains("upload_name"), "{failed:?}");
+        let is_register = arguments[0] == "register";
+        let said = "Failed to register upload instance";
+        assert_eq!(failed.err.contains(said), is_register, "{failed:?}");
+    }
+    let load = ["--json", "register", "--load", "none"];
+    for (arguments, code, reason) in [
+        (&load[..2], 2, "no-load"),
+        (&load[..], 5, "no-load"),
+        (&["--json", "register", "x"], 2, "no-model-name"),
+    ] {
+        let failed = run(arguments, code).json();
+        assert_eq!(
+            (&failed["code"], &failed["reason"]),
+            (&json!(400), &json!(reason))
+        );
+        assert_eq!(failed["message"], "Failed to register upload instance");
     }
     run(
         &[
@@ -149,6 +165,26 @@ async fn a_model_registers_and_sees_no_password() {
     assert_eq!(failed["_meta"]["jarkeeper/reason"], "no-load", "{failed}");
     let unknown = call(json!({ "load": "0123456789abcdef0123" })).await;
     assert_eq!(unknown["_meta"]["jarkeeper/reason"], "no-load", "{unknown}");
+    let wrong = call(json!({ "upload_name": 7 })).await;
+    for (failed, reason) in [
+        (failed, "no-load"),
+        (unknown, "no-load"),
+        (wrong, "invalid"),
+    ] {
+        let all = &failed["_meta"]["jarkeeper/registration"];
+        assert_eq!(
+            (&all["code"], &all["reason"]),
+            (&json!(400), &json!(reason)),
+            "{failed}"
+        );
+        assert_eq!(all["message"], "Failed to register upload instance");
+        assert_eq!(all["type"], "urn:jarkeeper:problem:registration-failed");
+        let said = failed["content"][0]["text"].as_str().unwrap();
+        assert!(
+            said.contains("Failed to register upload instance"),
+            "{said}"
+        );
+    }
     let id = load(&api, "mine").await;
     let made = call(json!({ "load": id })).await;
     assert_ne!(made["isError"], true, "{made}");

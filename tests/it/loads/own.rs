@@ -122,14 +122,19 @@ async fn what_is_missing_is_taken_from_the_load_and_what_cannot_be_is_told_with_
     ] {
         failed(post(named(more)).await, "invalid", way);
     }
-    for body in ["{", "{\"upload_name\": 7}", "{\"unknown\": 1}", "[]"] {
+    let list = r#"["arr", null, null, {"model_name": "q"}, null]"#;
+    let plain = api.own(Method::POST, "/v1/registrations").body("{}");
+    let (status, problem) = answer(plain).await;
+    assert_eq!((status, &problem["code"]), (415, &json!(400)), "{problem}");
+    assert_eq!(text(&problem, "reason"), "invalid", "{problem}");
+    for body in ["{", "{\"upload_name\": 7}", "{\"unknown\": 1}", "[]", list] {
         let ask = api.own(Method::POST, "/v1/registrations").body(body);
         let ask = ask.header("content-type", "application/json");
         failed(answer(ask).await, "invalid", "");
     }
     let unknown = json!({"load": "0123456789abcdef0123"});
     let (status, problem) = post(unknown).await;
-    assert_eq!((status, &problem["code"]), (404, &json!(404)), "{problem}");
+    assert_eq!((status, &problem["code"]), (404, &json!(400)), "{problem}");
     assert_eq!(text(&problem, "reason"), "no-load", "{problem}");
     assert_eq!(
         text(&problem, "message"),

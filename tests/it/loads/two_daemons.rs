@@ -38,6 +38,14 @@ impl Two {
         }
     }
 
+    /// Starts the client anew with another `config.toml`.
+    fn set(&mut self, config: &str) {
+        self.at_client.stop();
+        self.client.save("config.toml", config);
+        self.at_client = self.client.daemon();
+        self.own = Api::of(&self.client, &self.at_client);
+    }
+
     /// The names of what is registered.
     async fn registered(&self) -> Vec<String> {
         let store = crate::api::store(&self.registry);
@@ -134,11 +142,9 @@ async fn a_registry_that_is_stopped_and_comes_back_finds_its_loads_again() {
 async fn a_load_stays_where_it_was_registered_until_it_is_taken_out_there() {
     let mut two = Two::new();
     let id = load(&two.own, "mine").await;
-    assert_eq!(register(&two.own, &id).await.0, 201);
-    two.at_client.stop();
-    two.client.save("config.toml", "");
-    two.at_client = two.client.daemon();
-    two.own = Api::of(&two.client, &two.at_client);
+    let (status, first) = register(&two.own, &id).await;
+    assert_eq!(status, 201, "{first}");
+    two.set("");
     let (status, failed) = register(&two.own, &id).await;
     assert_eq!(
         (status, &failed["reason"]),
@@ -150,4 +156,23 @@ async fn a_load_stays_where_it_was_registered_until_it_is_taken_out_there() {
     assert_eq!(two.registered().await.len(), 1);
     let (status, made) = register(&two.own, &id).await;
     assert_eq!((status, &made["registry"]), (201, &json!(null)), "{made}");
+    // What each registry gave is kept: back at the first one it has its old id, and here too.
+    assert_eq!(own(&two.own, Method::DELETE, &path).await.0, 200);
+    let first_place = format!("[registry]\nurl = \"{}\"\n", two.api.base);
+    two.set(&first_place);
+    let (status, back) = register(&two.own, &id).await;
+    assert_eq!(
+        (status, &back["instance_id"]),
+        (201, &first["instance_id"]),
+        "{back}"
+    );
+    assert_eq!(two.registered().await.len(), 1);
+    assert_eq!(own(&two.own, Method::DELETE, &path).await.0, 200);
+    two.set("");
+    let (status, again) = register(&two.own, &id).await;
+    assert_eq!(
+        (status, &again["instance_id"]),
+        (201, &made["instance_id"]),
+        "{again}"
+    );
 }

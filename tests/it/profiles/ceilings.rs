@@ -252,6 +252,10 @@ async fn who_was_only_made_for_an_instance_is_nobodys_acquaintance() {
         ids.contains(&&json!("ann")) && !ids.contains(&&json!(person)),
         "{list}"
     );
+    let (status, bare) = answer(place.api.own(Method::GET, "/v1/people?bare=true")).await;
+    assert_eq!(status, 200, "{bare}");
+    assert_eq!(bare.as_array().unwrap().len(), 1, "{bare}");
+    assert_eq!(bare[0]["id"], person);
     let path = format!("/v1/people/{person}");
     let (status, shown) = answer(place.api.own(Method::GET, &path)).await;
     assert_eq!((status, &shown["id"]), (200, &json!(person)), "{shown}");

@@ -85,14 +85,7 @@ async fn what_is_no_password_or_no_scope_gets_none() {
         .exchange("0123456789abcdef0123", &password, None)
         .await;
     assert_eq!(unknown, wrong);
-    for scope in [
-        "admin",
-        "read",
-        "profile:write",
-        "sessions:read",
-        "nonsense",
-        "email",
-    ] {
+    for scope in ["admin", "read", "sessions:read", "nonsense", "email"] {
         let (status, refused) = place.exchange(&id, &password, Some(scope)).await;
         assert_eq!(
             (status, &refused["error"]),
@@ -130,6 +123,56 @@ async fn what_is_no_password_or_no_scope_gets_none() {
     let body = json!({ "client_name": "x", "redirect_uris": ["https://a.test/"], "grant_types": ["client_credentials"] });
     let (status, _) = answer(place.api.call(Method::POST, "/oauth/register").json(&body)).await;
     assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn what_is_nobodys_takes_out_and_deletes_what_is_kept_of_it_where_it_asks_for_that() {
+    let place = Place::new();
+    let ann = place.member("ann").await;
+    let (id, password) = place.instance("marmalade-name").await;
+    let token = place.token(&id, &password).await;
+    assert_eq!(place.keep(&token, "a", "marmalade-text").await, 201);
+    let wide = |scope: &'static str| {
+        let (place, id, password) = (&place, &id, &password);
+        async move { place.exchange(id, password, Some(scope)).await }
+    };
+    let (status, tokens) = wide("profile:write").await;
+    assert_eq!(
+        (status, &tokens["scope"]),
+        (200, &json!("profile:write")),
+        "{tokens}"
+    );
+    let token = tokens["access_token"].as_str().unwrap();
+    let (status, all) = place.get(token, "/v1/profile/export").await;
+    assert_eq!(status, 200, "{all}");
+    for word in ["marmalade-name", "marmalade-text"] {
+        assert!(all.to_string().contains(word), "{word}");
+    }
+    // It has no profile that it could change.
+    let change = Some(json!({ "username": "ada" }));
+    let (status, problem) = place
+        .call(token, Method::PATCH, "/v1/profile", change)
+        .await;
+    assert_eq!((status, kind(&problem)), (403, "refused"));
+    let person = all["profile"]["id"].as_str().unwrap();
+    let path = format!("/v1/profile?confirm={person}");
+    let (status, problem) = place.call(token, Method::DELETE, &path, None).await;
+    assert_eq!(status, 204, "{problem}");
+    assert!(!place.holds("marmalade-name") && !place.holds("marmalade-text"));
+    assert_eq!(place.count("SELECT count(*) FROM instances"), 0);
+    // Somebody's instance never may: a password of an instance is not its person's consent.
+    let (id, password) = place.instance("two").await;
+    let path = format!("/v1/instances/{id}/claim");
+    let body = Some(json!({ "instance_password": password }));
+    let (status, claimed) = place.call(&ann.key, Method::POST, &path, body).await;
+    assert_eq!(status, 200, "{claimed}");
+    let password = claimed["instance_password"].as_str().unwrap();
+    let (status, refused) = place.exchange(&id, password, Some("profile:write")).await;
+    assert_eq!(
+        (status, &refused["error"]),
+        (400, &json!("invalid_scope")),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

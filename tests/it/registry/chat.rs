@@ -167,6 +167,54 @@ async fn line_20_a_chat_goes_down_the_socket_and_its_frames_are_collected() {
 }
 
 #[tokio::test]
+async fn line_20_a_stream_is_read_however_its_client_cuts_it() {
+    let (_root, _daemon, api) = daemon();
+    let (id, password, _) = registered(&api, "a").await;
+    let mut instance = Instance::connect(&api, &id, &password).await;
+    let (one, two) = (chunk("Hel").to_string(), chunk("lo").to_string());
+    let (half, rest) = one.split_at(7);
+    let bare = [one.clone(), two.clone()];
+    let data = bare.each_ref().map(|one| format!("data: {one}\n\n"));
+    let lines = bare.each_ref().map(|one| format!("data: {one}"));
+    let cut = format!("data: {half}");
+    let both = format!("{}{}", data[0], lines[1]);
+    let [bare, data, lines] = [&bare, &data, &lines].map(|all| all.each_ref().map(String::as_str));
+    for pieces in [
+        vec![": ping\n", data[0], ": ping\n\n", data[1]],
+        vec!["event: x\n", data[0], "id: 1\n", "retry: 7\n", data[1]],
+        vec![": ping", "", lines[0], "", lines[1], ""],
+        vec![cut.as_str(), rest, "\n", "\n", data[1]],
+        vec![": ping\n\n", bare[0], bare[1]],
+        vec![both.as_str()],
+    ] {
+        for body in [question("x"), streamed("x")] {
+            let is_stream = body["stream"] == true;
+            let asked = ask(&api, &id, &body);
+            let asked = tokio::spawn(async move {
+                match is_stream {
+                    true => Ok(Events::of(asked).await.rest().await),
+                    false => Err(answer(asked).await),
+                }
+            });
+            let request = instance.hear().await["request_id"].clone();
+            for piece in &pieces {
+                instance
+                    .reply(&request, json!({ "raw_sse": piece, "error": "" }))
+                    .await;
+            }
+            let last = json!({ "raw_sse": "data: [DONE]\n\n", "error": false, "done": true });
+            instance.reply(&request, last).await;
+            match asked.await.unwrap() {
+                Ok(events) => assert_eq!(events, [&one, &two, "[DONE]"], "{pieces:?}"),
+                Err((status, whole)) => {
+                    assert_eq!((status, said(&whole)), (200, "Hello"), "{pieces:?} {whole}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn twenty_chats_at_once_are_not_mixed_up() {
     let (_root, _daemon, api) = daemon();
     let (id, password, _) = registered(&api, "a").await;

@@ -228,6 +228,21 @@ async fn a_load_comes_back_to_a_foreign_registry_that_was_away() {
     };
     let (status, whole) = answer(ask(&there, "say from afar", false)).await;
     assert_eq!((status, said(&whole)), (200, "from afar"), "{whole}");
+    // Registered again, it is connected with what it was given, before the registry sees that elsewhere.
+    let body = json!({ "load": load });
+    let again = with(here.own(Method::POST, "/v1/registrations"), &body);
+    let (status, again) = answer(again).await;
+    assert_eq!(status, 201, "{again}");
+    let password = again["instance_password"].as_str().unwrap().to_owned();
+    assert_eq!(
+        answer(here.own(Method::GET, "/v1/registrations")).await.0,
+        200
+    );
+    connection(&here, &load, |it| {
+        assert!(it["last_error"].is_null(), "{it}");
+        it["connected"] == true
+    })
+    .await;
     // In the middle of an answer.
     let mut events = Events::of(ask(&there, "forever", true)).await;
     events.next().await.unwrap();
