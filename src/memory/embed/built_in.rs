@@ -2,7 +2,7 @@
 //! Hindi, Chinese and Japanese. `scripts/table` makes it; `table/NOTICE` says out of what.
 
 use super::table::Table;
-use super::{Kind, Opened, fingerprint};
+use super::{Kind, Opened, fingerprint, usual};
 
 const TOKENIZER: &[u8] = include_bytes!("table/tokenizer.json");
 const TENSORS: &[u8] = include_bytes!("table/model.safetensors");
@@ -20,6 +20,10 @@ pub(super) fn open() -> Result<Opened, String> {
         name: "built-in table".to_owned(),
         fingerprint: fingerprint(parts),
         dimension: table.dimension(),
+        strangers: usual::texts()
+            .iter()
+            .map(|text| table.embed(text))
+            .collect(),
         kind: Kind::Table(table),
     })
 }
