@@ -73,15 +73,15 @@ pub(super) const LATIN: &[(super::languages::Language, &str)] = &[
         "aby albo bardzo bez będzie bo był była było były być chyba ci cię czego czemu czy czyli dla dlaczego gdy gdzie ich ile inne \
         innych ja jak jaka jaki jakie jako je jednak jego jej jemu jest jestem jeszcze jeśli już kiedy kogo komu kto która które którego \
         której który których którzy lub mają mi mnie moja moje może można mój mu na nad nam nami nas nasz nasza nawet nic nich nie nią nim \
-        niż o od ona oni ono oraz po ponieważ przed przez przy są się skąd swoje swój ta tak także te tego tej temu też tę tobie tu twoja \
-        twoje twój ty tych tylko tym u w wam więc wszystko z za ze że żeby",
+        niż od ona oni ono oraz po ponieważ przed przez przy są się skąd swoje swój ta tak także te tego tej temu też tę tobie tu twoja \
+        twoje twój ty tych tylko tym wam więc wszystko za ze że żeby",
     ),
     (
         super::languages::Language::Czech,
         "aby ani asi až bez bude byl byla bylo byli být což co či další ho já jak jaká jaké jaký jako je jeho jej její jejich jen \
-        ještě jsem jsi jsme jsou jste k kam kde kdo kdy když která které který kteří mám máme mě mezi mi mně mnou moje můj může na nad nám \
-        nás náš naše ne nebo něco není než nic nich o od ona oni ono po podle pokud potom proč proto protože před přes při s se svůj ta tak \
-        také takže tě tebe tedy tento této ti tobě toho tomu tu tuto tvoje tvůj ty u už v vám vás váš ve více všechno však z za zde ze že",
+        ještě jsem jsi jsme jsou jste kam kde kdo kdy když která které který kteří mám máme mě mezi mi mně mnou moje můj může na nad nám \
+        nás náš naše ne nebo něco není než nic nich od ona oni ono po podle pokud potom proč proto protože před přes při se svůj ta tak \
+        také takže tě tebe tedy tento této ti tobě toho tomu tu tuto tvoje tvůj ty už vám vás váš ve více všechno však za zde ze že",
     ),
     (
         super::languages::Language::Finnish,
@@ -105,7 +105,7 @@ pub(super) const LATIN: &[(super::languages::Language, &str)] = &[
     ),
 ];
 
-/// Of the same languages, what English has too: every text has it, and it does not tell the language.
+/// Of the same languages, what English has too, and single letters: every text has it, and it does not tell the language.
 pub(super) const SHARED: &[(super::languages::Language, &str)] = &[
     (
         super::languages::Language::Swedish,
@@ -117,11 +117,11 @@ pub(super) const SHARED: &[(super::languages::Language, &str)] = &[
     ),
     (
         super::languages::Language::Polish,
-        "a ale by do go i im ma mam my no on one pod tam ten to was we",
+        "a ale by do go i im ma mam my no o on one pod tam ten to u w was we z",
     ),
     (
         super::languages::Language::Czech,
-        "a ale by do i my no on pak pod pro si tam ten to",
+        "a ale by do i k my no o on pak pod pro s si tam ten to u v z",
     ),
     (super::languages::Language::Finnish, "he me no on"),
     (
