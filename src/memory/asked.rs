@@ -197,7 +197,11 @@ mod tests {
     #[test]
     fn the_names_of_speakers_are_faint_words_of_a_question() {
         let spoke = |name: &str, number, often| (name.to_owned(), number, often);
-        let speakers = [spoke("Ann Lee", 3, 9), spoke("Bob", 4, 1), spoke("Dad", 5, 9)];
+        let speakers = [
+            spoke("Ann Lee", 3, 9),
+            spoke("Bob", 4, 1),
+            spoke("Dad", 5, 9),
+        ];
         let counts = |asked: &Asked| {
             let of = |word: &Wanted| (word.forms[0].clone(), asked.weight(word));
             asked.words.iter().map(of).collect::<Vec<_>>()

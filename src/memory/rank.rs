@@ -9,10 +9,12 @@ mod around;
 mod meaning;
 
 use super::dates::{Time, day};
+use super::embed::Usual;
 use crate::store::{Entry, LEARNED, PASSAGE, Posting};
 
 pub(super) use around::Around;
 use around::Lengths;
+use meaning::Near;
 
 /// How fast more of the same word counts less.
 const K1: f32 = 0.9;
@@ -49,6 +51,8 @@ pub(super) struct Question<'a> {
     pub(super) cue: Option<(&'a [Posting], f32)>,
     /// How near each entry is in meaning, from -1 to 1; empty where nothing tells it.
     pub(super) similar: &'a [Option<f32>],
+    /// How near it is to what it has nothing to do with.
+    pub(super) usual: Usual,
     /// Whether whoever tells it reads the words of a text together.
     pub(super) deep: bool,
 }
@@ -122,14 +126,17 @@ pub(super) fn rank(
 ) -> Vec<Ranked> {
     let words = words(entries, question.words, around);
     let (of_time, time) = times(entries, question);
-    let step = match question.deep {
-        true => deep(&words, &of_time, time),
-        false => meaning::Step {
-            unit: unit(entries.len(), question.words, &words),
-            from: meaning::COUNTS,
-        },
+    let unit = unit(entries.len(), question.words, &words);
+    let unit = if question.deep {
+        meaning::DEEP * unit
+    } else {
+        unit
     };
-    let near = meaning::near(question.similar, around, step);
+    let near = Near::of(question.similar, around, question.usual, unit);
+    // Something is always the nearest; it says something where the question has to do with the memory at all.
+    let concerns = near.stands_out
+        || words.iter().any(|words| *words > 0.0)
+        || time > LEADS && of_time.contains(&true);
     let cue = question.cue.map(|(postings, factor)| {
         let mut has = vec![false; entries.len()];
         located(entries, postings).for_each(|(at, _)| has[at] = true);
@@ -138,17 +145,20 @@ pub(super) fn rank(
     let mut found = Vec::new();
     for (at, entry) in entries.iter().enumerate() {
         let dated = of_time.get(at).copied().unwrap_or_default();
-        let semantic = near.get(at).copied().unwrap_or_default();
         let speaks = entry.speaker != 0 && question.named.contains(&entry.speaker);
         // Who is named shares a word with the question too, though it gives nothing.
-        let leads = words[at] > 0.0
-            || speaks
-            || dated && time > LEADS
-            || semantic >= step.unit * (meaning::LEADS - step.from);
+        let leads =
+            words[at] > 0.0 || speaks || dated && time > LEADS || concerns && near.leads(at);
         if !leads {
             continue;
         }
         let dates = if dated { DATES * time } else { 0.0 };
+        // Who only is named says nothing by what is as near as everything.
+        let semantic = if words[at] > 0.0 || dated || near.leads(at) {
+            near.gives(at)
+        } else {
+            0.0
+        };
         let asks = parts.questions
             && entry.question
             && entry.words < TELLS
@@ -219,24 +229,6 @@ fn times(entries: &[Entry], question: &Question<'_>) -> (Vec<bool>, f32) {
     }
     let count = of_time.iter().filter(|is| **is).count();
     (of_time, rarity(entries.len(), count))
-}
-
-/// The same for a model that reads words together: it is worth twice as much as how far the words and times set the entries apart.
-fn deep(words: &[f32], of_time: &[bool], time: f32) -> meaning::Step {
-    let dates = of_time.iter().copied().chain(std::iter::repeat(false));
-    let given = words
-        .iter()
-        .zip(dates)
-        .map(|(words, dated)| words + if dated { DATES * time } else { 0.0 });
-    let apart = meaning::apart(given);
-    meaning::Step {
-        unit: if apart > 0.0 {
-            meaning::DEEP * apart
-        } else {
-            meaning::UNIT
-        },
-        from: meaning::DEEP_COUNTS,
-    }
 }
 
 /// What one step of meaning is worth in this question: its words give more in a large memory, where they are rarer; and the worse
@@ -445,17 +437,45 @@ mod tests {
         let mut found = order(&entries, &question);
         found.sort_unstable();
         assert_eq!(found, [3, 7]);
-        // One alone is measured against what is usual.
+        // Few are measured against what is usual, and that depends on the model.
+        let alone = |similar, near, apart| {
+            let question = Question {
+                similar: &[Some(similar)],
+                usual: Usual { near, apart },
+                ..Question::default()
+            };
+            order(&entries[..1], &question).len()
+        };
+        assert_eq!((alone(0.8, 0.0, 0.15), alone(0.1, 0.0, 0.15)), (1, 0));
+        assert_eq!((alone(0.9, 0.75, 0.03), alone(0.76, 0.75, 0.03)), (1, 0));
+        // Of a few, all as near as each other, none stands out, until a word says that it is about them.
         let question = Question {
-            similar: &[Some(0.8)],
+            similar: &[Some(0.6), Some(0.64), Some(0.7)],
             ..Question::default()
         };
-        assert_eq!(order(&entries[..1], &question), [0]);
+        assert_eq!(order(&entries[..3], &question), [0_u32; 0]);
+        let words = whole(&[vec![posting(0)]]);
         let question = Question {
-            similar: &[Some(0.1)],
-            ..Question::default()
+            words: &words,
+            ..question
         };
-        assert_eq!(order(&entries[..1], &question), [0_u32; 0]);
+        let mut found = order(&entries[..3], &question);
+        found.sort_unstable();
+        assert_eq!(found, [0, 1, 2]);
+        // In a large memory something is always the nearest, and says nothing by that.
+        let many: Vec<_> = (0..400).map(|doc| turn(doc, 0)).collect();
+        let noisy = |at: u32| Some((at * 7919 % 400) as f32 / 1000.0);
+        let mut noise: Vec<_> = (0..400).map(noisy).collect();
+        let found = |similar: &[Option<f32>]| {
+            let question = Question {
+                similar,
+                ..Question::default()
+            };
+            order(&many, &question).len()
+        };
+        assert_eq!(found(&noise), 0);
+        noise[77] = Some(0.8);
+        assert!(found(&noise) > 0);
     }
 
     #[test]

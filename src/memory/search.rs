@@ -231,6 +231,7 @@ impl Finder<'_> {
                 .as_ref()
                 .map(|(places, factor)| (places.as_slice(), *factor)),
             similar: &read.similar,
+            usual: self.meant.usual,
             deep: self.meant.deep,
         };
         let mut ranked = rank(&read.entries, &question, &around, parts);

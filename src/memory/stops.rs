@@ -56,16 +56,16 @@ pub(super) const LATIN: &[(super::languages::Language, &str)] = &[
     (
         super::languages::Language::Swedish,
         "alla allt att av bara blev bli blir då där de dem denna deras dess det detta din dina ditt dom du efter eftersom eller en \
-        ett era från få går hade han hans har henne hennes hon honom hur här ingen inget inte jag ju kan kunde med mellan mig mina mitt mot \
-        mycket när nog nu någon något några och också oss på så sådan sedan sig sina sitt ska skall skulle som till upp ut utan vad var vara \
+        ett från få går hade han hans har henne hennes hon honom hur här ingen inget inte jag ju kan kunde med mellan mig mina mitt mot \
+        mycket när nog nu någon något några och också oss på så sådan sedan sig sina sitt ska skall skulle som upp ut utan vad var vara \
         varför varit varje vars vem vi vid vilka vilken vilket vår våra är",
     ),
     (
         super::languages::Language::Danish,
-        "af alle alt anden av bare ble blev bli blive bliver da de dem denne dere deres det dette din dine disse dog du efter ei ej \
+        "af alle alt anden av bare ble blev bli blive bliver da de dem denne dere deres det dette din dine disse du efter ei ej \
         eller en enn er et etter få fik fordi går hadde han hans har havde hele hende hendes hos hun hva hvad hvem hver hvilke hvilken hvis \
-        hvor hvordan hvorfor hvornår ikke ind ingen inn ja jeg jer jo kan kun kunne lidt mange med meget mellem mens mere mig mit mitt mot \
-        mye må nå når ned nei nej noe noen noget nogen nogle nok nu og også op opp os oss på seg sig sine sit sitt skal skulle som så til \
+        hvor hvordan hvorfor hvornår ikke ind ingen inn ja jeg jer jo kan kun kunne lidt mange med meget mellem mens mig mit mitt mot \
+        mye må nå når ned nei nej noe noen noget nogen nogle nok nu og også op opp os oss på seg sig sine sitt skal skulle som så til \
         ud ut uten var ved vi vil ville vor vår være været vært",
     ),
     (
@@ -73,15 +73,15 @@ pub(super) const LATIN: &[(super::languages::Language, &str)] = &[
         "aby albo bardzo bez będzie bo był była było były być chyba ci cię czego czemu czy czyli dla dlaczego gdy gdzie ich ile inne \
         innych ja jak jaka jaki jakie jako je jednak jego jej jemu jest jestem jeszcze jeśli już kiedy kogo komu kto która które którego \
         której który których którzy lub mają mi mnie moja moje może można mój mu na nad nam nami nas nasz nasza nawet nic nich nie nią nim \
-        niż o od ona oni ono oraz po ponieważ przed przez przy są się skąd swoje swój ta tak także te tego tej temu też tę tobie tu twoja \
-        twoje twój ty tych tylko tym u w wam więc wszystko z za ze że żeby",
+        niż od ona oni ono oraz po ponieważ przed przez przy są się skąd swoje swój ta tak także te tego tej temu też tę tobie tu twoja \
+        twoje twój ty tych tylko tym wam więc wszystko za ze że żeby",
     ),
     (
         super::languages::Language::Czech,
         "aby ani asi až bez bude byl byla bylo byli být což co či další ho já jak jaká jaké jaký jako je jeho jej její jejich jen \
-        ještě jsem jsi jsme jsou jste k kam kde kdo kdy když která které který kteří mám máme mě mezi mi mně mnou moje můj může na nad nám \
-        nás náš naše ne nebo něco není než nic nich o od ona oni ono po podle pokud potom proč proto protože před přes při s se svůj ta tak \
-        také takže tě tebe tedy tento této ti tobě toho tomu tu tuto tvoje tvůj ty u už v vám vás váš ve více všechno však z za zde ze že",
+        ještě jsem jsi jsme jsou jste kam kde kdo kdy když která které který kteří mám máme mezi mi mně mnou moje můj může na nad nám \
+        nás náš naše ne nebo něco není než nic nich od ona oni ono po podle pokud potom proč proto protože před přes při se svůj ta tak \
+        takže tě tebe tedy tento této ti tobě toho tomu tu tuto tvoje tvůj ty už vám vás váš ve více všechno však za zde ze že",
     ),
     (
         super::languages::Language::Finnish,
@@ -94,43 +94,43 @@ pub(super) const LATIN: &[(super::languages::Language, &str)] = &[
         super::languages::Language::Hungarian,
         "ahol aki akkor alatt által amely ami amikor annak az azért azok azt csak de egy egyik el előtt én engem ennek és ez ezt \
         hanem hogy hogyan honnan hova igen itt kell lesz lett már még mert mi miért mikor milyen minden mit nagyon ne nekem neki nélkül nem \
-        nincs olyan ott ő ők pedig rá sem szerint te tehát után vagy vagyok vagyunk vannak vele velem volt voltak voltam",
+        nincs olyan ott ő pedig rá sem szerint te tehát után vagy vagyok vagyunk vannak vele velem volt voltak voltam",
     ),
     (
         super::languages::Language::Turkish,
-        "acaba ancak artık aslında bana bazı belki beni benim bir biri birkaç biz bize bizim bu buna bunda bundan bunlar bunu bunun \
+        "acaba ancak artık aslında bana bazı belki beni benim bir biri birkaç bize bizim bu buna bunda bundan bunlar bunu bunun \
         burada çok çünkü da daha de değil diye en gibi hangi hep hepsi için ile ise işte kadar kendi ki kimse mi mu mü nasıl ne neden nerede \
         nereye niçin niye olan olarak oldu olduğu olduğunu olur onlar onlara onların onu onun orada öyle oysa sana sanki seni senin siz \
         sizin sonra şey şu şöyle tüm var vardı ve veya yani yok zaten",
     ),
 ];
 
-/// Of the same languages, what English has too: every text has it, and it does not tell the language.
+/// Of the same languages, what English has too, and single letters: every text has it, and it does not tell the language.
 pub(super) const SHARED: &[(super::languages::Language, &str)] = &[
     (
         super::languages::Language::Swedish,
-        "än åt den dig för ha i man men min om sin under över",
+        "den dig era för ha i man men min om sin till under än åt över",
     ),
     (
         super::languages::Language::Danish,
-        "at den dig end for fra ham her i kom man men min mine om over sin under",
+        "at den dig dog end for fra ham her i kom man men mere min mine om over sin sit under",
     ),
     (
         super::languages::Language::Polish,
-        "a ale by do go i im ma mam my no on one pod tam ten to was we",
+        "a ale by do go i im ma mam my no o on one pod tam ten to u w was we z",
     ),
     (
         super::languages::Language::Czech,
-        "a ale by do i my no on pak pod pro si tam ten to",
+        "a ale by do i k my mě no o on pak pod pro s si také tam ten to u v z",
     ),
     (super::languages::Language::Finnish, "he me no on"),
     (
         super::languages::Language::Hungarian,
-        "a ha hol is ki meg mint most s sok van",
+        "a ha hol is ki meg mint most s sok van ők",
     ),
     (
         super::languages::Language::Turkish,
-        "ama az ben bile hem her kim o ona sen size ya",
+        "ama az ben bile biz hem her kim o ona sen size ya",
     ),
 ];
 

@@ -257,7 +257,11 @@ pub(super) fn folded(text: &str) -> Vec<char> {
             }
             continue;
         }
-        after = c.script();
+        after = match c {
+            c if c.is_ascii_alphabetic() => Script::Latin,
+            c if c.is_ascii() => Script::Common,
+            c => c.script(),
+        };
         match c {
             'ß' => bare.push_str("ss"),
             'æ' => bare.push_str("ae"),
@@ -289,6 +293,10 @@ fn falls_away(mark: char, after: Script) -> bool {
 /// Whether its script puts no spaces between words, or, as Korean, glues to them what others put beside.
 fn is_dense(c: char) -> bool {
     use Script::*;
+    // Below are none, and most text is there.
+    if c < '\u{e00}' {
+        return false;
+    }
     let script = c.script();
     let dense = matches!(
         script,

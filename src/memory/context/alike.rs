@@ -17,7 +17,7 @@ const SLIP: usize = 5;
 const LONGEST: usize = 32;
 
 /// How many pairs of words are compared in one answer to find slips; behind that only the same words are the same.
-const PAIRS: usize = 10_000_000;
+const PAIRS: usize = 1_000_000;
 
 /// What comparing may still cost, for all texts of one answer.
 #[derive(Debug)]

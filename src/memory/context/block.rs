@@ -29,8 +29,11 @@ pub(super) struct Chosen {
     pub(super) item: Item,
     /// How many times the same was said besides.
     pub(super) again: usize,
-    /// What of its text is shown: harmless, its lines as they are quoted.
+    /// Its text, harmless.
+    plain: String,
+    /// What of it is shown, its lines as they are quoted; and whether it is all.
     quoted: String,
+    whole: bool,
 }
 
 /// A block that is being filled.
@@ -39,7 +42,7 @@ pub(super) struct Filling<'a> {
     nonce: &'a str,
     template: Option<&'a Template>,
     left: usize,
-    /// Most that one text may have.
+    /// Most that one text may have while others may come.
     share: usize,
     chosen: Vec<Chosen>,
 }
@@ -73,30 +76,29 @@ impl<'a> Filling<'a> {
         if room < LEAST && tokens(&plain) > room {
             return false;
         }
-        // The bars before its lines count too.
-        let mut most = room;
-        let quoted = loop {
-            let (shown, whole) = head(&plain, most);
-            let quoted = quoted(shown, whole);
-            let over = tokens(&quoted).saturating_sub(room);
-            if over == 0 {
-                break quoted;
-            }
-            if most <= over {
-                return false;
-            }
-            most -= over;
-        };
-        if quoted.is_empty() {
+        let Some((quoted, whole)) = fitting(&plain, room) else {
             return false;
-        }
+        };
         self.left -= above + tokens(&quoted);
         self.chosen.push(Chosen {
             item,
             again,
+            plain,
             quoted,
+            whole,
         });
         true
+    }
+
+    /// Gives what nobody took to those that were cut, the first ones first.
+    fn share_the_rest(&mut self) {
+        for one in self.chosen.iter_mut().filter(|one| !one.whole) {
+            let own = tokens(&one.quoted);
+            if let Some((quoted, whole)) = fitting(&one.plain, own + self.left) {
+                self.left = (self.left + own).saturating_sub(tokens(&quoted));
+                (one.quoted, one.whole) = (quoted, whole);
+            }
+        }
     }
 
     /// The whole, in the order in which it happened; `None`: there is nothing in it.
@@ -104,6 +106,7 @@ impl<'a> Filling<'a> {
         if self.chosen.is_empty() {
             return None;
         }
+        self.share_the_rest();
         self.chosen
             .sort_by_key(|one| (one.item.at(), number(&one.item)));
         let (mut lines, mut citations) = (String::new(), Vec::new());
@@ -121,6 +124,21 @@ impl<'a> Filling<'a> {
             frame(self.now, self.nonce, &lines, self.template),
             citations,
         ))
+    }
+}
+
+/// As much of a text as has so many tokens when it is quoted, and whether it is all of it; `None`: nothing.
+fn fitting(plain: &str, room: usize) -> Option<(String, bool)> {
+    let mut most = room;
+    loop {
+        let (shown, whole) = head(plain, most);
+        let quoted = quoted(shown, whole);
+        // The bars before its lines count too.
+        let over = tokens(&quoted).saturating_sub(room);
+        if over == 0 {
+            return (!quoted.is_empty()).then_some((quoted, whole));
+        }
+        most = most.checked_sub(over).filter(|most| *most > 0)?;
     }
 }
 
@@ -165,11 +183,16 @@ fn frame(
     }
 }
 
-/// Whether a text is a block of ours, whole: from whichever request.
+/// Whether a text is nothing but blocks of ours, from whichever request. One that says something beside them is somebody's.
 pub(crate) fn is_block(text: &str) -> bool {
-    spans(text)
-        .iter()
-        .any(|(begin, end)| text[..*begin].len() + text[*end..].len() < 4096)
+    let spans = spans(text);
+    let mut done = 0;
+    let mut beside = spans.iter().map(|(begin, end)| {
+        let part = &text[done..*begin];
+        done = *end;
+        part.trim().is_empty()
+    });
+    !spans.is_empty() && beside.all(|empty| empty) && text[done..].trim().is_empty()
 }
 
 /// A text without the blocks of ours that it repeats.
@@ -340,7 +363,9 @@ mod tests {
     fn blocks_are_known_again() {
         let now = chrono::Utc::now().fixed_offset();
         let block = frame(now, "00112233aabbccdd", "\n[1] x\n| y", None);
-        assert!(is_block(&block) && is_block(&format!("Known:\n{block}\n")));
+        assert!(is_block(&block) && is_block(&format!(" {block}\n{block}\n")));
+        // What somebody asks beside it is asked.
+        assert!(!is_block(&format!("{block}\n\nWhich of my ferrets limps?")));
         assert!(
             !is_block("<memories:1> </memories:1>")
                 && !is_block("<memories:00112233aabbccdd> and on")

@@ -3,8 +3,8 @@
 use chrono::{Datelike as _, Months, NaiveDate};
 
 use super::calendar::{Means, Side, Unit, dense, digit, is_month, means, pair};
-use super::words::LONGEST;
 use super::pieces::{Piece, What, pieces};
+use super::words::LONGEST;
 use super::{Span, Time, date, number};
 
 /// Most times of one text.
@@ -331,7 +331,7 @@ impl Reader {
     pub(super) fn is_led(&self, at: usize) -> bool {
         let led = [
             "in", "of", "since", "until", "till", "by", "during", "from", "for", "the", "im", "en",
-            "em", "au", "nel", "on", "mid", "early", "late", "w", "we", "v", "ve", "od", "i",
+            "em", "au", "nel", "on", "mid", "early", "late",
         ];
         self.before(at)
             .is_some_and(|piece| piece.what == What::Word && led.contains(&piece.text.as_str()))

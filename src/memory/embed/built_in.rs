@@ -1,8 +1,13 @@
 //! The table that is built in: 64 numbers a word; English, and the more frequent words of Spanish, German, French, Russian, Arabic,
 //! Hindi, Chinese and Japanese. `scripts/table` makes it; `table/NOTICE` says out of what.
+//!
+//! A number of it has four bits, two to a byte, the first one in the lower half: half as large, and on the labelled questions as good
+//! as eight within half a point.
 
-use super::table::Table;
-use super::{Kind, Opened, fingerprint};
+use serde_json::json;
+
+use super::table::{Table, header};
+use super::{Kind, Opened, fingerprint, usual};
 
 const TOKENIZER: &[u8] = include_bytes!("table/tokenizer.json");
 const TENSORS: &[u8] = include_bytes!("table/model.safetensors");
@@ -10,8 +15,9 @@ const CONFIG: &[u8] = include_bytes!("table/config.json");
 
 /// Unpacks it.
 pub(super) fn open() -> Result<Opened, String> {
-    let table = Table::of(TOKENIZER, TENSORS, CONFIG)
-        .map_err(|why| format!("the table that is built in cannot be read: {why}"))?;
+    let broken = |why: String| format!("the table that is built in cannot be read: {why}");
+    let tensors = unpacked(TENSORS).ok_or_else(|| broken("it is cut off".to_owned()))?;
+    let table = Table::of(TOKENIZER, &tensors, CONFIG).map_err(broken)?;
     let parts = [
         ("tokenizer.json", TOKENIZER),
         ("model.safetensors", TENSORS),
@@ -20,8 +26,44 @@ pub(super) fn open() -> Result<Opened, String> {
         name: "built-in table".to_owned(),
         fingerprint: fingerprint(parts),
         dimension: table.dimension(),
+        strangers: usual::texts()
+            .iter()
+            .map(|text| table.embed(text))
+            .collect(),
         kind: Kind::Table(table),
     })
+}
+
+/// The file as Model2Vec reads it: a byte a number.
+fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
+    let header = header(packed)?;
+    let body =
+        packed.get(8 + usize::try_from(u64::from_le_bytes(*packed.first_chunk()?)).ok()?..)?;
+    let place = |name: &str, at: usize| header.get(name)?.get("data_offsets")?.get(at)?.as_u64();
+    let part = |name: &str| {
+        let [begin, end] = [0, 1].map(|at| usize::try_from(place(name, at)?).ok());
+        body.get(begin?..end?)
+    };
+    let (rows, weights) = (part("embeddings")?, part("weights")?);
+    let halves = rows.iter().flat_map(|byte| {
+        let both = byte.cast_signed();
+        // A half has its sign in its highest bit.
+        [both << 4 >> 4, both >> 4].map(i8::cast_unsigned)
+    });
+    let (count, numbers) = (weights.len() / 2, 2 * rows.len());
+    let told = json!({
+        "embeddings": { "dtype": "I8", "shape": [count, numbers.checked_div(count)?], "data_offsets": [0, numbers] },
+        "weights": { "dtype": "F16", "shape": [count], "data_offsets": [numbers, numbers + weights.len()] },
+    });
+    let mut told = told.to_string();
+    while !told.len().is_multiple_of(8) {
+        told.push(' ');
+    }
+    let mut file = (told.len() as u64).to_le_bytes().to_vec();
+    file.extend(told.into_bytes());
+    file.extend(halves);
+    file.extend(weights);
+    Some(file)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::onnx::{Onnx, Pooling, Prompts};
 use super::table::{Table, header};
-use super::{Kind, Opened, fingerprint};
+use super::{Kind, Opened, Side, fingerprint, usual};
 
 /// Where a transformer lies, the smallest first.
 const ONNX: [&str; 8] = [
@@ -147,7 +147,8 @@ impl Folder {
             .path
             .file_name()
             .map(|name| name.to_string_lossy().into_owned());
-        let (dimension, kind) = match self.what {
+        let texts = usual::texts();
+        let (dimension, strangers, kind) = match self.what {
             What::Table => {
                 let table = Table::of(
                     self.file("tokenizer.json"),
@@ -155,7 +156,8 @@ impl Folder {
                     self.file("config.json"),
                 );
                 let table = table.map_err(|why| self.unusable(&why))?;
-                (table.dimension(), Kind::Table(table))
+                let strangers = texts.iter().map(|text| table.embed(text));
+                (table.dimension(), strangers.collect(), Kind::Table(table))
             }
             What::Onnx => {
                 let model = self
@@ -168,13 +170,17 @@ impl Folder {
                 let prompts = prompts(self.file(PROMPTS));
                 let onnx = Onnx::of(self.file("tokenizer.json"), model, pooling, prompts);
                 let onnx = onnx.map_err(|why| self.unusable(&why))?;
-                (onnx.dimension(), Kind::Onnx(onnx.into()))
+                let strangers = texts.iter().map(|text| onnx.embed(text, Side::Kept));
+                let strangers = strangers.collect::<Result<_, _>>();
+                let strangers = strangers.map_err(|why| self.unusable(&why))?;
+                (onnx.dimension(), strangers, Kind::Onnx(onnx.into()))
             }
         };
         Ok(Opened {
             name: name.unwrap_or_else(|| "model".to_owned()),
             fingerprint,
             dimension,
+            strangers,
             kind,
         })
     }

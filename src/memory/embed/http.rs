@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
-use super::{Kind, Opened, Unmeant, fingerprint};
+use super::{Kind, Opened, Unmeant, fingerprint, usual};
 use crate::llm::{Llm, Unanswered, below};
 use crate::source::Source;
 
@@ -13,8 +13,6 @@ use crate::source::Source;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Largest answer, bytes.
 const LARGEST: usize = 64 << 20;
-/// What is asked first, to see how many numbers a vector has.
-const PROBE: &str = "dimension";
 
 /// A server, and the model that is asked there.
 pub(super) struct Server {
@@ -37,11 +35,10 @@ pub(super) async fn open(
         model: model.to_owned(),
         key: key.cloned(),
     };
-    let probed = server
-        .embed(&[PROBE.to_owned()])
-        .await
-        .map_err(|why| why.to_string())?;
-    let dimension = probed.first().map(Vec::len).unwrap_or_default();
+    // How many numbers a vector has is seen by them too.
+    let strangers = server.embed(&usual::texts()).await;
+    let strangers = strangers.map_err(|why| why.to_string())?;
+    let dimension = strangers.first().map(Vec::len).unwrap_or_default();
     let size = dimension.to_string();
     Ok(Opened {
         name: model.to_owned(),
@@ -51,6 +48,7 @@ pub(super) async fn open(
             ("dimension", size.as_bytes()),
         ]),
         dimension,
+        strangers,
         kind: Kind::Http(Box::new(server)),
     })
 }

@@ -12,6 +12,7 @@ mod http;
 pub mod library;
 mod onnx;
 mod table;
+mod usual;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -25,16 +26,18 @@ use crate::llm::Llm;
 use crate::store::{Embedded, Store, StoreError, Vector};
 
 pub use folder::Folder;
+use usual::Strangers;
+pub use usual::Usual;
 
 /// How long a search waits for a server.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// How soon a model that could not be opened is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
+/// Longest `Name:` in front of a text, characters.
+const LABEL: usize = 40;
 
 /// A model that is in force.
 pub struct Model {
-/// Longest `Name:` in front of a text, characters.
-const LABEL: usize = 40;
     /// Its number in the store.
     pub id: i64,
     /// What it is called.
@@ -43,6 +46,7 @@ const LABEL: usize = 40;
     pub fingerprint: String,
     /// How many numbers a vector of it has.
     pub dimension: usize,
+    strangers: Strangers,
     kind: Kind,
 }
 
@@ -61,6 +65,8 @@ struct Opened {
     name: String,
     fingerprint: String,
     dimension: usize,
+    /// What [`usual::texts`] mean to it.
+    strangers: Vec<Vec<f32>>,
     kind: Kind,
 }
 
@@ -69,6 +75,8 @@ struct Opened {
 pub struct Meant {
     /// Its direction; `None`: there is no model, or the question means nothing to it, or it does not answer.
     pub vector: Option<Vector>,
+    /// How near it is to texts that it has nothing to do with.
+    pub usual: Usual,
     /// Whether the model reads the words of a text together: what such a one says counts for more than what a table says.
     pub deep: bool,
     /// Why the model takes no part, where it should.
@@ -223,20 +231,15 @@ impl Embedder {
             _ => self.ask(text).await,
         };
         match asked {
-            Ok((vector, deep)) => Meant {
-                vector: vector.filter(Vector::means),
-                deep,
-                warning: None,
-            },
+            Ok(meant) => meant,
             Err(why) => Meant {
-                vector: None,
-                deep: false,
                 warning: Some(why.to_string()),
+                ..Meant::default()
             },
         }
     }
 
-    async fn ask_in_time(&self, text: &str) -> Result<(Option<Vector>, bool), Arc<str>> {
+    async fn ask_in_time(&self, text: &str) -> Result<Meant, Arc<str>> {
         let slow = |until: Option<Instant>| {
             *self
                 .0
@@ -259,14 +262,21 @@ impl Embedder {
         }
     }
 
-    /// The vector, and whether the model is a deep one.
-    async fn ask(&self, text: &str) -> Result<(Option<Vector>, bool), Arc<str>> {
+    async fn ask(&self, text: &str) -> Result<Meant, Arc<str>> {
         let Some(model) = self.model().await? else {
-            return Ok((None, false));
+            return Ok(Meant::default());
         };
-        let deep = !matches!(model.kind, Kind::Table(_));
         match model.many(vec![text.to_owned()], Side::Asked).await {
-            Ok(vectors) => Ok((vectors.into_iter().next(), deep)),
+            Ok(vectors) => {
+                let vector = vectors.into_iter().next().filter(Vector::means);
+                let usual = vector.as_ref().map(|one| model.strangers.usual(one));
+                Ok(Meant {
+                    vector,
+                    usual: usual.unwrap_or_default(),
+                    deep: !matches!(model.kind, Kind::Table(_)),
+                    warning: None,
+                })
+            }
             Err(why) => {
                 self.mistrust(&why);
                 Err(why.to_string().into())
@@ -428,11 +438,14 @@ impl Embedder {
             .memory_model(fingerprint, opened.dimension, name)
             .await;
         let id = id.map_err(|error| Arc::<str>::from(error.to_string()))?;
+        let strangers = opened.strangers.iter();
+        let strangers = strangers.map(|one| Vector::of(id, one)).collect();
         Ok(Some(Arc::new(Model {
             id,
             name: opened.name,
             fingerprint: opened.fingerprint,
             dimension: opened.dimension,
+            strangers: Strangers::of(strangers),
             kind: opened.kind,
         })))
     }

@@ -236,6 +236,89 @@ async fn a_budget_is_never_exceeded_and_what_cannot_be_is_refused() {
     );
 }
 
+/// Something in a memory is always the nearest to a question. That alone says nothing.
+#[tokio::test]
+async fn a_question_that_has_nothing_to_do_with_a_memory_is_given_nothing_of_it() {
+    let (_root, _daemon, api) = daemon();
+    let did = [
+        "baked rye bread",
+        "repaired the garden fence",
+        "watched the football match",
+        "bought new curtains",
+        "visited the dentist",
+        "practised the cello",
+        "painted the kitchen wall",
+        "walked the dog by the river",
+        "cooked lentil soup",
+        "read a detective novel",
+        "planted tomatoes",
+        "cleaned the attic",
+        "played chess",
+        "rode to the lake",
+        "sorted old photographs",
+    ];
+    let with = [
+        "Ann", "Bert", "Clara", "Dario", "Elif", "Femi", "Greta", "Hugo", "Ines", "Jonas", "Karl",
+        "Lena", "Mira", "Nils", "Olga", "Piet", "Rosa", "Sven", "Tess", "Uwe",
+    ];
+    let said: Vec<_> = did
+        .iter()
+        .flat_map(|did| with.map(|name| format!("Today {name} and I {did}.")))
+        .collect();
+    let said: Vec<&str> = said.iter().map(String::as_str).collect();
+    add(&api, "many", "s", &said).await;
+    for text in [
+        "hello",
+        "Thanks a lot!",
+        "Vielen Dank",
+        "xqzzv",
+        "quantum chromodynamics lagrangian",
+        "How do vaccines work?",
+        "Explain TCP congestion control",
+        "What is the capital of Mongolia?",
+        "Translate this sentence into Portuguese",
+        "Who won the elections in 1998?",
+        "Which HTTP status means too many requests?",
+    ] {
+        let ask = json!({ "user_id": "many", "messages": asks(text) });
+        let given = context(&api, ask).await;
+        assert!(
+            given["block"].is_null() && given["reason"].is_string(),
+            "{text}: {given}"
+        );
+    }
+    let given = context(
+        &api,
+        json!({ "user_id": "many", "messages": asks("Who played chess with me?") }),
+    )
+    .await;
+    assert_eq!(given["citations"].as_array().unwrap().len(), 12, "{given}");
+}
+
+#[tokio::test]
+async fn what_others_leave_of_the_budget_is_for_those_that_were_cut() {
+    let (_root, _daemon, api) = daemon();
+    let long = format!(
+        "My cello: {}.",
+        "it came from a shop in Cremona ".repeat(90)
+    );
+    add(&api, "one", "s", &[&long]).await;
+    let ask = |user: &str| json!({ "user_id": user, "messages": asks("cello"), "max_tokens": 800 });
+    let tokens = async |user: &str| context(&api, ask(user)).await["tokens"].as_u64().unwrap();
+    assert!((700..=800).contains(&tokens("one").await));
+    // Others come first.
+    add(
+        &api,
+        "two",
+        "s",
+        &["Her cello is red", &long, "His cello is brown"],
+    )
+    .await;
+    let given = context(&api, ask("two")).await;
+    assert_eq!(given["citations"].as_array().unwrap().len(), 3, "{given}");
+    assert!((700..=800).contains(&tokens("two").await));
+}
+
 #[tokio::test]
 async fn what_could_not_take_part_is_told() {
     let model = Model::start().await;

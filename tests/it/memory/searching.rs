@@ -275,6 +275,53 @@ async fn whatever_shares_a_word_is_among_the_hits_however_weak_it_is() {
     );
 }
 
+/// The same of a name, also of one who speaks there; and complaint 1: nobody speaks whom nobody named.
+#[tokio::test]
+async fn a_name_is_a_word_and_no_word_is_a_name() {
+    let (_root, _daemon, api) = daemon();
+    let turn = |speaker: &str, session: usize, text: &str| json!({ "text": text, "role": "user", "speaker": speaker, "session": format!("s{session}") });
+    let said = [
+        turn("Ann", 1, "I bought a bicycle"),
+        turn("Ann", 2, "The weather is fine"),
+        turn("Ann", 3, "Good night"),
+        turn("Ben", 4, "My sister is called Ann and she loves orchids"),
+        turn("Ben", 5, "The bridge opens on Friday"),
+        turn("Ben", 6, "It rains"),
+    ];
+    put(&api, "two", said.to_vec()).await;
+    let request = api
+        .own(Method::PUT, "/v1/documents/lease?user_id=two")
+        .header("content-type", "text/plain")
+        .body("The flat is let to Ann.");
+    assert!(answer(request).await.0.is_success());
+    let found = finds(&api, "two", "Ann bridge").await;
+    assert_eq!(found[0], "The bridge opens on Friday");
+    for text in [
+        "My sister is called Ann and she loves orchids",
+        "The flat is let to Ann.",
+        "I bought a bicycle",
+    ] {
+        assert!(found.contains(&text.to_owned()), "{text}: {found:?}");
+    }
+    assert!(!found.contains(&"It rains".to_owned()), "{found:?}");
+
+    let notes = [
+        "Note: pay the bill",
+        "Note: buy milk",
+        "Note: call Eve",
+        "System: reboot",
+    ];
+    add(&api, "one", "a", &notes).await;
+    add(&api, "one", "b", &["I left a note for the plumber"]).await;
+    let found = search(&api, json!({ "user_id": "one", "query": "note about cat" })).await;
+    assert!(
+        texts(&found).contains(&"I left a note for the plumber"),
+        "{found}"
+    );
+    let hits = found["hits"].as_array().unwrap();
+    assert!(hits.iter().all(|hit| hit["speaker"].is_null()), "{found}");
+}
+
 /// Complaint 24: an empty answer says what there is and why nothing of it came; 16: words find without any model.
 #[tokio::test]
 async fn an_empty_answer_says_why() {
