@@ -1,10 +1,13 @@
 //! Memory in the shape that Google's Agent Development Kit calls (`BaseMemoryService`).
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use utoipa::openapi::schema::OneOfBuilder;
@@ -14,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::{Door, Problem, guarded};
-use super::words::{OneLine, Text};
+use super::words::OneLine;
 use crate::identity::{Principal, Scope};
 use crate::memory::{BATCH, Filter, Item, Query, Role, Said, check_name};
 
@@ -27,6 +30,9 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(guarded(Scope::MemoryWrite, routes!(add_session)))
 }
 
+/// What else stands in an object, and is not read. With it an array is no object.
+type Rest = BTreeMap<String, IgnoredAny>;
+
 /// `search_memory` of the kit.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -37,8 +43,12 @@ struct AdkSearch {
     /// In whose memory.
     #[schema(value_type = OneLine)]
     user_id: String,
-    /// At most 8 KiB.
-    #[schema(value_type = Text)]
+    /// At most 8 KiB, and not only blanks.
+    #[schema(
+        min_length = 1,
+        pattern = r"\S",
+        example = "Which instrument does she play?"
+    )]
     query: String,
 }
 
@@ -51,6 +61,9 @@ struct AdkPart {
     /// Whether the model only thought it: then it is not kept.
     #[serde(default, skip_serializing)]
     thought: Option<bool>,
+    #[serde(flatten, skip_serializing)]
+    #[schema(ignore)]
+    _rest: Rest,
 }
 
 /// What was said, in parts.
@@ -61,6 +74,9 @@ struct AdkContent {
     role: Option<String>,
     #[serde(default)]
     parts: Option<Vec<AdkPart>>,
+    #[serde(flatten, skip_serializing)]
+    #[schema(ignore)]
+    _rest: Rest,
 }
 
 /// A memory, as the kit has it.
@@ -98,11 +114,13 @@ impl From<Item> for AdkMemory {
         let part = AdkPart {
             text: Some(item.text().to_owned()),
             thought: None,
+            _rest: Rest::new(),
         };
         Self {
             content: AdkContent {
                 role: Some(role.to_owned()),
                 parts: Some(vec![part]),
+                _rest: Rest::new(),
             },
             author,
             timestamp: item.at(),
@@ -192,6 +210,9 @@ struct AdkEvent {
     /// Whether it is a piece of an answer that still comes: then it is left out.
     #[serde(default)]
     partial: Option<bool>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    _rest: Rest,
 }
 
 /// A session of the kit. What else it has is not read.
@@ -208,6 +229,9 @@ struct AdkSession {
     id: String,
     /// In the order in which they happened.
     events: Vec<AdkEvent>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    _rest: Rest,
 }
 
 /// What became of a session.
