@@ -68,3 +68,5 @@ mod sites_import;
 mod steps;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod upgrade;

@@ -1,12 +1,13 @@
 //! Memory in the shape that Google's Agent Development Kit calls (`BaseMemoryService`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use utoipa::openapi::schema::OneOfBuilder;
@@ -16,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::{Door, Json, Problem, guarded};
-use super::words::{OneLine, Text};
+use super::words::OneLine;
 use crate::identity::{Principal, Scope};
 use crate::memory::context::short;
 use crate::memory::{BATCH, Filter, Item, Query, Role, Said, check_name};
@@ -29,6 +30,9 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(guarded(Scope::MemoryRead, routes!(search)))
         .routes(guarded(Scope::MemoryWrite, routes!(add_session)))
 }
+
+/// What else stands in an object, and is not read. With it an array is no object.
+type Rest = BTreeMap<String, IgnoredAny>;
 
 /// `search_memory` of the kit.
 #[derive(Deserialize, ToSchema)]
@@ -54,6 +58,9 @@ struct AdkPart {
     /// Whether the model only thought it: then it is not kept.
     #[serde(default, skip_serializing)]
     thought: Option<bool>,
+    #[serde(flatten, skip_serializing)]
+    #[schema(ignore)]
+    _rest: Rest,
 }
 
 /// What was said, in parts.
@@ -64,6 +71,9 @@ struct AdkContent {
     role: Option<String>,
     #[serde(default)]
     parts: Option<Vec<AdkPart>>,
+    #[serde(flatten, skip_serializing)]
+    #[schema(ignore)]
+    _rest: Rest,
 }
 
 /// A memory, as the kit has it.
@@ -101,11 +111,13 @@ impl From<Item> for AdkMemory {
         let part = AdkPart {
             text: Some(item.text().to_owned()),
             thought: None,
+            _rest: Rest::new(),
         };
         Self {
             content: AdkContent {
                 role: Some(role.to_owned()),
                 parts: Some(vec![part]),
+                _rest: Rest::new(),
             },
             author,
             timestamp: item.at(),
@@ -207,6 +219,9 @@ struct AdkEvent {
     /// Whether it is a piece of an answer that still comes: then it is left out.
     #[serde(default)]
     partial: Option<bool>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    _rest: Rest,
 }
 
 /// A session of the kit. What else it has is not read.
@@ -223,6 +238,9 @@ struct AdkSession {
     id: String,
     /// In the order in which they happened.
     events: Vec<AdkEvent>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    _rest: Rest,
 }
 
 /// What became of a session.

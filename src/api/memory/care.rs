@@ -32,7 +32,7 @@ struct Deletion {
     /// Of which user; without it: the caller's own.
     #[schema(value_type = Option<OneLine>)]
     user_id: Option<String>,
-    /// At least one: an empty filter never means everything.
+    /// At least one besides `kind`, which can be `interaction` alone: an empty filter never means everything.
     filters: SearchFilters,
     /// As many as were counted before. Without it they are only counted.
     confirm: Option<u64>,

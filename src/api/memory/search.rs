@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::super::given::time;
 use super::super::{Door, Json, Problem, guarded};
 use super::RoleWord;
-use super::words::{OneLine, Text, some_members};
+use super::words::{OneLine, some_members};
 use crate::identity::{Principal, Scope};
 use crate::memory::{self, Filter, Found, Hit, Item, Kind, Role};
 
@@ -68,8 +68,12 @@ impl From<SearchFilters> for Filter {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Search {
-    /// At most 8 KiB.
-    #[schema(value_type = Text)]
+    /// At most 8 KiB, and not only blanks.
+    #[schema(
+        min_length = 1,
+        pattern = r"\S",
+        example = "Which instrument does she play?"
+    )]
     query: String,
     /// In whose memory; without it: the caller's own.
     #[schema(value_type = Option<OneLine>)]

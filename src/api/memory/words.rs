@@ -31,7 +31,7 @@ impl ToSchema for OneLine {
     }
 }
 
-/// A text that is kept or looked for.
+/// A text that is kept.
 pub(in crate::api) struct Text;
 
 impl PartialSchema for Text {

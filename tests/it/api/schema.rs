@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::key;
 use crate::support::model::Model;
@@ -66,8 +66,15 @@ async fn tried(api: &Api, key: Option<&str>, disarming: bool) -> bool {
 async fn nothing_is_answered_that_the_document_does_not_say() {
     let site = Site::start();
     let root = Root::of(&site);
-    // A model that has an answer for everything, so that chats have one too.
-    let model = Model::scripted(|_| {
+    // A model that has an answer for everything that is a request, so that chats have one too.
+    let model = Model::scripted(|body| {
+        let is_object = |message: &Value| message.is_object();
+        let messages = body["messages"].as_array();
+        let asks = messages.is_some_and(|all| !all.is_empty() && all.iter().all(is_object));
+        if !asks || !(body["stream"].is_boolean() || body["stream"].is_null()) {
+            let error = json!({ "message": "no", "type": "invalid_request_error", "code": null });
+            return (400, json!({ "error": error }));
+        }
         let message = json!({ "role": "assistant", "content": "yes" });
         let choice = json!({ "index": 0, "message": message, "finish_reason": "stop" });
         let answer = json!({ "id": "c1", "object": "chat.completion", "created": 5, "model": "m", "choices": [choice] });

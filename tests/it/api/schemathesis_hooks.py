@@ -16,9 +16,12 @@ def lasting(body):
 
 
 def some_filter(body):
-    """A filter that says nothing never means everything, whether its members are left out or null."""
-    if all(value is None for value in body["filters"].values()):
-        body["filters"]["session"] = "s"
+    """A filter that says nothing never means everything, whether its members are left out or null; and only turns go by one."""
+    filters = body["filters"]
+    if filters.get("kind") is not None:
+        filters["kind"] = "interaction"
+    if all(value is None or name == "kind" for name, value in filters.items()):
+        filters["session"] = "s"
 
 
 def one_session(body):

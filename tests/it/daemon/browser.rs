@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use super::{logged_in, no_zombies};
 use crate::support::Site;
 use crate::support::dials::Fault;
-use crate::support::process::{Daemon, Process, Root, eventually, within};
+use crate::support::process::{Process, Root, eventually, within};
 
 fn executable(path: &Path, text: &str) {
     std::fs::write(path, text).unwrap();

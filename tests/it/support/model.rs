@@ -218,7 +218,6 @@ fn stream(events: impl IntoIterator<Item = Value>) -> Response {
 async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -> Response {
     let raw = String::from_utf8(body.to_vec()).unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
-    let text = text(body["messages"].as_array().unwrap().last().unwrap());
     let proof = headers.get("authorization");
     let proof = proof.map(|proof| proof.to_str().unwrap().to_owned());
     if let Some(script) = &seen.script {
@@ -226,6 +225,7 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
         seen.requests.lock().unwrap().push((proof, body));
         return (StatusCode::from_u16(status).unwrap(), axum::Json(answer)).into_response();
     }
+    let text = text(body["messages"].as_array().unwrap().last().unwrap());
     let streams = body["stream"] == true;
     let usage = body["stream_options"]["include_usage"] == true;
     let prompt = body["messages"].to_string();

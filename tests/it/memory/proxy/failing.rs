@@ -14,7 +14,9 @@ use crate::support::oauth::Carries as _;
 
 #[tokio::test]
 async fn failures_of_the_model_are_passed_on_and_the_question_is_kept() {
-    let house = House::new().await;
+    let model = Model::start().await;
+    let base = model.base.clone();
+    let house = House::at(model, &base, "2s").await;
     for status in [400, 429, 500] {
         let body = said("ann", json!([user(&format!("status {status}"))]));
         let response = house.post(&body).send().await.unwrap();
@@ -78,7 +80,7 @@ async fn failures_of_the_model_are_passed_on_and_the_question_is_kept() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nowhere = format!("http://{}/v1", free.local_addr().unwrap());
     drop(free);
-    let house = House::at(model, &nowhere).await;
+    let house = House::at(model, &nowhere, "60s").await;
     let (status, error, note) = house
         .chat(&said("ann", json!([user("is anybody there")])))
         .await;

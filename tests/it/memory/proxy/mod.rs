@@ -27,22 +27,24 @@ impl House {
     pub(super) async fn new() -> Self {
         let model = Model::start().await;
         let base = model.base.clone();
-        Self::at(model, &base).await
+        Self::at(model, &base, "60s").await
     }
 
-    /// With the model's server at another place.
-    async fn at(model: Model, base: &str) -> Self {
+    /// With the model's server at a place, and how long it may say nothing.
+    async fn at(model: Model, base: &str, silence: &str) -> Self {
         let root = Root::new();
         root.env("MODEL_KEY", "sk-its-key");
         root.save(
             "config.toml",
             &format!(
-                "[llm]\nurl = \"{base}\"\nkey = {{ env = \"MODEL_KEY\" }}\nmodels = {{ \"asked\" = \"own\" }}\nsilence = \"2s\"\n"
+                "[llm]\nurl = \"{base}\"\nkey = {{ env = \"MODEL_KEY\" }}\nmodels = {{ \"asked\" = \"own\" }}\nsilence = \"{silence}\"\n"
             ),
         );
         let daemon = root.daemon();
         let api = Api::of(&root, &daemon);
         let key = key(&api, "agent", &["memory:read", "memory:write"], None).await;
+        // The table of meanings is read once, and no chat waits for that as long as it may take beside other tests.
+        super::add(&api, "nobody", "s", &["anything"]).await;
         Self {
             root,
             daemon,
