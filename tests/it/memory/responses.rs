@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::finds;
 use super::proxy::House;
+use super::{add, finds};
 use crate::support::model::text;
 use crate::support::oauth::Carries as _;
 use crate::support::{Api, answer};
@@ -21,6 +21,12 @@ fn ask(user: &str, input: Value) -> Value {
 
 fn post(api: &Api, key: &str, body: &Value) -> RequestBuilder {
     api.call(Method::POST, PATH).bearer_auth(key).json(body)
+}
+
+/// The first search of a daemon reads its table, which may take longer than a chat waits.
+async fn warm(house: &House) {
+    add(&house.api, "warm", "s", &["a kitten"]).await;
+    assert_eq!(finds(&house.api, "warm", "kitten").await, ["a kitten"]);
 }
 
 /// Status, answer, and what the memory did.
@@ -80,8 +86,7 @@ async fn texts(house: &House, user: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_second_conversation_knows_what_the_first_one_said_and_nothing_else_is_changed() {
     let house = House::new().await;
-    // The first search of a daemon reads its table, which may take longer than a chat waits.
-    assert!(finds(&house.api, "ann", "cello").await.is_empty());
+    warm(&house).await;
     let first = json!({ "model": "asked", "user": "ann", "instructions": "You are Zanzibar, a secret agent of tea",
         "input": "say I note that your cello is from Cremona" });
     let (status, answered, note) = told(post(&house.api, &house.key, &first)).await;

@@ -4,9 +4,8 @@ use jarkeeper::session::Files;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::super::finds;
 use super::super::proxy::{House, key};
-use super::{ask, kept, post, texts, told, well};
+use super::{ask, kept, post, texts, told, warm, well};
 use crate::support::oauth::Carries as _;
 use crate::support::{Api, answer};
 
@@ -19,8 +18,7 @@ fn behind(user: &str, answered: &Value, input: Value) -> Value {
 #[tokio::test]
 async fn what_goes_on_from_an_answer_stays_in_its_session_also_after_a_restart() {
     let mut house = House::new().await;
-    // The first search of a daemon reads its table, which may take longer than a chat waits.
-    assert!(finds(&house.api, "ann", "cat").await.is_empty());
+    warm(&house).await;
     let (first, session) = well(&house, &ask("ann", json!("say The cat is called Ada"))).await;
     // Behind an answer the server has what was said: it is not recalled as something of earlier.
     let next = behind("ann", &first, json!("echo What is the cat called?"));
