@@ -219,7 +219,7 @@ impl Limits {
             false => None,
         };
         let bytes = collect(body, length.unwrap_or_default(), accepted.limit).await?;
-        if kind == Some(Kind::Json) && is_deeper(&bytes, DEPTH) {
+        if kind == Some(Kind::Json) && is_too_deep(&bytes).await {
             return Err(Problem::bad_request(format!(
                 "this JSON has more than {DEPTH} levels; none that is meant here has"
             )));
@@ -385,6 +385,17 @@ fn broken(error: &(dyn std::error::Error + 'static)) -> Problem {
         cause = error.source();
     }
     Problem::bad_request("the body did not come whole")
+}
+
+/// Whether JSON has too many levels. A large body is looked through where no other caller waits for it.
+async fn is_too_deep(json: &Bytes) -> bool {
+    if json.len() <= BODY {
+        return is_deeper(json, DEPTH);
+    }
+    let json = json.clone();
+    let deeper = tokio::task::spawn_blocking(move || is_deeper(&json, DEPTH));
+    // The process ends.
+    deeper.await.unwrap_or(true)
 }
 
 /// Whether JSON has more levels than this. Of what is no JSON the answer means nothing.

@@ -81,6 +81,10 @@ impl Request {
     /// # Errors
     /// It is none: why, without its values.
     pub fn read(api: Api, text: String) -> Result<Self, String> {
+        // A list would do for what has members, too.
+        if text.trim_start().starts_with('[') {
+            return Err(wrong(api));
+        }
         let shape: Shape<'_> =
             serde_json::from_str(&text).map_err(|error| match error.classify() {
                 serde_json::error::Category::Data => wrong(api),

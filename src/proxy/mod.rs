@@ -132,10 +132,9 @@ impl Proxy {
             session: chat.session.or_else(|| request.session.clone()),
         };
         names.check()?;
-        // What stands before the messages at the model's server is of this session.
-        let goes_on = request.behind.is_some();
-        let before = known.clone().filter(|_| goes_on);
-        let first = behind.first().filter(|_| goes_on);
+        // What the model's server has of it was said in this session.
+        let before = known.clone();
+        let first = behind.first().filter(|_| request.behind.is_some());
         let (key, turn) = self.turn(by, &plan, &names, known, first).await;
         let asking = self.turns.asking(key);
         note.session = Some(turn.session.clone());

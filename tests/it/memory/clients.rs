@@ -1,4 +1,4 @@
-//! The proxy under the clients that people have: OpenAI's own for Python and for Node.
+//! The proxy under the clients that people have: OpenAI's own for Python and for Node, with chats and with the Responses API.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -46,12 +46,14 @@ async fn openais_python_client_plain_streaming_tools_errors_cuts_and_a_hundred_a
         say("JARKEEPER_CLIENTS_PYTHON=PYTHON names one with openai");
         return;
     };
-    let house = House::new().await;
-    let mut command = Command::new(python);
-    command
-        .arg(script("openai_check.py"))
-        .arg(format!("{}/v1", house.api.base));
-    well(&run(command, &house).await, &house).await;
+    for name in ["openai_check.py", "openai_responses_check.py"] {
+        let house = House::new().await;
+        let mut command = Command::new(&python);
+        command
+            .arg(script(name))
+            .arg(format!("{}/v1", house.api.base));
+        well(&run(command, &house).await, &house).await;
+    }
 }
 
 #[tokio::test]
@@ -60,11 +62,13 @@ async fn openais_node_client_plain_streaming_tools_errors_cuts_and_a_hundred_at_
         say("JARKEEPER_TEST_OPENAI_NODE=FOLDER names one with node_modules/openai");
         return;
     };
-    let house = House::new().await;
-    let mut command = Command::new("node");
-    command
-        .arg(script("openai_check.mjs"))
-        .arg(format!("{}/v1", house.api.base))
-        .arg(folder);
-    well(&run(command, &house).await, &house).await;
+    for name in ["openai_check.mjs", "openai_responses_check.mjs"] {
+        let house = House::new().await;
+        let mut command = Command::new("node");
+        command
+            .arg(script(name))
+            .arg(format!("{}/v1", house.api.base))
+            .arg(&folder);
+        well(&run(command, &house).await, &house).await;
+    }
 }

@@ -1,16 +1,16 @@
 //! The Responses API on its way to the model: as a chat is, and besides what the model's server keeps is gone on from.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+mod behind;
+
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::proxy::{House, key};
+use super::proxy::House;
+use super::{add, finds};
 use crate::support::model::text;
 use crate::support::oauth::Carries as _;
-use crate::support::tools::say;
 use crate::support::{Api, answer};
 
 const PATH: &str = "/v1/responses";
@@ -19,14 +19,14 @@ fn ask(user: &str, input: Value) -> Value {
     json!({ "model": "asked", "user": user, "input": input })
 }
 
-fn behind(user: &str, answered: &Value, input: Value) -> Value {
-    let mut body = ask(user, input);
-    body["previous_response_id"] = answered["id"].clone();
-    body
-}
-
 fn post(api: &Api, key: &str, body: &Value) -> RequestBuilder {
     api.call(Method::POST, PATH).bearer_auth(key).json(body)
+}
+
+/// The first search of a daemon reads its table, which may take longer than a chat waits.
+async fn warm(house: &House) {
+    add(&house.api, "warm", "s", &["a kitten"]).await;
+    assert_eq!(finds(&house.api, "warm", "kitten").await, ["a kitten"]);
 }
 
 /// Status, answer, and what the memory did.
@@ -86,6 +86,7 @@ async fn texts(house: &House, user: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_second_conversation_knows_what_the_first_one_said_and_nothing_else_is_changed() {
     let house = House::new().await;
+    warm(&house).await;
     let first = json!({ "model": "asked", "user": "ann", "instructions": "You are Zanzibar, a secret agent of tea",
         "input": "say I note that your cello is from Cremona" });
     let (status, answered, note) = told(post(&house.api, &house.key, &first)).await;
@@ -160,152 +161,6 @@ async fn a_second_conversation_knows_what_the_first_one_said_and_nothing_else_is
     let request = house.api.call(Method::POST, "/v1/chat/completions");
     let (_, answered, _) = told(request.bearer_auth(&house.key).json(&chat)).await;
     assert!(answered.to_string().contains("Cremona"), "{answered}");
-}
-
-#[tokio::test]
-async fn what_goes_on_from_an_answer_stays_in_its_session_also_after_a_restart() {
-    let mut house = House::new().await;
-    let (first, session) = well(&house, &ask("ann", json!("say The cat is called Ada"))).await;
-    // Behind an answer the server has what was said: it is not recalled as something of earlier.
-    let next = behind("ann", &first, json!("echo What is the cat called?"));
-    let (status, answered, note) = told(post(&house.api, &house.key, &next)).await;
-    assert_eq!(
-        (status, note.as_str()),
-        (
-            200,
-            format!("recalled=0; kept=yes; session={session}").as_str()
-        )
-    );
-    // A loop of tools, of which each step holds only what is new.
-    let (call, same) = well(&house, &behind("ann", &answered, json!("tool weather"))).await;
-    assert_eq!(same, session);
-    assert_eq!(house.daemon.stop().0, 0);
-    house.daemon = house.root.daemon();
-    house.api = Api::of(&house.root, &house.daemon);
-    let found = |call: &Value, text: &str| {
-        let id = &call["output"][1]["call_id"];
-        json!([{ "type": "function_call_output", "call_id": id, "output": text }])
-    };
-    let (again, same) = well(&house, &behind("ann", &call, found(&call, "tool weather"))).await;
-    assert_eq!(same, session);
-    let (last, same) = well(
-        &house,
-        &behind("ann", &again, found(&again, "say It rains")),
-    )
-    .await;
-    assert_eq!(same, session);
-    let sent = house.model.requests().pop().unwrap().1;
-    assert_eq!(sent["input"], found(&again, "say It rains"), "untouched");
-    assert_eq!(sent["previous_response_id"], again["id"]);
-    // The same question behind the same answer is a retry; behind another one it is another.
-    for _ in 0..2 {
-        assert_eq!(
-            well(&house, &behind("ann", &last, json!("say yes")))
-                .await
-                .1,
-            session
-        );
-    }
-    let (_, same) = well(&house, &behind("ann", &first, json!("say yes"))).await;
-    assert_eq!(same, session);
-    let all = kept(&house, "ann").await;
-    assert!(all.iter().all(|(_, _, own, _)| *own == session), "{all:?}");
-    let all: Vec<_> = all.iter().map(|(_, text, ..)| text.as_str()).collect();
-    assert_eq!(
-        all[4..],
-        [
-            "tool weather",
-            "It rains",
-            "say yes",
-            "yes",
-            "say yes",
-            "yes"
-        ]
-    );
-    // An answer of elsewhere begins a session, and the same one each time.
-    let elsewhere = behind(
-        "ann",
-        &json!({ "id": "resp_elsewhere" }),
-        json!("say hello"),
-    );
-    let other = well(&house, &elsewhere).await.1;
-    assert_ne!(other, session);
-    assert_eq!(well(&house, &elsewhere).await.1, other);
-}
-
-#[tokio::test]
-async fn a_history_a_reference_and_a_conversation_say_which_session_it_is() {
-    let house = House::new().await;
-    let user = |text: &str| json!({ "role": "user", "content": text });
-    // All of it each time, as the model has said it: reasoning, calls and texts.
-    let mut items = vec![user("tool weather")];
-    let mut session = String::new();
-    for said in [json!(null), user("say two"), user("say three")] {
-        let mut body = ask("ann", json!(items));
-        body["store"] = false.into();
-        let (answered, own) = well(&house, &body).await;
-        assert!(session.is_empty() || session == own, "{own}");
-        session = own;
-        items.extend(answered["output"].as_array().unwrap().iter().cloned());
-        match said.is_null() {
-            true => items.push(json!({ "type": "function_call_output", "call_id": items[2]["call_id"], "output": "say one" })),
-            false => items.push(said),
-        }
-    }
-    assert_eq!(
-        texts(&house, "ann").await,
-        ["tool weather", "one", "say two", "two"]
-    );
-    // What the server keeps is named in place of what was said.
-    let (first, own) = well(&house, &ask("bob", json!([user("say one")]))).await;
-    let message = &first["output"][1]["id"];
-    let refers = json!([user("say one"), { "type": "item_reference", "id": first["output"][0]["id"] },
-        { "type": "item_reference", "id": message }, user("say two")]);
-    assert_eq!(well(&house, &ask("bob", refers.clone())).await.1, own);
-    assert_eq!(
-        texts(&house, "bob").await,
-        ["say one", "one", "say two", "two"]
-    );
-    // A conversation is one session, and what is said twice in it was said twice.
-    let mut talk = ask("cleo", json!("say yes"));
-    talk["conversation"] = json!({ "id": "conv_1" });
-    let (_, own) = well(&house, &talk).await;
-    talk["conversation"] = "conv_1".into();
-    assert_eq!(well(&house, &talk).await.1, own);
-    assert_eq!(
-        texts(&house, "cleo").await,
-        ["say yes", "yes", "say yes", "yes"]
-    );
-    // Nobody goes on from what was answered to somebody else: with it goes what was recalled.
-    let bobs = key(
-        &house.api,
-        "bobs",
-        &["memory:read", "memory:write"],
-        Some("bob"),
-    )
-    .await;
-    let (anns, _) = well(&house, &ask("ann", json!("say hi"))).await;
-    let asked = house.model.bodies().len();
-    let mut foreign = behind("bob", &anns, json!("echo"));
-    for _ in 0..2 {
-        let request = post(&house.api, &bobs, &foreign).header("jarkeeper-memory", "off");
-        let (status, error, _) = told(request).await;
-        assert_eq!(
-            (status, &error["error"]["code"]),
-            (404, &json!("unknown-response")),
-            "{error}"
-        );
-        foreign = ask(
-            "bob",
-            json!([{ "type": "item_reference", "id": anns["output"][1]["id"] }, user("echo")]),
-        );
-    }
-    assert_eq!(house.model.bodies().len(), asked);
-    // Their own they do.
-    assert_eq!(
-        told(post(&house.api, &bobs, &ask("bob", refers))).await.0,
-        200
-    );
 }
 
 #[tokio::test]
@@ -397,7 +252,7 @@ async fn streams_pass_as_they_are_and_how_they_end_is_heard() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    assert!(last.1.starts_with("and a day on"), "{last:?}");
+    assert!(last.1.starts_with("and a day"), "{last:?}");
     assert_eq!(last.3, json!({ "cut": true }));
 }
 
@@ -510,9 +365,9 @@ async fn failures_are_passed_on_and_what_is_not_done_is_said() {
     }
     assert_eq!(house.model.bodies().len(), asked, "nothing of it was sent");
     assert!(texts(&house, "cleo").await.is_empty());
-    // A prompt of many megabytes goes through.
-    let large = json!({ "model": "asked", "user": "dan", "instructions": "x".repeat(10 << 20), "input": [
-        { "role": "developer", "content": "x".repeat(10 << 20) }, { "role": "user", "content": "say large" }] });
+    // A prompt of some megabytes goes through.
+    let large = json!({ "model": "asked", "user": "dan", "instructions": "x".repeat(2 << 20), "input": [
+        { "role": "developer", "content": "x".repeat(2 << 20) }, { "role": "user", "content": "say large" }] });
     let (status, answered, _) = send(large).await;
     assert_eq!((status, content(&answered)), (200, "large"));
     // A server that has chats alone.
@@ -534,63 +389,4 @@ async fn failures_are_passed_on_and_what_is_not_done_is_said() {
         why.contains("404") && why.contains("/v1/chat/completions"),
         "{why}"
     );
-}
-
-/// Runs a program against a house; it says `well`, and the key of the caller never went to the model.
-async fn runs_well(mut command: Command, house: &House) {
-    command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", house.root.path())
-        .env("OPENAI_API_KEY", &house.key)
-        .env("NO_PROXY", "127.0.0.1")
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .stdin(Stdio::null());
-    let ended = tokio::task::spawn_blocking(move || command.output().unwrap());
-    let ended = ended.await.unwrap();
-    let said = String::from_utf8_lossy(&ended.stdout);
-    let error = String::from_utf8_lossy(&ended.stderr);
-    assert!(
-        ended.status.success() && said.trim() == "well",
-        "{said}\n{error}"
-    );
-    for (headers, body) in house.model.bodies() {
-        assert!(!body.contains(&house.key) && !format!("{headers:?}").contains(&house.key));
-    }
-    house.nobody_reads().await;
-}
-
-fn script(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/it/support")
-        .join(name)
-}
-
-#[tokio::test]
-async fn openais_python_client_creates_streams_calls_tools_goes_on_and_breaks_off() {
-    let Some(python) = std::env::var_os("JARKEEPER_CLIENTS_PYTHON") else {
-        say("JARKEEPER_CLIENTS_PYTHON=PYTHON names one with openai");
-        return;
-    };
-    let house = House::new().await;
-    let mut command = Command::new(python);
-    command
-        .arg(script("openai_responses_check.py"))
-        .arg(format!("{}/v1", house.api.base));
-    runs_well(command, &house).await;
-}
-
-#[tokio::test]
-async fn openais_node_client_creates_streams_calls_tools_goes_on_and_breaks_off() {
-    let Some(folder) = std::env::var_os("JARKEEPER_TEST_OPENAI_NODE") else {
-        say("JARKEEPER_TEST_OPENAI_NODE=FOLDER names one with node_modules/openai");
-        return;
-    };
-    let house = House::new().await;
-    let mut command = Command::new("node");
-    command
-        .arg(script("openai_responses_check.mjs"))
-        .arg(format!("{}/v1", house.api.base))
-        .arg(folder);
-    runs_well(command, &house).await;
 }
