@@ -17,6 +17,7 @@ mod library;
 mod mending;
 mod pdf;
 mod proxy;
+mod reading;
 mod script;
 mod searching;
 mod tools;
