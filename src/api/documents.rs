@@ -59,6 +59,9 @@ struct DocumentView {
     origin: &'static str,
     /// How many passages of it can be found.
     passages: u64,
+    /// Pages of a PDF of which not all could be read: pictures of pages, and what is broken. From 1, a thousand at most.
+    #[schema(example = json!([]))]
+    unread_pages: Vec<u32>,
     /// When it was first kept.
     created_at: DateTime<Utc>,
     /// When it was last replaced.
@@ -79,6 +82,7 @@ impl From<Document> for DocumentView {
                 false => "upload",
             },
             passages: document.passages,
+            unread_pages: document.unread,
             created_at: document.created_at,
             updated_at: document.updated_at,
         }
@@ -97,7 +101,7 @@ struct Whose {
 
 /// Keeps a document under a name, and its passages so that a search finds them; one that is there is replaced whole, and the
 /// words of the old one are found by nothing afterwards. What comes is kept byte for byte: text and Markdown in UTF-8, 1 MiB at
-/// most; HTML in UTF-8 and PDF, 16 MiB at most, of which the text is read out (4 MiB at most). Where no text can be read out
+/// most; HTML, in UTF-8 or in letters that it names itself, and PDF, 16 MiB at most, of which the text is read out (4 MiB at most). Where no text can be read out
 /// nothing is changed. A person keeps at most 10,000 documents, and 1 GiB in them; an instance that nobody has claimed 16 MiB.
 #[utoipa::path(put, path = "/v1/documents/{document}", operation_id = "documents.put", tag = "memory",
     params(("document" = inline(Name), Path, description = "The document's name: 1 to 255 characters in one line"), Whose),
@@ -305,6 +309,8 @@ async fn get(
     };
     let kind = match kind {
         DocumentKind::Pdf => kind.word().to_owned(),
+        // A page says itself which letters it has.
+        _ if std::str::from_utf8(&bytes).is_err() => kind.word().to_owned(),
         _ => format!("{}; charset=utf-8", kind.word()),
     };
     // Somebody else's page is not shown as one of ours.

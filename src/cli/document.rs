@@ -11,6 +11,9 @@ use super::{Stop, complain, say, say_json};
 use crate::memory::DocumentKind;
 use crate::session::Files;
 
+/// Numbers of pages that are shown.
+const PAGES: usize = 10;
+
 #[derive(Subcommand)]
 pub(super) enum DocumentVerb {
     /// Keeps files as documents: text, Markdown, HTML or PDF, by how their names end. One of the same name is replaced
@@ -135,15 +138,30 @@ fn line(document: &Value) -> String {
         count => format!("{} passages", count.unwrap_or_default()),
     };
     format!(
-        "{}  {}  {} bytes, {passages}{}",
+        "{}  {}  {} bytes, {passages}{}{}",
         word("name"),
         word("kind"),
         document["size"],
+        unread(document),
         match word("origin") {
             "folder" => ", from the folder",
             _ => "",
         }
     )
+}
+
+/// Which pages of a document are not wholly in its text.
+fn unread(document: &Value) -> String {
+    let all = document["unread_pages"].as_array().into_iter().flatten();
+    let all: Vec<String> = all.map(Value::to_string).collect();
+    match all.get(..PAGES) {
+        Some(first) if all.len() > PAGES => {
+            let more = all.len() - PAGES;
+            format!(", unread pages: {} and {more} more", first.join(", "))
+        }
+        _ if all.is_empty() => String::new(),
+        _ => format!(", unread pages: {}", all.join(", ")),
+    }
 }
 
 async fn list(daemon: &Daemon, user: Option<&str>, json: bool) -> Result<(), Stop> {

@@ -256,13 +256,12 @@ impl Finder<'_> {
         if query.filter.metadata.is_some() {
             // Only their rows tell it.
             found_here.matched = passed;
-            if further > 0 {
-                found_here.warnings.push(format!("matched counts only those of the best {LOOKED_AT}, of {further} more nobody looked at the metadata"));
-            }
         }
+        let all = LOOKED_AT + further;
         if further > 0 && found_here.hits.len() < query.most {
-            let all = LOOKED_AT + further;
             found_here.warnings.push(format!("only the best {LOOKED_AT} of {all} that fit were looked at for their metadata and for what is said again and again; a narrower filter or question reaches the others"));
+        } else if further > 0 && query.filter.metadata.is_some() {
+            found_here.warnings.push(format!("matched is of the best {LOOKED_AT} of {all} that fit: the metadata of the others were not looked at"));
         }
         if found_here.hits.is_empty() {
             return because(

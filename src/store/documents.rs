@@ -27,6 +27,8 @@ pub struct DocumentRow {
     pub origin: Option<String>,
     /// How many passages of it can be found.
     pub passages: u64,
+    /// Pages that its text is not whole of, from 1.
+    pub unread: Vec<u32>,
     /// When it was first kept.
     pub created_at: DateTime<Utc>,
     /// When it was last replaced.
@@ -50,6 +52,8 @@ pub struct NewDocument {
     pub original: Option<Vec<u8>>,
     /// Its path below the watched folder; `None`: it was uploaded.
     pub origin: Option<String>,
+    /// Pages that its text is not whole of, from 1.
+    pub unread: Vec<u32>,
     /// SHA-256 of what came.
     pub hash: [u8; 32],
     /// By which rules it was split.
@@ -124,7 +128,7 @@ pub struct Unsplit {
 
 // `octet_length` reads no text.
 pub(super) const DOCUMENT: &str = "SELECT id, user, name, kind, octet_length(text), coalesce(octet_length(original), octet_length(text)), origin,
-       (SELECT count(*) FROM passages WHERE document = documents.id), created_at, updated_at
+       (SELECT count(*) FROM passages WHERE document = documents.id), created_at, updated_at, unread
      FROM documents";
 
 impl Store {
@@ -296,5 +300,9 @@ pub(super) fn document_row(row: &Row<'_>) -> rusqlite::Result<DocumentRow> {
         passages: length(7)?,
         created_at: time(row.get(8)?),
         updated_at: time(row.get(9)?),
+        unread: {
+            let numbers: String = row.get(10)?;
+            numbers.split(' ').filter_map(|one| one.parse().ok()).collect()
+        },
     })
 }

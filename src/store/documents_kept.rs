@@ -27,8 +27,8 @@ impl Store {
             .await
     }
 
-    /// Gives a document other passages, where it is still as it was. Where its user's memory has no room for them, it gets
-    /// none. Whether they could be found from now on.
+    /// Gives a document other passages, where it is still as it was; `anew`: of this text, with the pages that it is not whole of.
+    /// Where its user's memory has no room for them, it gets none. Whether they could be found from now on.
     ///
     /// # Errors
     /// It cannot be written.
@@ -36,6 +36,7 @@ impl Store {
         &self,
         was: Unsplit,
         rules: u32,
+        anew: Option<(String, Vec<u32>)>,
         all: Vec<NewPassage>,
         most: Room,
         terms: Terms,
@@ -51,10 +52,22 @@ impl Store {
             if as_it_was == 0 {
                 return Ok(true);
             }
-            replace(connection, (&was.person, &was.row.user), &id, at, all, most, terms)
+            let done = replace(connection, (&was.person, &was.row.user), &id, at, all, most, terms)?;
+            if let Some((text, unread)) = anew.filter(|_| done) {
+                connection
+                    .prepare_cached("UPDATE documents SET text = ?2, unread = ?3 WHERE id = ?1")?
+                    .execute((&id, text, numbers(&unread)))?;
+            }
+            Ok(done)
         })
         .await
     }
+}
+
+/// Numbers of pages as a row has them.
+fn numbers(all: &[u32]) -> String {
+    let all: Vec<String> = all.iter().map(u32::to_string).collect();
+    all.join(" ")
 }
 
 /// What is there under a name.
@@ -154,12 +167,12 @@ fn put(
     connection
         .prepare_cached(
             "UPDATE documents SET kind = :kind, text = :text, original = :original, origin = :origin, hash = :hash, rules = :rules,
-               updated_at = :at
+               unread = :unread, updated_at = :at
              WHERE id = :id",
         )?
         .execute(named_params! {
             ":id": id, ":kind": new.kind, ":text": new.text, ":original": new.original, ":origin": new.origin,
-            ":hash": new.hash, ":rules": new.rules, ":at": at,
+            ":hash": new.hash, ":rules": new.rules, ":unread": numbers(&new.unread), ":at": at,
         })?;
     yes(&id, there.is_none(), there.is_some())
 }

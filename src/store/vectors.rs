@@ -92,7 +92,32 @@ pub struct Embedded {
 }
 
 impl Store {
-    /// The number of the model with this fingerprint; it gets one where it has none.
+    /// Models of servers with this name and dimension: their fingerprints, and what they made of a sentence.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn probed_models(
+        &self,
+        name: &str,
+        dimension: usize,
+    ) -> Result<Vec<(String, Vec<f32>)>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT fingerprint, probe FROM memory_models WHERE name = ?1 AND dimension = ?2 AND probe IS NOT NULL",
+                )?
+                .query_map((name, signed(dimension)), |row| {
+                    let bytes: Vec<u8> = row.get(1)?;
+                    let (numbers, _) = bytes.as_chunks();
+                    let numbers = numbers.iter().map(|four| f32::from_le_bytes(*four));
+                    Ok((row.get(0)?, numbers.collect()))
+                })?
+                .collect()
+        })
+    }
+
+    /// The number of the model with this fingerprint; it gets one where it has none. `probe`: what it made of a sentence, where it
+    /// is a server's.
     ///
     /// # Errors
     /// It cannot be written.
@@ -101,14 +126,20 @@ impl Store {
         fingerprint: String,
         dimension: usize,
         name: String,
+        probe: Option<&[f32]>,
     ) -> Result<i64, StoreError> {
+        let probe = probe.map(|all| {
+            all.iter()
+                .flat_map(|one| one.to_le_bytes())
+                .collect::<Vec<u8>>()
+        });
         self.write(move |connection| {
             connection
                 .prepare_cached(
-                    "INSERT INTO memory_models (fingerprint, dimension, name) VALUES (?1, ?2, ?3)
+                    "INSERT INTO memory_models (fingerprint, dimension, name, probe) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name RETURNING id",
                 )?
-                .query_row((fingerprint, signed(dimension), name), |row| row.get(0))
+                .query_row((fingerprint, signed(dimension), name, probe), |row| row.get(0))
         })
         .await
     }

@@ -285,9 +285,9 @@ impl Memory {
         }
         let owner = PersonId::owner();
         let origin = Some(name.to_owned());
-        let new = self
-            .read_out(owner.to_string(), name, kind, bytes, origin)
-            .await?;
+        let (person, user) = (owner.as_str(), owner.to_string());
+        let mut new = self.read_out(person, user, name, kind, bytes).await?;
+        new.origin = origin;
         let (_, _, replaced) = self.keep(owner.as_str(), new).await?;
         Ok(Some(replaced))
     }

@@ -8,22 +8,57 @@ use htmd::{Element, HtmlToMarkdown};
 use html5ever::Attribute;
 use markup5ever_rcdom::{Node, NodeData};
 
+use super::extract::Text;
+use super::{charset, depth, table};
+
 /// What is no text of the page: code, what leads to other pages, what is pressed.
-const LEFT_OUT: [&str; 24] = [
-    "script", "style", "noscript", "template", "svg", "math", "canvas", "iframe", "object",
-    "embed", "audio", "video", "picture", "map", "nav", "button", "select", "input", "textarea",
-    "datalist", "dialog", "link", "meta", "base",
+const LEFT_OUT: [&str; 25] = [
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "svg",
+    "canvas",
+    "iframe",
+    "object",
+    "embed",
+    "audio",
+    "video",
+    "source",
+    "map",
+    "nav",
+    "button",
+    "select",
+    "input",
+    "textarea",
+    "datalist",
+    "dialog",
+    "link",
+    "meta",
+    "base",
+    "annotation",
+    "annotation-xml",
 ];
+/// How deep pages are nested at most; browsers end there too.
+const DEPTH: usize = 512;
 /// Roles (WAI-ARIA 1.2) of what is the same.
-const ROLES: [&str; 4] = ["navigation", "search", "menu", "menubar"];
+const ROLES: [&str; 6] = [
+    "navigation",
+    "search",
+    "menu",
+    "menubar",
+    "dialog",
+    "alertdialog",
+];
 
 /// The text of a page, as Markdown.
 ///
 /// # Errors
 /// What is wrong with it, and the way out.
-pub(super) fn text(bytes: &[u8]) -> Result<String, String> {
-    let html =
-        std::str::from_utf8(bytes).map_err(|_| "the HTML is not UTF-8; save it as UTF-8 first")?;
+pub(super) fn text(bytes: &[u8]) -> Result<Text, String> {
+    let html = charset::page(bytes)
+        .ok_or("the HTML is not UTF-8, and does not say what it is; save it as UTF-8 first")?;
+    let html = html.trim_start_matches(charset::MARK);
     if html.contains('\0') {
         return Err("this is no HTML: it holds a zero character".to_owned());
     }
@@ -32,6 +67,11 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, String> {
             "this is no HTML: there is not one tag in it; send it as text/plain or text/markdown"
                 .to_owned(),
         );
+    }
+    if depth::is_beyond(html, DEPTH) {
+        return Err(format!(
+            "this HTML is nested more than {DEPTH} deep, which no browser shows; send its text"
+        ));
     }
     let options = Options {
         ul_bullet_spacing: 1,
@@ -49,6 +89,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, String> {
         // Where a link leads is not what the page says.
         .add_handler(vec!["a"], words)
         .add_handler(vec!["img"], alt)
+        .add_handler(vec!["table"], table::table)
         .build();
     let broken = |_| "this HTML cannot be read".to_owned();
     let page = converter.html_to_tree(html).map_err(broken)?;
@@ -59,12 +100,11 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, String> {
             .to_owned());
     }
     let has_title = text.lines().any(|line| line.starts_with("# "));
-    Ok(
-        match title.filter(|title| !has_title && !title.is_empty()) {
-            Some(title) => format!("# {title}\n\n{text}\n"),
-            None => text + "\n",
-        },
-    )
+    let text = match title.filter(|title| !has_title && !title.is_empty()) {
+        Some(title) => format!("# {title}\n\n{text}\n"),
+        None => text + "\n",
+    };
+    Ok(Text::of(text))
 }
 
 /// Whether there is a `<` before a letter, as tags begin.
@@ -134,7 +174,27 @@ fn is_left_out(node: &Node) -> bool {
         || style.contains("display:none")
         || style.contains("visibility:hidden");
     let role = value("role").is_some_and(|role| ROLES.contains(&&*role.to_ascii_lowercase()));
-    hidden || role || LEFT_OUT.contains(&&*name.local) || &*name.local == "title"
+    // A sign behind a heading that only leads to it.
+    let leads = &*name.local == "a"
+        && value("href").is_some_and(|href| href.starts_with('#'))
+        && is_sign(node);
+    hidden || role || leads || LEFT_OUT.contains(&&*name.local) || &*name.local == "title"
+}
+
+/// Whether nothing is in it but one sign that is no letter.
+fn is_sign(node: &Node) -> bool {
+    let children = node.children.borrow();
+    match children.as_slice() {
+        [only] => match &only.data {
+            NodeData::Text { contents } => {
+                let text = contents.borrow();
+                let text = text.trim();
+                text.chars().count() == 1 && !text.contains(char::is_alphanumeric)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Without the backslashes that Markdown needs and a reader does not: words are searched as they are written. What would begin a
@@ -181,7 +241,7 @@ mod tests {
             <ul><li>part_no A_17*</li><li>R&eacute;sum&eacute; &lt;b&gt;</li></ul><img src="data:image/png;base64,AAAA" alt="A red box">
             <table><tr><th>Size</th><th>Price</th></tr><tr><td>XL</td><td>10 €</td></tr></table>
             <pre><code>let a_b = "\\_";</code></pre></main><footer>Since 1990</footer></body></html>"#;
-        let text = text(page.as_bytes()).unwrap();
+        let text = text(page.as_bytes()).unwrap().text;
         assert!(
             text.starts_with("# My Shop – Returns\n\n## Returns"),
             "{text}"
@@ -211,10 +271,51 @@ mod tests {
     }
 
     #[test]
+    fn no_cell_of_a_table_is_lost() {
+        for (table, lines) in [
+            // As encyclopedias have them: each row with its own head.
+            (
+                "<tr><th>Born<td>1912<tr><th>Died<td>1954",
+                "| Born | 1912 |\n| --- | --- |\n| Died | 1954 |",
+            ),
+            (
+                "<caption>Fares</caption><thead><tr><th rowspan=2>Route<th colspan=2>Price<tr><th>Adult<th>Child</thead>\
+                 <tr><td>North|Point<td>95<td>47<tfoot><tr><td>All<td>1<td>2",
+                "Fares\n\n| Route | Price |  |\n| --- | --- | --- |\n| Route | Adult | Child |\n| North\\|Point | 95 | 47 |\n| All | 1 | 2 |",
+            ),
+            (
+                "<tr><td><table><tr><td>inner</table><td><h2>Side</h2><p>words",
+                "inner\n\n## Side\n\nwords",
+            ),
+            ("<tr><td>one<tr><td>two", "one\n\ntwo"),
+            (
+                "<tr><td rowspan=99999999>a<td>b<tr><td colspan=99999999>c",
+                "| a | b |",
+            ),
+        ] {
+            let own = text(format!("<h1>T</h1><table>{table}</table>").as_bytes())
+                .unwrap()
+                .text;
+            assert!(own.contains(lines), "{table}: {own}");
+        }
+    }
+
+    #[test]
+    fn signs_that_lead_to_headings_are_no_text_and_what_is_drawn_is() {
+        let page = "<h2>Modules<a href=#m>§</a></h2><a href=#x>see <b>x</b></a><div role=dialog>cookies</div>\
+                    <picture><source srcset=a><img alt=redbox></picture><p>E=<math><mi>m</mi><msup><mi>c</mi><mn>2</mn></msup>\
+                    <annotation>E=mc^2</annotation></math>";
+        let own = text(page.as_bytes()).unwrap().text;
+        assert_eq!(own, "## Modules\n\nsee **x**\n\nredbox\n\nE=mc2\n");
+    }
+
+    #[test]
     fn what_is_no_page_is_refused_with_the_way_out() {
+        let deep = "<div>".repeat(200_000);
         for (bytes, says) in [
             (&b"just words, 1 < 2"[..], "text/plain"),
             (b"<p>caf\xe9</p>", "UTF-8"),
+            (deep.as_bytes(), "nested"),
             (b"<p>\0</p>", "zero"),
             (
                 b"<html><body><div id=root></div><script>render()</script></body></html>",

@@ -1,5 +1,7 @@
 //! Documents: texts that a person brings, or that lie in the watched folder.
 
+mod charset;
+mod depth;
 mod extract;
 mod folder;
 mod html;
@@ -7,12 +9,12 @@ mod kind;
 mod pdf;
 mod scan;
 mod split;
+mod table;
 
 use std::sync::Mutex;
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
 
 use super::embed::{Model, Written};
 use super::entry::{indexed, terms};
@@ -23,6 +25,7 @@ use crate::store::{
     Deleted, DocumentRow, Entry, Kept, NewDocument, NewPassage, PASSAGE, Room, Unsplit,
     passage_text,
 };
+use extract::Text;
 use split::Piece;
 
 pub use extract::here as extract_here;
@@ -41,8 +44,6 @@ pub(super) const BYTES: u64 = 1 << 30;
 pub(super) const BARE_BYTES: u64 = 16 << 20;
 /// Most entries of one user's memory.
 const ENTRIES: u32 = 1_000_000;
-/// How many documents are read out at once, each by a process of its own.
-const EXTRACTING: usize = 2;
 
 /// A document, without its text.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +64,8 @@ pub struct Document {
     pub in_folder: bool,
     /// How many passages of it can be found.
     pub passages: u64,
+    /// Pages of which not all could be read, from 1; a thousand at most.
+    pub unread: Vec<u32>,
     /// When it was first kept.
     pub created_at: DateTime<Utc>,
     /// When it was last replaced.
@@ -70,20 +73,12 @@ pub struct Document {
 }
 
 /// What documents share.
+#[derive(Default)]
 pub(super) struct Shared {
     /// Places for processes that read documents.
-    extracting: Semaphore,
+    extracting: extract::Places,
     /// How the watched folder is doing.
     folder: Mutex<FolderState>,
-}
-
-impl Default for Shared {
-    fn default() -> Self {
-        Self {
-            extracting: Semaphore::new(EXTRACTING),
-            folder: Mutex::default(),
-        }
-    }
 }
 
 impl Memory {
@@ -102,7 +97,8 @@ impl Memory {
         bytes: Vec<u8>,
     ) -> Result<(Document, bool), MemoryError> {
         let user = user_of(by, user)?;
-        let new = self.read_out(user, name, kind, bytes, None).await?;
+        let person = by.person.as_str();
+        let new = self.read_out(person, user, name, kind, bytes).await?;
         let (document, new, replaced) = self.keep(by.person.as_str(), new).await?;
         if replaced {
             // What was replaced still stands in the log of the database until that is written back.
@@ -212,17 +208,30 @@ impl Memory {
         Ok(self.store.document_behind(by.person.as_str(), user, id)?)
     }
 
-    /// Splits a document; whether there was room for its passages.
+    /// Splits a document; whether there was room for its passages. What is no text itself is read out anew, where that works.
     async fn split_one(&self, was: Unsplit) -> Result<bool, MemoryError> {
         let kind = DocumentKind::of(&was.row.kind).unwrap_or(DocumentKind::Plain);
+        let anew = match kind.is_text() {
+            true => None,
+            false => self.read_again(&was, kind).await.ok(),
+        };
         let (name, at) = (was.row.name.clone(), was.row.updated_at);
-        let text = was.text.clone();
+        let text = anew.as_ref().map_or(&was.text, |anew| &anew.text).clone();
         let model = self.embedder.quick().await;
         let passages = work(move || passages(kind, &name, &text, at, model.as_deref())).await?;
+        let anew = anew.map(|anew| (anew.text, anew.unread));
         let done = self
             .store
-            .split_document(was, split::RULES, passages, room(), terms);
+            .split_document(was, split::RULES, anew, passages, room(), terms);
         Ok(done.await?)
+    }
+
+    /// Reads a document out anew, from what came.
+    async fn read_again(&self, was: &Unsplit, kind: DocumentKind) -> Result<Text, MemoryError> {
+        let (person, row) = (was.person.as_str(), &was.row);
+        let came = self.store.document(person, &row.user, &row.name, true)?;
+        let (_, bytes) = came.ok_or_else(|| unknown(&row.name))?;
+        extract::text_of(&self.documents.extracting, person, kind, &bytes).await
     }
 
     /// Whether a folder is watched.
@@ -233,11 +242,11 @@ impl Memory {
     /// Checks a document, reads its text out and splits it.
     async fn read_out(
         &self,
+        person: &str,
         user: String,
         name: &str,
         kind: DocumentKind,
         bytes: Vec<u8>,
-        origin: Option<String>,
     ) -> Result<NewDocument, MemoryError> {
         named(name)?;
         if bytes.len() > kind.limit() {
@@ -246,10 +255,12 @@ impl Memory {
             return Err(MemoryError::TooLarge(why));
         }
         let hash = Sha256::digest(&bytes).into();
-        let (text, original) = match kind.is_text() {
-            true => (utf8(bytes)?, None),
-            false => {
-                let text = extract::text_of(&self.documents.extracting, kind, &bytes).await?;
+        let (Text { text, unread }, original) = match (kind.is_text(), charset::marked(&bytes)) {
+            (true, Some(text)) => (Text::of(whole(text)?), Some(bytes)),
+            (true, None) => (Text::of(utf8(bytes)?), None),
+            (false, _) => {
+                let places = &self.documents.extracting;
+                let text = extract::text_of(places, person, kind, &bytes).await?;
                 (text, Some(bytes))
             }
         };
@@ -258,13 +269,14 @@ impl Memory {
         let model = self.embedder.quick().await;
         work(move || NewDocument {
             passages: passages(kind, &name, &text, at, model.as_deref()),
+            unread,
             id,
             user,
             name,
             kind: kind.word(),
             text,
             original,
-            origin,
+            origin: None,
             hash,
             rules: split::RULES,
             at,
@@ -327,11 +339,17 @@ fn named(name: &str) -> Result<(), MemoryError> {
 
 /// The text that bytes are.
 fn utf8(bytes: Vec<u8>) -> Result<String, MemoryError> {
-    let no_text = |why: &str| MemoryError::Invalid(why.to_owned());
-    let text = String::from_utf8(bytes)
-        .map_err(|_| no_text("the text is not UTF-8; save it as UTF-8 first"))?;
+    let other = || MemoryError::Invalid("the text is not UTF-8; save it as UTF-8 first".to_owned());
+    let text = String::from_utf8(bytes).map_err(|_| other())?;
+    whole(text)
+}
+
+/// A text, where it is one.
+fn whole(text: String) -> Result<String, MemoryError> {
     match text.contains('\0') {
-        true => Err(no_text("this is no text: it holds a zero character")),
+        true => Err(MemoryError::Invalid(
+            "this is no text: it holds a zero character".to_owned(),
+        )),
         false => Ok(text),
     }
 }
@@ -385,6 +403,7 @@ fn read(row: DocumentRow) -> Document {
         size: row.size,
         in_folder: row.origin.is_some(),
         passages: row.passages,
+        unread: row.unread,
         created_at: row.created_at,
         updated_at: row.updated_at,
     }

@@ -13,6 +13,10 @@ use crate::source::Source;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Largest answer, bytes.
 const LARGEST: usize = 64 << 20;
+/// What is asked first, and again with what is kept: how many numbers a vector has, and whether the model is still the same one.
+const PROBE: &str = "After the rain the harbour was quiet, and they counted the boats.";
+/// The cosine of one model's vectors of a text at least, however it counts. Another one, or the same in fewer bits, has less.
+const ALIKE: f32 = 0.999;
 
 /// A server, and the model that is asked there.
 pub(super) struct Server {
@@ -20,6 +24,8 @@ pub(super) struct Server {
     url: Url,
     model: String,
     key: Option<Source>,
+    /// What it made of [`PROBE`].
+    probe: Vec<f32>,
 }
 
 /// Asks the server once.
@@ -29,33 +35,62 @@ pub(super) async fn open(
     model: &str,
     key: Option<&Source>,
 ) -> Result<Opened, String> {
-    let server = Server {
+    let mut server = Server {
         llm: llm.clone(),
         url: below(url, &["embeddings"]),
         model: model.to_owned(),
         key: key.cloned(),
+        probe: Vec::new(),
     };
-    // How many numbers a vector has is seen by them too.
-    let strangers = server.embed(&usual::texts()).await;
-    let strangers = strangers.map_err(|why| why.to_string())?;
-    let dimension = strangers.first().map(Vec::len).unwrap_or_default();
-    let size = dimension.to_string();
+    let mut texts = usual::texts();
+    texts.push(PROBE.to_owned());
+    let vectors = server.embed(texts).await;
+    let mut strangers = vectors.map_err(|why| why.to_string())?;
+    server.probe = strangers.pop().unwrap_or_default();
+    let dimension = server.probe.len();
+    let numbers = server.probe.iter().flat_map(|one| one.to_le_bytes());
+    let numbers: Vec<u8> = numbers.collect();
     Ok(Opened {
         name: model.to_owned(),
-        fingerprint: fingerprint([
-            ("url", url.as_str().as_bytes()),
-            ("model", model.as_bytes()),
-            ("dimension", size.as_bytes()),
-        ]),
+        fingerprint: fingerprint([("model", model.as_bytes()), ("probe", numbers.as_slice())]),
         dimension,
         strangers,
         kind: Kind::Http(Box::new(server)),
     })
 }
 
+/// Whether vectors of one text are of one model.
+pub(super) fn is_alike(one: &[f32], other: &[f32]) -> bool {
+    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let length = (product(one, one) * product(other, other)).sqrt();
+    match length > 0.0 {
+        true => one.len() == other.len() && product(one, other) >= ALIKE * length,
+        // It makes nothing of the text.
+        false => one == other,
+    }
+}
+
 impl Server {
+    /// What it made of a sentence.
+    pub(super) fn probe(&self) -> &[f32] {
+        &self.probe
+    }
+
+    /// The vectors of texts, where the model is still the one that it was.
+    pub(super) async fn embed_as_before(
+        &self,
+        mut texts: Vec<String>,
+    ) -> Result<Vec<Vec<f32>>, Unmeant> {
+        texts.push(PROBE.to_owned());
+        let mut vectors = self.embed(texts).await?;
+        match vectors.pop() {
+            Some(probe) if is_alike(&probe, &self.probe) => Ok(vectors),
+            _ => Err(Unmeant::Changed),
+        }
+    }
+
     /// The vectors of texts, in their order: none of them empty.
-    pub(super) async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, Unmeant> {
+    pub(super) async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Unmeant> {
         let body = json!({ "model": self.model, "input": texts, "encoding_format": "float" });
         let answer = tokio::time::timeout(PATIENCE, self.post(body.to_string())).await;
         let answer = answer.map_err(|_| broken("does not answer in time"))??;
@@ -122,4 +157,26 @@ fn broken(what: &str) -> Unmeant {
     Unmeant::Broken(format!(
         "the server of the embedder {what}; [memory] embedder says which it is"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_alike;
+
+    #[test]
+    fn a_model_is_known_by_what_it_makes_of_a_text() {
+        let was = [0.6, 0.8, 0.0];
+        for (now, same) in [
+            (&[0.6, 0.8, 0.0][..], true),
+            // Another device counts a little otherwise, and some servers do not make lengths one.
+            (&[1.2001, 1.6, 0.001], true),
+            (&[0.6, 0.75, 0.2], false),
+            (&[0.6, 0.8], false),
+            (&[0.0, 0.0, 0.0], false),
+            (&[f32::NAN, 0.8, 0.0], false),
+        ] {
+            assert_eq!(is_alike(&was, now), same, "{now:?}");
+        }
+        assert!(is_alike(&[0.0, 0.0], &[0.0, 0.0]));
+    }
 }

@@ -70,6 +70,16 @@ struct Opened {
     kind: Kind,
 }
 
+impl Opened {
+    /// What a server makes of a sentence, by which it is known again.
+    fn probe(&self) -> Option<&[f32]> {
+        match &self.kind {
+            Kind::Http(server) => Some(server.probe()),
+            Kind::Table(_) | Kind::Onnx(_) => None,
+        }
+    }
+}
+
 /// What a question means.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Meant {
@@ -164,7 +174,10 @@ impl Model {
                 let stopped = |_| Unmeant::Broken("the model stopped in the middle".to_owned());
                 done.await.map_err(stopped)?.map_err(Unmeant::Broken)?
             }
-            Kind::Http(server) => server.embed(&texts).await?,
+            Kind::Http(server) => match side {
+                Side::Asked => server.embed(texts).await?,
+                Side::Kept => server.embed_as_before(texts).await?,
+            },
         };
         if numbers.iter().any(|one| one.len() != self.dimension) {
             return Err(Unmeant::Changed);
@@ -187,10 +200,8 @@ enum Unmeant {
     /// The server refuses these texts, and would refuse them again.
     #[error("the server of the embedder refuses the text (status {0})")]
     Refused(u16),
-    /// Vectors have another dimension than before.
-    #[error(
-        "the model of the embedder gives vectors of another dimension than before; it is looked at anew"
-    )]
+    /// Vectors are others than before.
+    #[error("the model of the embedder gives other vectors than before; it is looked at anew")]
     Changed,
     /// Whatever else: the words.
     #[error("{0}")]
@@ -430,14 +441,20 @@ impl Embedder {
                 http::open(llm, url, model, key.as_ref()).await
             }
         };
-        let opened = opened.map_err(Arc::<str>::from)?;
-        let (fingerprint, name) = (opened.fingerprint.clone(), opened.name.clone());
-        let id = self
-            .0
-            .store
-            .memory_model(fingerprint, opened.dimension, name)
-            .await;
-        let id = id.map_err(|error| Arc::<str>::from(error.to_string()))?;
+        let mut opened = opened.map_err(Arc::<str>::from)?;
+        let unable = |error: StoreError| Arc::<str>::from(error.to_string());
+        let (store, name) = (&self.0.store, opened.name.clone());
+        // A server is the same while it says the same, wherever it is.
+        if let Some(probe) = opened.probe() {
+            let known = store.probed_models(&name, opened.dimension).map_err(unable)?;
+            let same = known.into_iter().find(|(_, was)| http::is_alike(was, probe));
+            if let Some((fingerprint, _)) = same {
+                opened.fingerprint = fingerprint;
+            }
+        }
+        let fingerprint = opened.fingerprint.clone();
+        let id = store.memory_model(fingerprint, opened.dimension, name, opened.probe());
+        let id = id.await.map_err(unable)?;
         let strangers = opened.strangers.iter();
         let strangers = strangers.map(|one| Vector::of(id, one)).collect();
         Ok(Some(Arc::new(Model {

@@ -147,22 +147,36 @@ impl<'a> Said<'a> {
         if bare != fact {
             return denied || turns.iter().any(|turn| words::has(turn, words::ENDED));
         }
-        if denies(&fact) {
-            return denied;
-        }
-        // Where most of it is said it is not denied.
         let own = self.words(&fact);
         let own: Vec<_> = own.iter().filter(|term| !is_relation(term)).collect();
+        let is_own = |term: &String| own.iter().any(|one| *one == term || akin(one, term));
         let clauses = turns
             .iter()
             .flat_map(|turn| words::cut(turn, words::CLAUSE));
-        let counted = clauses.map(|clause| {
-            let there = all_terms(&clause);
-            let shared = |term: &&&String| there.iter().any(|one| one == **term || akin(one, term));
-            (own.iter().filter(shared).count(), !denies(&clause))
-        });
-        let best = counted.max().unwrap_or_default();
-        best.0 == 0 || best.1
+        let clauses: Vec<(usize, bool, String)> = clauses
+            .map(|clause| {
+                let there = all_terms(&clause);
+                let shared =
+                    |term: &&&String| there.iter().any(|one| one == **term || akin(one, term));
+                (own.iter().filter(shared).count(), denies(&clause), clause)
+            })
+            .collect();
+        // What says most of it decides.
+        let most = clauses.iter().map(|(count, ..)| *count).max();
+        let most = most.unwrap_or_default();
+        let mut best = clauses.iter().filter(|(count, ..)| *count == most);
+        if !denies(&fact) {
+            return most == 0 || best.any(|(_, denies, _)| !denies);
+        }
+        // And what says no to nothing else: "We moved to Rome. I don't like it."
+        let says_only_no = |clause: &str| {
+            let there = self.words(clause);
+            there.iter().all(|term| is_relation(term) || is_own(term))
+        };
+        best.any(|(_, denies, _)| *denies)
+            || clauses
+                .iter()
+                .any(|(_, denies, clause)| *denies && says_only_no(clause))
     }
 }
 
@@ -309,6 +323,11 @@ mod tests {
                     "The user does not like Berlin.",
                     "The user's sister Ann works for Siemens in Berlin",
                 ],
+            ),
+            (
+                "We moved to Berlin. I don't like it.",
+                &["The user does not like Berlin."],
+                &["The user likes Berlin and dislikes Rome."],
             ),
             (
                 "Ich spiele seit zwei Jahren Geige in Wien und mag keinen Käse.",

@@ -11,6 +11,7 @@ CREATE TABLE documents_of_users (
     rules INTEGER NOT NULL DEFAULT 0, -- by which it was split; 0: it was not yet
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
+    unread TEXT NOT NULL DEFAULT '', -- numbers of pages that the text is not whole of, apart by spaces
     text TEXT NOT NULL,
     original BLOB                    -- as it came, where that is not the text
 ) STRICT;

@@ -3,7 +3,8 @@ CREATE TABLE memory_models (
     id INTEGER PRIMARY KEY,
     fingerprint TEXT NOT NULL UNIQUE, -- SHA-256 over what it is made of
     dimension INTEGER NOT NULL,
-    name TEXT NOT NULL
+    name TEXT NOT NULL,
+    probe BLOB                       -- of a server: what it made of one sentence, a little-endian f32 a dimension
 ) STRICT;
 CREATE TABLE memory_vectors (
     space INTEGER NOT NULL REFERENCES memory_spaces (id) ON DELETE CASCADE,

@@ -85,7 +85,11 @@ async fn an_export_comes_back_once_and_what_cannot_is_named() {
     let wrong = fact("The user hates tea", &[&ids[2]]).await;
     let reject = api.own(Method::POST, &format!("/v1/memory/facts/{wrong}/reject"));
     assert_eq!(answer(reject).await.0, 200);
-    // With this the fact about bees is outdated.
+    // With this the fact about bees is outdated, if a model had read it.
+    change(
+        &root,
+        "UPDATE learned SET model = 'm' WHERE text = 'The user keeps bees'",
+    );
     let wasps = json!({ "text": "I keep wasps" });
     assert_eq!(
         answer(api.own(Method::PATCH, &edited).json(&wasps)).await.0,
@@ -390,12 +394,13 @@ async fn long_questions_and_events_without_an_id_are_taken_as_they_come() {
         let body = json!({ "app_name": "shop", "user_id": "ada", "query": query });
         let (status, found) = post(&api, "/v1/memory/adk/search", body).await;
         assert_eq!(status, 200, "{found}");
-        found["memories"].as_array().unwrap().len()
+        found["memories"][0]["content"]["parts"][0]["text"].clone()
     };
     let pasted = format!("{} Which cello?", "lorem ipsum ".repeat(2000));
+    assert_eq!(ask(&pasted).await, "A red cello");
     assert_eq!(
-        (ask(&pasted).await, ask("").await, ask(" \n").await),
-        (1, 0, 0)
+        (ask("").await, ask(" \n").await),
+        (Value::Null, Value::Null)
     );
     let mut pipe = Pipe::of(&root);
     let found = pipe.call(

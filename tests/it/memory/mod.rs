@@ -19,6 +19,7 @@ mod mending;
 mod offline;
 mod pdf;
 mod proxy;
+mod reading;
 mod responses;
 mod script;
 mod searching;

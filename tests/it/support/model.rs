@@ -51,6 +51,8 @@ pub(crate) struct Embedding {
     pub(crate) delay: Duration,
     /// What it answers with; 200: vectors.
     pub(crate) status: u16,
+    /// By how much another model's vectors are turned.
+    pub(crate) turned: usize,
 }
 
 impl Default for Embedding {
@@ -59,6 +61,7 @@ impl Default for Embedding {
             dimension: 4,
             delay: Duration::ZERO,
             status: 200,
+            turned: 0,
         }
     }
 }
@@ -335,7 +338,7 @@ async fn embed(State(seen): State<Arc<Seen>>, body: Bytes) -> Response {
         let words = lower.split(|c: char| !c.is_alphanumeric());
         words
             .filter_map(|word| about.get(word))
-            .for_each(|at| vector[*at] += 1.0);
+            .for_each(|at| vector[(*at + dials.turned) % 4] += 1.0);
         json!({ "object": "embedding", "index": index, "embedding": vector })
     });
     // The order is told by the index, and by nothing else.

@@ -25,7 +25,7 @@ async fn a_server_that_is_down_refuses_or_changes_its_dimension_loses_nothing() 
         ),
     );
     root.env("EMBEDDER", "sk-4711");
-    let daemon = root.daemon();
+    let mut daemon = root.daemon();
     let api = Api::of(&root, &daemon);
     add(
         &api,
@@ -83,6 +83,38 @@ async fn a_server_that_is_down_refuses_or_changes_its_dimension_loses_nothing() 
         hits(&asked(&root, "ada", 3, 5).similar),
         [Some(false), Some(false), Some(true)]
     );
+    // Another model under the same name, of the same dimension: it is noticed with the next text, and nothing of the old one's is
+    // compared with it.
+    model.embeds(|dials| dials.turned = 1);
+    add(&api, "ada", "s", &["a kitten came"]).await;
+    let turned = says(&api, |now| now["fingerprint"] != other["fingerprint"] && all_of(4)(now)).await;
+    assert_eq!(turned["dimension"], 5, "{turned}");
+    while rows::<i64>(&root, "SELECT count(*) FROM memory_models") != [1] {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(
+        hits(&asked(&root, "ada", 1, 5).similar),
+        [Some(true), Some(false), Some(false), Some(true)]
+    );
+    // At another place it is the same one, and nothing is made anew.
+    daemon.kill();
+    let before = model.embedded().len();
+    let place = model.base.replace("127.0.0.1", "localhost");
+    embedder(
+        &root,
+        &format!("{{ url = \"{place}\", model = \"toy\" }}"),
+    );
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    says(&api, |now| {
+        now["fingerprint"] == turned["fingerprint"] && all_of(4)(now)
+    })
+    .await;
+    let asked = model.embedded().split_off(before);
+    assert!(
+        !asked.iter().any(|text| text.contains("kitten")),
+        "{asked:?}"
+    );
     // One that refuses everything is not taken for one that dislikes each text.
     model.embeds(|dials| dials.status = 400);
     add(&api, "ada", "s", &["more music"]).await;
@@ -95,7 +127,7 @@ async fn a_server_that_is_down_refuses_or_changes_its_dimension_loses_nothing() 
         "{refusing}"
     );
     model.embeds(|dials| dials.status = 200);
-    says(&api, all_of(4)).await;
+    says(&api, all_of(5)).await;
 }
 
 #[tokio::test]
