@@ -160,7 +160,10 @@ async fn a_registry_that_is_killed_while_it_registers_makes_no_second_instance()
         assert_eq!(status, 201, "{wait} ms: {first:?} {again}");
         for made in [&first.1, &again] {
             let id = &made["instance_id"];
-            assert!(known.is_null() || id.is_null() || *id == known, "{wait} ms: {made}");
+            assert!(
+                known.is_null() || id.is_null() || *id == known,
+                "{wait} ms: {made}"
+            );
         }
         known = again["instance_id"].clone();
         assert_eq!(two.registered().await, ["mine"], "{wait} ms");

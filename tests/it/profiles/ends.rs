@@ -85,9 +85,7 @@ async fn fill_the_rest(place: &Place, who: &Somebody, instance: &str) {
     let turn = added["ids"][0].as_str().unwrap();
     let path = format!("/v1/memory/interactions/{turn}");
     let text = json!({ "text": "It was changed." });
-    let (status, changed) = place
-        .call(&who.key, Method::PATCH, &path, Some(text))
-        .await;
+    let (status, changed) = place.call(&who.key, Method::PATCH, &path, Some(text)).await;
     assert_eq!(status, 200, "{changed}");
     let fact = json!({ "text": "Ann likes marmalade.", "sources": [turn] });
     let path = "/v1/memory/facts";
