@@ -226,7 +226,8 @@ async fn change(
     Ok(Json(door.registry.change(&own.id, change).await?.into()))
 }
 
-/// Unregisters an instance and closes its connection. Its id can come back with its password. Repeatable.
+/// Unregisters an instance, closes its connection and forgets what it told of itself, but for its name. Its id can come back with
+/// its password. Repeatable.
 #[utoipa::path(delete, path = "/v1/instances/{id}", operation_id = "instances.unregister", tag = "registry",
     params(("id" = String, Path, description = "The instance's id.")),
     responses((status = 204), (status = 404, body = Problem)))]

@@ -134,7 +134,7 @@ impl Registry {
     }
 
     /// Registers something new, in the name of somebody or of nobody who is known. `retry`: the idempotency key; the same one of the same person with the same upload names the
-    /// same instance, with another password, until one of its passwords has been used; then it is good for nothing for a day.
+    /// same instance, with another password, until one of its passwords has been used; then it is good for nothing until a day after that was registered.
     ///
     /// # Errors
     /// `Invalid`; `Busy`; `Full`; `Conflict` for an idempotency key that was used for something else, or whose instance is in use.

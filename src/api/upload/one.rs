@@ -171,7 +171,8 @@ struct Unregistered {
     status: &'static str,
 }
 
-/// Unregisters an instance and closes its connection. Its id can come back with its password. Repeatable.
+/// Unregisters an instance, closes its connection and forgets what it told of itself, but for its name. Its id can come back with
+/// its password. Repeatable.
 #[utoipa::path(delete, path = "/api/upload/{id}", operation_id = "upload.unregister", tag = "upload",
     params(("id" = String, Path, description = "The instance's id.")),
     responses((status = 200, body = Envelope<Unregistered>)))]

@@ -227,3 +227,24 @@ async fn a_slow_registry_keeps_no_front_end_waiting() {
         (&json!("online"), &json!(true))
     );
 }
+
+#[tokio::test]
+async fn a_registry_is_asked_for_few_loads_at_once() {
+    let root = Root::new();
+    let fake = Fake::new();
+    at(&root, &fake.base);
+    let daemon = root.daemon();
+    let api = Api::of(&root, &daemon);
+    for number in 0..8 {
+        let id = load(&api, &format!("load {number}")).await;
+        assert_eq!(register(&api, &id).await.0, 201);
+    }
+    fake.mode(Mode::Silent);
+    let list = || own(&api, Method::GET, "/v1/registrations");
+    assert_eq!(list().await.1.as_array().unwrap().len(), 8);
+    eventually("it is asked", || (fake.held() >= 4).then_some(()));
+    for _ in 0..3 {
+        list().await;
+    }
+    assert_eq!(fake.held(), 4);
+}

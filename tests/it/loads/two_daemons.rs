@@ -1,5 +1,7 @@
 //! One daemon registers its loads at another one; both are real processes.
 
+use std::time::Duration;
+
 use jarkeeper::registry::{Registry, Search};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -136,6 +138,36 @@ async fn a_registry_that_is_stopped_and_comes_back_finds_its_loads_again() {
     assert_eq!(status, 201, "{again}");
     assert_eq!(again["instance_id"], first["instance_id"]);
     assert_eq!(two.registered().await, ["mine"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_that_is_killed_while_it_registers_makes_no_second_instance() {
+    let mut two = Two::new();
+    let address = two.api.base.trim_start_matches("http://").to_owned();
+    two.registry.env("JARKEEPER_API__LISTEN", &address);
+    let id = load(&two.own, "mine").await;
+    let mut known = Value::Null;
+    // The first rounds are of a new one, the others give another password.
+    for wait in [0, 3, 10, 30, 60, 120] {
+        let (own, registry) = (&two.own, &mut two.at_registry);
+        let kill = async {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            registry.kill();
+        };
+        let (first, ()) = tokio::join!(register(own, &id), kill);
+        two.at_registry = two.registry.daemon();
+        let (status, again) = register(&two.own, &id).await;
+        assert_eq!(status, 201, "{wait} ms: {first:?} {again}");
+        for made in [&first.1, &again] {
+            let id = &made["instance_id"];
+            assert!(
+                known.is_null() || id.is_null() || *id == known,
+                "{wait} ms: {made}"
+            );
+        }
+        known = again["instance_id"].clone();
+        assert_eq!(two.registered().await, ["mine"], "{wait} ms");
+    }
 }
 
 #[tokio::test]
