@@ -43,7 +43,7 @@ struct Prompt {
     session: Option<String>,
     /// Most tokens of the block, tags included; 1,000 where it is not said. They are estimated, rather too high: a letter of
     /// ASCII counts 0.3, a digit or sign 1, another letter 0.7, a sign of Chinese, Japanese or India 1.3.
-    #[schema(minimum = 200, maximum = 100_000)]
+    #[schema(minimum = 300, maximum = 100_000)]
     max_tokens: Option<usize>,
     /// Most that is taken; 12 where it is not said.
     #[schema(minimum = 1, maximum = 50)]

@@ -28,8 +28,8 @@ pub(crate) use block::{is_block, without_blocks};
 
 /// Most that may be taken.
 pub const MOST: usize = 50;
-/// Tokens that a block may have: least and most.
-pub const TOKENS: (usize, usize) = (200, 100_000);
+/// Tokens that a block may have: least and most. With less there is room for nothing but the tags and what they say.
+pub const TOKENS: (usize, usize) = (300, 100_000);
 /// Longest template, bytes.
 const TEMPLATE: usize = 8 << 10;
 /// What is worth less than this share of the best hit is not shown. On the shared conversations and the own questions a prompt of

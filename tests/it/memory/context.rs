@@ -193,7 +193,7 @@ async fn a_budget_is_never_exceeded_and_what_cannot_be_is_refused() {
     texts.push(&long);
     texts.push("预算：我们付了屋顶和窗户的钱，一共三千四百欧元 budget");
     add(&api, "ann", "s", &texts).await;
-    for most in [200, 230, 300, 500, 1000, 4000] {
+    for most in [300, 330, 500, 1000, 4000] {
         let ask = json!({ "user_id": "ann", "messages": asks("What does the budget say was paid?"), "max_tokens": most, "k": 50 });
         let given = context(&api, ask).await;
         let tokens = given["tokens"].as_u64().unwrap();
