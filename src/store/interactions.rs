@@ -170,7 +170,8 @@ impl Store {
         self.read(|connection| {
             connection
                 .prepare_cached(
-                    "WITH over AS (SELECT doc FROM interactions WHERE expires_at <= ?1 AND space = ?2)
+                    // By the index of ends (`+`): every search asks, and few are over.
+                    "WITH over AS (SELECT doc FROM interactions WHERE expires_at <= ?1 AND +space = ?2)
                      SELECT doc FROM over UNION
                      SELECT doc FROM learned_sources AS fact WHERE space = ?2 AND source IN over AND NOT EXISTS
                        (SELECT 1 FROM learned_sources AS other
