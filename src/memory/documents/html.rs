@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn signs_that_lead_to_headings_are_no_text_and_what_is_drawn_is() {
-        let page = "<h2>Modules<a href=#m>§</a></h2><a href=#x>see <b>x</b></a><div role=dialog>cookies</div>\
+        let page = "<h2>Modules<a href=#m>§</a></h2><p><a href=#x>see <b>x</b></a></p><div role=dialog>cookies</div>\
                     <picture><source srcset=a><img alt=redbox></picture><p>E=<math><mi>m</mi><msup><mi>c</mi><mn>2</mn></msup>\
                     <annotation>E=mc^2</annotation></math>";
         let own = text(page.as_bytes()).unwrap().text;

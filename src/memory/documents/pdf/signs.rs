@@ -198,7 +198,10 @@ mod tests {
             ("1,200.50 ריחמה", "המחיר 1,200.50"),
             ("(3 דומע) םולש", "שלום (עמוד 3)"),
             ("The word םולש means peace", "The word שלום means peace"),
-            ("in םלוע םולש 12 (a)", "in שלום עולם 12 (a)"),
+            (
+                "The number in םלוע םולש 12 (a)",
+                "The number in שלום עולם 12 (a)",
+            ),
             ("2027 250", "2027 250"),
             ("plain (text) 12", "plain (text) 12"),
         ] {
