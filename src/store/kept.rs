@@ -159,12 +159,13 @@ mod tests {
         let beside = rusqlite::Connection::open(&path).unwrap();
         let person = "INSERT INTO people (id, role, scopes, reach, created_at) VALUES ('p', 'owner', '', '[]', 0)";
         beside.execute(person, []).unwrap();
-        let model = store.memory_model("f".to_owned(), 2, "m".to_owned());
+        let model = store.memory_model("f".to_owned(), 2, "m".to_owned(), None);
         let model = model.await.unwrap();
         let most = Quota {
             entries: 10_000,
             bytes: 1 << 30,
             bare_bytes: 1 << 30,
+            bare_entries: 1000,
         };
         let add = |all| store.add_interactions("p".to_owned(), "u".to_owned(), all, most);
         let vector = |numbers: [f32; 2]| Vector::of(model, &numbers);
