@@ -51,7 +51,9 @@ def whole(value):
         return {name: whole(one) for name, one in value.items()}
     if isinstance(value, list):
         return [whole(one) for one in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    # Further on a double is not exact, and its digits are not the same number.
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if is_whole else value
 
 
 BODIES = {
