@@ -49,7 +49,12 @@ struct Prompt {
     #[schema(minimum = 1, maximum = 50)]
     k: Option<usize>,
     /// What stands around the block: a text in which `{memories}` stands exactly once, and `{date}` at most once.
-    #[schema(min_length = 10, max_length = 8192, pattern = r"\{memories\}", example = "What I told you before:\n{memories}")]
+    #[schema(
+        min_length = 10,
+        max_length = 8192,
+        pattern = r"\{memories\}",
+        example = "What I told you before:\n{memories}"
+    )]
     template: Option<String>,
     /// Which interactions count.
     filters: Option<SearchFilters>,

@@ -131,7 +131,9 @@ struct Models {
     request_body = ChatRequest,
     responses(
         (status = 200, body = Completion, description = "with stream: text/event-stream, whose events hold chat.completion.chunk"),
-        (status = 400, body = ChatRefusal), (status = 403, body = ChatRefusal),
+        (status = 400, body = ChatRefusal), (status = 401, body = ChatRefusal), (status = 403, body = ChatRefusal),
+        (status = 408, body = ChatRefusal), (status = 413, body = ChatRefusal), (status = 415, body = ChatRefusal),
+        (status = 422, body = ChatRefusal), (status = 429, body = ChatRefusal),
         (status = 502, body = ChatRefusal, description = "the model's server cannot be reached, or hung up"),
         (status = 503, body = ChatRefusal, description = "no model is set up"),
         (status = 504, body = ChatRefusal, description = "the model's server says nothing"),
@@ -220,8 +222,9 @@ async fn pass(
 
 /// Lists the models, as the model's server does.
 #[utoipa::path(get, path = "/v1/models", operation_id = "chat.models", tag = "memory",
-    responses((status = 200, body = Models), (status = 502, body = ChatRefusal), (status = 503, body = ChatRefusal),
-        (status = 504, body = ChatRefusal)))]
+    responses((status = 200, body = Models), (status = 400, body = ChatRefusal), (status = 401, body = ChatRefusal),
+        (status = 403, body = ChatRefusal), (status = 429, body = ChatRefusal), (status = 502, body = ChatRefusal),
+        (status = 503, body = ChatRefusal), (status = 504, body = ChatRefusal)))]
 async fn models(State(door): State<Door>) -> Result<Response, Problem> {
     Ok(passed(door.proxy.models().await?))
 }

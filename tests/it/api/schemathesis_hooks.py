@@ -45,6 +45,17 @@ def one_way(query):
         query["metadata"] = '{"order":7}'
 
 
+def whole(value):
+    """A whole number is written as one: to a schema 10.0 is an integer too."""
+    if isinstance(value, dict):
+        return {name: whole(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [whole(one) for one in value]
+    # Further on a double is not exact, and its digits are not the same number.
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if is_whole else value
+
+
 BODIES = {
     "memory.interactions.add": lasting,
     "memory.interactions.change": lasting,
@@ -61,10 +72,11 @@ def before_call(context, case, kwargs):
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     operation = case.operation.definition.raw.get("operationId")
-    if operation in BODIES and isinstance(case.body, dict):
-        body = copy.deepcopy(case.body)
-        BODIES[operation](body)
-        if body != case.body:
+    if isinstance(case.body, dict):
+        body = whole(copy.deepcopy(case.body))
+        BODIES.get(operation, lambda body: None)(body)
+        # As they are written: 10 and 10.0 are the same number.
+        if repr(body) != repr(case.body):
             case.body = body
     if operation in QUERIES and case.query:
         query = dict(case.query)

@@ -55,6 +55,7 @@ const GUESTS: u64 = 2;
 fn write(root: &Root, steps: &[&str]) {
     let path = Files::open(&root.auth()).unwrap().store_path().unwrap();
     let store = rusqlite::Connection::open(path).unwrap();
+    store.pragma_update(None, "journal_mode", "WAL").unwrap();
     for step in steps {
         store.execute_batch(step).unwrap();
     }
@@ -144,7 +145,11 @@ async fn is_all_there(api: &Api) {
     assert_eq!(last["expires_at"], "2999-01-01T00:00:00Z");
     for (text, question) in SAID {
         let found = found(api, "owner", question).await;
-        assert_eq!(found["hits"][0]["text"], text, "{question}: {found:#}");
+        let hits = found["hits"].as_array().unwrap();
+        let place = hits.iter().position(|hit| hit["text"] == text);
+        // A turn that only asks counts less than those around it.
+        let first = place == Some(0) || text.ends_with('?') && place.is_some();
+        assert!(first, "{question}: {found:#}");
         assert_eq!(found["kept"], SAID.len() as u64 + PASSAGES, "{found}");
     }
     for (query, text) in [
@@ -202,8 +207,8 @@ async fn a_store_of_the_first_step_has_its_people_keys_and_clients() {
     let as_ann = |method, path: &str| api.call(method, path).bearer_auth(KEY);
     let (status, me) = answer(as_ann(Method::GET, "/v1/me")).await;
     assert_eq!(
-        (status, &me["person"]["id"], &me["person"]["email"]),
-        (200, &json!("ann"), &json!("ann@example.org")),
+        (status, &me["person"]["id"], &me["person"]["name"]),
+        (200, &json!("ann"), &json!("Ann")),
         "{me}"
     );
     let people = get(&api, "/v1/people").await;
