@@ -141,7 +141,7 @@ fn begins(text: &str) -> impl Iterator<Item = char> {
     words.filter_map(|word| Some(word.chars().next()?.to_ascii_lowercase()))
 }
 
-/// Numbers of the speakers that are named, and the words of their names that stand there. `question`: with what its words begin.
+/// Numbers of the speakers that are named, and the words of the names of those who spoke often that stand there. `question`: with what its words begin.
 fn named(
     words: &[Wanted],
     question: &[char],
@@ -155,13 +155,14 @@ fn named(
         begins.any(|begin| !begin.is_ascii() || question.contains(&begin))
     };
     for (speaker, number, spoke) in speakers {
-        if *spoke < SPOKE || !may_be(speaker) {
+        if !may_be(speaker) {
             continue;
         }
         let words = name(speaker);
         if words.first().is_some_and(in_question) {
             numbers.push(*number);
-            names.extend(words.into_iter().filter(in_question));
+            let means = |_: &String| *spoke >= SPOKE;
+            names.extend(words.into_iter().filter(in_question).filter(means));
         }
     }
     (numbers, names)
@@ -207,7 +208,7 @@ mod tests {
             asked.words.iter().map(of).collect::<Vec<_>>()
         };
         let mut asked = Asked::of("When did Ann's sister see Bob?", 0, Parts::ALL);
-        assert_eq!(asked.name(&speakers), [3]);
+        assert_eq!(asked.name(&speakers), [3, 4]);
         let all = ["ann", "sister", "see", "bob"].map(str::to_owned);
         let all: Vec<_> = all.into_iter().zip([FAINT, 1.0, 1.0, 1.0]).collect();
         assert_eq!(counts(&asked), all);
