@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::super::proxy::{House, key};
 use super::{ask, kept, post, texts, told, warm, well};
-use crate::support::oauth::Carries as _;
 use crate::support::{Api, answer};
 
 fn behind(user: &str, answered: &Value, input: Value) -> Value {
