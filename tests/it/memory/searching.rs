@@ -293,7 +293,7 @@ async fn a_name_is_a_word_and_no_word_is_a_name() {
         .own(Method::PUT, "/v1/documents/lease?user_id=two")
         .header("content-type", "text/plain")
         .body("The flat is let to Ann.");
-    assert!(answer(request).await.0.is_success());
+    assert_eq!(answer(request).await.0, 201);
     let found = finds(&api, "two", "Ann bridge").await;
     assert_eq!(found[0], "The bridge opens on Friday");
     for text in [
