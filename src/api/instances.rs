@@ -323,10 +323,10 @@ async fn rotate(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
     Path(id): Path<String>,
-    body: Option<Json<Option<InstanceRotation>>>,
+    body: Option<Json<InstanceRotation>>,
 ) -> Result<Json<RotatedView>, Problem> {
     let own = own(&door, &principal, &id)?;
-    let rotation = body.and_then(|Json(body)| body).unwrap_or_default();
+    let rotation = body.map(|Json(body)| body).unwrap_or_default();
     let by = Registrant::of(&principal);
     if rotation.revoke {
         let revoked = door.registry.revoke(&own.id, &by).await?;

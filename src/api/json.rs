@@ -27,8 +27,11 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
     type Rejection = JsonRejection;
 
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, JsonRejection> {
-        let body = <axum::Json<Object<T>> as OptionalFromRequest<S>>::from_request(request, state);
-        Ok(body.await?.map(|axum::Json(Object(body))| Self(body)))
+        // `null` is as good as no body.
+        let body =
+            <axum::Json<Option<Object<T>>> as OptionalFromRequest<S>>::from_request(request, state);
+        let body = body.await?.and_then(|axum::Json(body)| body);
+        Ok(body.map(|Object(body)| Self(body)))
     }
 }
 

@@ -200,9 +200,9 @@ async fn rotate(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
     Path(id): Path<String>,
-    body: Option<Json<Option<Rotation>>>,
+    body: Option<Json<Rotation>>,
 ) -> Result<Json<MadeKeyView>, Problem> {
-    let overlap = match body.and_then(|Json(body)| body?.overlap) {
+    let overlap = match body.and_then(|Json(body)| body.overlap) {
         Some(span) => delta(span)?,
         None => OVERLAP,
     };

@@ -99,10 +99,10 @@ async fn renew(
     State(door): State<Door>,
     Extension(principal): Extension<Principal>,
     Path(session): Path<String>,
-    asked: Option<Json<Option<Renew>>>,
+    asked: Option<Json<Renew>>,
 ) -> Result<Response, Problem> {
     let key = reached_one(&door, &principal, &session)?;
-    let wait = asked.and_then(|Json(asked)| asked?.wait);
+    let wait = asked.and_then(|Json(asked)| asked.wait);
     let most = match principal.who {
         // A command at this machine waits for the whole of the longest login.
         Who::Local(_) => LOCAL_WAIT,

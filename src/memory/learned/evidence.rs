@@ -148,7 +148,10 @@ impl<'a> Said<'a> {
             return denied || turns.iter().any(|turn| words::has(turn, words::ENDED));
         }
         let own = self.words(&fact);
-        let own: Vec<_> = own.iter().filter(|term| !is_relation(term)).collect();
+        let own: Vec<_> = own
+            .iter()
+            .filter(|term| !is_relation(term) && !denies(term))
+            .collect();
         let clauses = turns
             .iter()
             .flat_map(|turn| words::cut(turn, words::CLAUSE));
