@@ -421,6 +421,14 @@ impl Store {
 
 /// Puts all memories and documents of a person under deletion. They are nobody's any more: a person that nobody can be holds them.
 pub(super) fn leave(connection: &Connection, person: &str) -> rusqlite::Result<()> {
+    let has_any = connection
+        .prepare_cached(
+            "SELECT 1 FROM memory_spaces WHERE person = ?1 UNION ALL SELECT 1 FROM documents WHERE person = ?1",
+        )?
+        .exists([person])?;
+    if !has_any {
+        return Ok(());
+    }
     let nobody = LEAVING.to_string();
     connection.execute(
         "INSERT OR IGNORE INTO people (id, role, scopes, reach, created_at, disabled_at) VALUES (?1, 'member', '', '[]', 0, 0)",
