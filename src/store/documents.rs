@@ -302,7 +302,10 @@ pub(super) fn document_row(row: &Row<'_>) -> rusqlite::Result<DocumentRow> {
         updated_at: time(row.get(9)?),
         unread: {
             let numbers: String = row.get(10)?;
-            numbers.split(' ').filter_map(|one| one.parse().ok()).collect()
+            numbers
+                .split(' ')
+                .filter_map(|one| one.parse().ok())
+                .collect()
         },
     })
 }

@@ -446,8 +446,12 @@ impl Embedder {
         let (store, name) = (&self.0.store, opened.name.clone());
         // A server is the same while it says the same, wherever it is.
         if let Some(probe) = opened.probe() {
-            let known = store.probed_models(&name, opened.dimension).map_err(unable)?;
-            let same = known.into_iter().find(|(_, was)| http::is_alike(was, probe));
+            let known = store
+                .probed_models(&name, opened.dimension)
+                .map_err(unable)?;
+            let same = known
+                .into_iter()
+                .find(|(_, was)| http::is_alike(was, probe));
             if let Some((fingerprint, _)) = same {
                 opened.fingerprint = fingerprint;
             }

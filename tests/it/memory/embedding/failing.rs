@@ -87,7 +87,10 @@ async fn a_server_that_is_down_refuses_or_changes_its_dimension_loses_nothing() 
     // compared with it.
     model.embeds(|dials| dials.turned = 1);
     add(&api, "ada", "s", &["a kitten came"]).await;
-    let turned = says(&api, |now| now["fingerprint"] != other["fingerprint"] && all_of(4)(now)).await;
+    let turned = says(&api, |now| {
+        now["fingerprint"] != other["fingerprint"] && all_of(4)(now)
+    })
+    .await;
     assert_eq!(turned["dimension"], 5, "{turned}");
     while rows::<i64>(&root, "SELECT count(*) FROM memory_models") != [1] {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -100,10 +103,7 @@ async fn a_server_that_is_down_refuses_or_changes_its_dimension_loses_nothing() 
     daemon.kill();
     let before = model.embedded().len();
     let place = model.base.replace("127.0.0.1", "localhost");
-    embedder(
-        &root,
-        &format!("{{ url = \"{place}\", model = \"toy\" }}"),
-    );
+    embedder(&root, &format!("{{ url = \"{place}\", model = \"toy\" }}"));
     let daemon = root.daemon();
     let api = Api::of(&root, &daemon);
     says(&api, |now| {
