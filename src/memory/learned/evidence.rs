@@ -78,7 +78,14 @@ impl<'a> Said<'a> {
             .count();
         let has_some = |part: &str| {
             let words = self.words(part);
-            words.iter().all(is_relation) || words.iter().any(|term| self.has(term))
+            // Endings of Japanese are the same whatever is said.
+            let telling: Vec<_> = words.iter().filter(|term| !is_kana(term)).collect();
+            let telling = match telling.is_empty() {
+                true => words.iter().collect(),
+                false => telling,
+            };
+            telling.iter().all(|term| is_relation(term))
+                || telling.iter().any(|term| self.has(term))
         };
         of_dense + of_spaced > 0
             && own <= OWN.max(of_spaced / SHARE)
@@ -211,6 +218,11 @@ fn is_dense(term: &str) -> bool {
         | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{20000}'..='\u{3ffff}')
     };
     term.starts_with(is_spaceless)
+}
+
+/// Whether a term is in the letters that Japanese writes its endings with.
+fn is_kana(term: &str) -> bool {
+    term.chars().all(|c| matches!(c, '\u{3040}'..='\u{309f}'))
 }
 
 /// Whether a term only says how somebody has to do with something.
