@@ -218,7 +218,6 @@ impl Store {
 
     /// What one step of a deletion takes away, by space, and how many of the places these are. Terms are made here: making them
     /// of long texts would hold up the writer.
-    #[expect(clippy::type_complexity, reason = "a list by space and a count")]
     fn step(
         &self,
         all: &[Place],

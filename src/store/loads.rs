@@ -309,6 +309,7 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be read.
+    #[expect(clippy::type_complexity, reason = "an id and a sealed password")]
     pub fn load_left(
         &self,
         id: &str,
