@@ -160,7 +160,7 @@ async fn keep(
         ids.extend(
             made.into_iter()
                 .zip(turns)
-                .map(|((id, _), turn)| (id, turn.id.clone())),
+                .map(|(kept, turn)| (kept.id, turn.id.clone())),
         );
     }
     Ok(ids)

@@ -65,6 +65,8 @@ struct Shape<'a> {
     store: Option<Value>,
     #[serde(default)]
     background: Option<Value>,
+    #[serde(default)]
+    stream: Option<Value>,
 }
 
 /// What was said, and where it stands.
@@ -94,6 +96,9 @@ impl Request {
                     error.column()
                 ),
             })?;
+        if !matches!(shape.stream, None | Some(Value::Null | Value::Bool(_))) {
+            return Err("stream is true or false".to_owned());
+        }
         // Both are parts of the same text.
         let place = |part: &RawValue| {
             let begin = part.get().as_ptr().addr() - text.as_ptr().addr();

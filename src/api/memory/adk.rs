@@ -354,11 +354,12 @@ fn time(said: &AdkTime) -> Result<DateTime<Utc>, String> {
         AdkTime::Words(at) => return Ok(*at),
         AdkTime::Seconds(seconds) => seconds,
     };
-    let millis = seconds * 1000.0;
-    // So far a double is exact.
-    let whole = (millis.abs() < 9e15).then_some(millis as i64);
-    let at = whole.and_then(DateTime::from_timestamp_millis);
-    at.ok_or_else(|| "timestamp is no time: give seconds since 1970".to_owned())
+    let is_one = (YEARS.0..=YEARS.1).contains(seconds);
+    let millis = is_one.then_some((seconds * 1000.0) as i64);
+    let at = millis.and_then(DateTime::from_timestamp_millis);
+    at.ok_or_else(|| {
+        "timestamp is no time between the years 1 and 9999: give seconds since 1970".to_owned()
+    })
 }
 
 fn hash(parts: &[&str]) -> [u8; 32] {
