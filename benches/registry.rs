@@ -3,6 +3,7 @@
 //! Prints the ids of a thousand of them. Their rows are written past the registry, with a hash that no password has: to hash a
 //! password for each would be an hour. A change by the registry then makes a search find them.
 
+use anyhow::Context as _;
 use chrono::Utc;
 use futures::StreamExt as _;
 use jarkeeper::identity::{Identity, PersonId};
@@ -59,8 +60,11 @@ async fn main() -> anyhow::Result<()> {
                     retriable: false,
                 },
                 retry: None,
+                // They are the owner's.
+                most: (0, 0),
             };
             let row = store.insert_instance(new, Utc::now()).await?;
+            let row = row.context("an instance of the owner has no place")?;
             let found_by = InstanceChange {
                 name: Some(name),
                 ..InstanceChange::default()

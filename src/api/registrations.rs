@@ -212,8 +212,6 @@ impl IntoResponse for Refusal {
         (status = 201, body = RegisteredView),
         (status = 400, body = RegistrationFailed, content_type = "application/problem+json", description = "it was not registered: `reason` says why, `detail` what to mend"),
         (status = 404, body = RegistrationFailed, content_type = "application/problem+json", description = "there is no such load"),
-        (status = 413, body = RegistrationFailed, content_type = "application/problem+json", description = "the body is too large"),
-        (status = 415, body = RegistrationFailed, content_type = "application/problem+json", description = "the body is not said to be JSON"),
     ))]
 async fn register(
     State(door): State<Door>,

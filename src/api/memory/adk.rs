@@ -308,7 +308,11 @@ fn turn(
     event: AdkEvent,
     seen: &mut HashMap<[u8; 32], u32>,
 ) -> Result<Option<Said>, String> {
+    // What is no event is refused, whatever it says.
     let occurred_at = event.timestamp.as_ref().map(time).transpose()?;
+    if let Some(author) = &event.author {
+        check_name("author", author)?;
+    }
     if event.partial == Some(true) {
         return Ok(None);
     }

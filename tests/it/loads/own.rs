@@ -125,8 +125,10 @@ async fn what_is_missing_is_taken_from_the_load_and_what_cannot_be_is_told_with_
     let list = r#"["arr", null, null, {"model_name": "q"}, null]"#;
     let plain = api.own(Method::POST, "/v1/registrations").body("{}");
     let (status, problem) = answer(plain).await;
-    assert_eq!((status, &problem["code"]), (415, &json!(400)), "{problem}");
-    assert_eq!(text(&problem, "reason"), "invalid", "{problem}");
+    assert_eq!(
+        status, 415,
+        "what is no request at all is refused as everywhere: {problem}"
+    );
     for body in ["{", "{\"upload_name\": 7}", "{\"unknown\": 1}", "[]", list] {
         let ask = api.own(Method::POST, "/v1/registrations").body(body);
         let ask = ask.header("content-type", "application/json");
