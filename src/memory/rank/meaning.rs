@@ -73,8 +73,10 @@ impl Near {
             usual.near
         };
         let chance = (2.0 * (CHANCE * known.count).ln()).sqrt();
-        let stands_out =
-            known.greatest > usual.near && known.greatest - usually >= chance * apart(&rest);
+        let stands_out = |from: f32, apart: f32| known.greatest - from >= chance * apart;
+        // In a small memory several that are as near hide each other.
+        let stands_out = known.greatest > usual.near && stands_out(usually, apart(&rest))
+            || others > 0.0 && stands_out(usual.near, usual.apart);
         Self {
             out,
             unit,
@@ -139,5 +141,28 @@ impl Spread {
             count * mean - greatest,
             squares - greatest * greatest,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Entry;
+
+    #[test]
+    fn two_that_are_as_near_do_not_hide_each_other_in_a_small_memory() {
+        let entries: Vec<_> = (0..4)
+            .map(|doc| Entry {
+                doc,
+                ..Entry::default()
+            })
+            .collect();
+        let around = Around::of(&entries, true);
+        let stands_out = |similar: [f32; 4]| {
+            Near::of(&similar.map(Some), &around, Usual::default(), 1.0).stands_out
+        };
+        assert!(stands_out([0.9, 0.1, 0.9, 0.0]));
+        assert!(stands_out([0.9, 0.1, 0.0, 0.0]));
+        assert!(!stands_out([0.3, 0.1, 0.3, 0.0]));
     }
 }

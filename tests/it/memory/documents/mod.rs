@@ -107,6 +107,10 @@ async fn a_document_is_found_by_its_passages_with_their_headings_and_places() {
         get(&api, "trips%2Flisbon.md?user_id=ada").await.1,
         text.as_bytes()
     );
+    // What a person has are its own ones.
+    let (_, profile) = answer(api.own(Method::GET, "/v1/profile")).await;
+    assert_eq!(profile["counts"]["documents"], 0);
+    assert_eq!(put(&api, "own.txt", "text/plain", "mine").await.0, 201);
     let (_, profile) = answer(api.own(Method::GET, "/v1/profile")).await;
     assert_eq!(profile["counts"]["documents"], 1);
 }
