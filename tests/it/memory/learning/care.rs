@@ -32,7 +32,7 @@ async fn a_fact_goes_with_the_last_of_its_turns_and_from_every_file() {
     let said = [
         "our dog is called Quetzalina",
         "I restore an old boat",
-        "the boat is a xebec",
+        "the boat that I restore is a xebec",
         "good night",
     ];
     let ids = add(&api, "ada", "s", &said).await;
