@@ -160,7 +160,7 @@ async fn refusals_of_our_own_have_the_shape_that_these_clients_read() {
         (
             house
                 .api
-                .call(Method::POST, "/v1/responses")
+                .call(Method::POST, "/v1/conversations")
                 .bearer_auth(&house.key)
                 .json(&good),
             404,
