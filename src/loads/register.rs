@@ -330,6 +330,7 @@ impl Loads {
             at: (self.0.clock)(),
         };
         self.forget(&row.id);
+        let is_foreign = kept.sealed.is_some();
         if !self.0.store.load_given(row.id.clone(), kept).await? {
             // Its person was deleted meanwhile, with all that was theirs.
             if let Err(broken) = client
@@ -343,8 +344,11 @@ impl Loads {
             }
             return Err(LoadError::Unknown(row.id.clone()));
         }
-        // What is connected with the password before comes again with this one, before the registry sees it elsewhere.
-        self.look_again();
+        // What is connected with the password before comes again with this one, before the registry sees it elsewhere. At our own
+        // registry it needs none.
+        if is_foreign {
+            self.look_again();
+        }
         Ok(Made {
             load: self.show(person, &row.id)?,
             instance: given.instance,

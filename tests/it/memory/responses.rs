@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::proxy::House;
 use super::{add, finds};
-use crate::support::model::text;
+use crate::support::model::{Model, text};
 use crate::support::oauth::Carries as _;
 use crate::support::{Api, answer};
 
@@ -258,7 +258,9 @@ async fn streams_pass_as_they_are_and_how_they_end_is_heard() {
 
 #[tokio::test]
 async fn failures_are_passed_on_and_what_is_not_done_is_said() {
-    let house = House::new().await;
+    let model = Model::start().await;
+    let base = model.base.clone();
+    let house = House::at(model, &base, "2s").await;
     let send = async |body: Value| told(post(&house.api, &house.key, &body)).await;
     for status in [400, 429, 500] {
         let (answered, error, note) = send(ask("ann", json!(format!("status {status}")))).await;

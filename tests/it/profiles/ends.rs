@@ -114,6 +114,7 @@ async fn fill_the_rest(place: &Place, who: &Somebody, instance: &str) {
             "INSERT INTO devices (hash, user_code, client, scopes, created_at, expires_at, wait_s, of_grant)
              SELECT randomblob(32), 'ABCD', client, 'profile', 0, 4102444800000, 5, id FROM grants WHERE id = 'grant-{id}'"
         ),
+        format!("INSERT INTO replies (space, doc, name) SELECT space, doc, 'n' FROM interactions WHERE space = {space} LIMIT 1"),
         format!("INSERT OR IGNORE INTO learned_again (space, doc) VALUES ({space}, 0)"),
         "INSERT INTO memory_models (id, fingerprint, dimension, name) VALUES (99, 'f', 1, 'm')".to_owned(),
         format!(

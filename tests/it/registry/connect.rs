@@ -221,12 +221,12 @@ async fn a_load_comes_back_to_a_foreign_registry_that_was_away() {
     let connect = format!("/v1/loads/{load}/connect");
     assert_eq!(answer(here.own(Method::POST, &connect)).await.0, 200);
     connection(&here, &load, |it| it["connected"] == true).await;
-    let ask = |api: &Api, text: &str, stream| {
+    let ask_by = |password: &str, api: &Api, text: &str, stream| {
         let request = api.call(Method::POST, &format!("/api/chat/{id}"));
         with(request, &question(text, stream))
             .header("authorization", format!("Bearer {id}:{password}"))
     };
-    let (status, whole) = answer(ask(&there, "say from afar", false)).await;
+    let (status, whole) = answer(ask_by(&password, &there, "say from afar", false)).await;
     assert_eq!((status, said(&whole)), (200, "from afar"), "{whole}");
     // Registered again, it is connected with what it was given, before the registry sees that elsewhere.
     let body = json!({ "load": load });
@@ -234,6 +234,7 @@ async fn a_load_comes_back_to_a_foreign_registry_that_was_away() {
     let (status, again) = answer(again).await;
     assert_eq!(status, 201, "{again}");
     let password = again["instance_password"].as_str().unwrap().to_owned();
+    let ask = |api: &Api, text: &str, stream| ask_by(&password, api, text, stream);
     assert_eq!(
         answer(here.own(Method::GET, "/v1/registrations")).await.0,
         200

@@ -31,7 +31,7 @@ impl House {
     }
 
     /// With the model's server at a place, and how long it may say nothing.
-    async fn at(model: Model, base: &str, silence: &str) -> Self {
+    pub(super) async fn at(model: Model, base: &str, silence: &str) -> Self {
         let root = Root::new();
         root.env("MODEL_KEY", "sk-its-key");
         root.save(
