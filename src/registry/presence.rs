@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound as _, SubsecRound as _, TimeDelta, Utc};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::budget::{Budget, Weighed};
@@ -193,7 +193,7 @@ impl Presence {
     }
 
     fn attach_as(&self, id: &str, opened: Opened) -> Result<Attached, Full> {
-        let now = (self.0.clock)();
+        let now = self.now();
         let (post, posted) = Post::new(AHEAD);
         let (end, ended) = oneshot::channel();
         let mut table = self.table();
@@ -237,6 +237,11 @@ impl Presence {
                 serial,
             },
         })
+    }
+
+    /// Now, as exactly as the store keeps it: what was told does not go back once it is written down.
+    fn now(&self) -> DateTime<Utc> {
+        (self.0.clock)().trunc_subsecs(3)
     }
 
     /// How it stands with an instance; `None`: it is not connected.
@@ -333,7 +338,7 @@ impl Presence {
 
     /// Something came on a line.
     pub(super) fn heard(&self, id: &str, serial: u64) {
-        let now = (self.0.clock)();
+        let now = self.now();
         let mut table = self.table();
         let Some(line) = table.line(id, Some(serial)) else {
             return;

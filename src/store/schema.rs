@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// Each step once, in this order; `user_version` counts those that were taken.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 3] = [
     concat!(
         include_str!("schema/identity.sql"),
         include_str!("schema/visits.sql"),
@@ -31,8 +31,8 @@ const STEPS: [&str; 4] = [
         include_str!("schema/vectors.sql"),
         include_str!("schema/registered.sql"),
         include_str!("schema/changes.sql"),
+        include_str!("schema/replies.sql"),
     ),
-    include_str!("schema/replies.sql"),
 ];
 
 pub(super) fn bring_up(path: &Path, connection: &mut Connection) -> Result<(), StoreError> {

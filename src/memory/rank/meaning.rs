@@ -74,9 +74,11 @@ impl Near {
         };
         let chance = (2.0 * (CHANCE * known.count).ln()).sqrt();
         let stands_out = |from: f32, apart: f32| known.greatest - from >= chance * apart;
-        // In a small memory several that are as near hide each other.
-        let stands_out = known.greatest > usual.near && stands_out(usually, apart(&rest))
-            || others > 0.0 && stands_out(usual.near, usual.apart);
+        // In a small memory several that are as near hide each other; the furthest does not.
+        let few = others > 0.0
+            && stands_out(usual.near, usual.apart)
+            && stands_out(known.least, usual.apart);
+        let stands_out = few || known.greatest > usual.near && stands_out(usually, apart(&rest));
         Self {
             out,
             unit,
@@ -103,19 +105,21 @@ struct Spread {
     mean: f32,
     variance: f32,
     greatest: f32,
+    least: f32,
 }
 
 impl Spread {
     fn of(all: impl Iterator<Item = f32>) -> Self {
         let (mut count, mut sum, mut squares) = (0.0_f64, 0.0_f64, 0.0_f64);
-        let mut greatest = f32::MIN;
+        let (mut greatest, mut least) = (f32::MIN, f32::MAX);
         for one in all {
-            greatest = greatest.max(one);
+            (greatest, least) = (greatest.max(one), least.min(one));
             let one = f64::from(one);
             (count, sum, squares) = (count + 1.0, sum + one, squares + one * one);
         }
         Self {
             greatest,
+            least,
             ..Self::told(count, sum, squares)
         }
     }
@@ -128,6 +132,7 @@ impl Spread {
             mean: mean as f32,
             variance: variance as f32,
             greatest: f32::MIN,
+            least: f32::MAX,
         }
     }
 
