@@ -99,6 +99,12 @@ impl Request {
         if !matches!(shape.stream, None | Some(Value::Null | Value::Bool(_))) {
             return Err("stream is true or false".to_owned());
         }
+        if !matches!(
+            shape.previous_response_id,
+            None | Some(Value::Null | Value::String(_))
+        ) {
+            return Err("previous_response_id is a text".to_owned());
+        }
         // Both are parts of the same text.
         let place = |part: &RawValue| {
             let begin = part.get().as_ptr().addr() - text.as_ptr().addr();
