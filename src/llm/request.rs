@@ -257,6 +257,9 @@ fn said(input: &RawValue, place: impl Fn(&RawValue) -> Range<usize>) -> Option<F
         });
     }
     let list = list_of(input)?;
+    if !list.iter().all(|one| one.get().starts_with('{')) {
+        return None;
+    }
     let (messages, firsts) = items::messages(list.iter().map(|one| value(one)));
     let begins = firsts.into_iter().filter_map(|at| list.get(at));
     Some(Found {
