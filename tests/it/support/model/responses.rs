@@ -90,7 +90,8 @@ pub(super) async fn respond(
             return (StatusCode::NOT_FOUND, axum::Json(error)).into_response();
         }
         "slow" => {
-            tokio::time::sleep(Duration::from_secs(600)).await;
+            // It never says anything.
+            std::future::pending::<()>().await;
             return StatusCode::OK.into_response();
         }
         "tool" => {
